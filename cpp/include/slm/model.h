@@ -1,0 +1,111 @@
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "slm/config.h"
+#include "slm/error.h"
+
+namespace slm {
+
+struct ModelOptions {
+  uint64_t seed = 0;            ///< of the initial values
+  std::string device = "auto";  ///< "auto", "cpu" or "cuda"
+  int threads = 0;              ///< 0: one per core this process may use; results do not depend on it
+};
+
+/// Name and shape of one parameter, row-major float32.
+struct TensorInfo {
+  std::string name;            ///< as in the model file, for example "layers.0.A"
+  std::vector<int64_t> shape;  ///< (rows, columns)
+  int64_t size = 0;            ///< number of values
+};
+
+/// The hidden state of `batch_size` independent texts: one (B, N) array per layer. Copying copies it.
+class State {
+ public:
+  State(const State& other);
+  State(State&&) noexcept;
+  State& operator=(State&&) noexcept;
+  ~State();
+
+  int64_t batch_size() const;
+
+  struct Impl;
+  explicit State(std::unique_ptr<Impl> impl);
+  Impl& impl() { return *impl_; }
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What a text costs under a model, by the protocol of docs/evaluation.md.
+struct Score {
+  double nats_per_byte = 0;
+  double bits_per_byte = 0;
+  double perplexity = 0;  ///< per byte: exp(nats_per_byte)
+  int64_t num_bytes = 0;
+};
+
+/// A byte-level language model. Arrays are time-major and row-major: bytes (T, B), logits (T, B, 256).
+/// Const members may run on several threads at once, each with its own State.
+class Model {
+ public:
+  /// Fresh weights. Throws Error(config) or Error(device).
+  explicit Model(const Config& config, const ModelOptions& options = {});
+  /// The same, and remembers the preset's training config as this model's own.
+  explicit Model(const Preset& preset, const ModelOptions& options = {});
+  /// Throws Error(io) if the file cannot be read, Error(format) if it is not a model.
+  static Model load(const std::string& path, const ModelOptions& options = {});
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  /// Writes to a temporary file beside `path`, syncs and renames: `path` is never half-written.
+  void save(const std::string& path) const;
+
+  const Config& config() const;
+  /// How this model was trained, or how its preset says to.
+  const TrainConfig& training() const;
+  const std::string& device() const;
+  int64_t num_parameters() const;
+
+  /// In the order of the flat buffers that parameters() and gradients() fill.
+  const std::vector<TensorInfo>& tensors() const;
+  /// out: num_parameters() floats, one tensor after the other.
+  void parameters(float* out) const;
+  /// Throws Error(config) for an unknown name, another size, or a value that is not finite.
+  void set_parameter(const std::string& name, const float* values, int64_t size);
+
+  /// Zero state for `batch_size` texts.
+  State new_state(int64_t batch_size = 1) const;
+  /// One byte per text: tokens (B,) in, logits (B, 256) out; `state` moves on by one byte.
+  void step(const uint8_t* tokens, State& state, float* logits) const;
+  /// inputs (T, B) -> out (T, B, 256). `state`, if given, is where the texts start and moves on by T.
+  void logits(const uint8_t* inputs, int64_t seq_len, int64_t batch_size, State* state,
+              float* out) const;
+  /// Mean cross-entropy in nats of targets (T, B) after inputs (T, B).
+  float loss(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len, int64_t batch_size,
+             State* state = nullptr) const;
+  /// The loss, and in `out` its gradient by every parameter (num_parameters() floats, full BPTT over
+  /// the window; none flows into the state before it).
+  float gradients(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
+                  int64_t batch_size, State* state, float* out) const;
+
+  /// Scores a text of any length in constant memory. `log_probs`, if given, takes `size` floats: the
+  /// natural logarithm of each byte's probability. The result does not depend on threads or batch.
+  Score score(const uint8_t* data, size_t size, float* log_probs = nullptr) const;
+  Score score(std::string_view text) const;
+
+  struct Impl;
+  Impl& impl() { return *impl_; }
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace slm

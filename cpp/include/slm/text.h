@@ -1,0 +1,32 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace slm {
+
+/// The bytes of one or more files. One file is memory-mapped: a text larger than memory can be used.
+class Text {
+ public:
+  /// Each path is a file or a folder, whose `.txt` files are taken in the order of their names, at
+  /// any depth. Throws Error(io) naming a path that cannot be read, Error(config) if there is no
+  /// byte at all.
+  explicit Text(const std::vector<std::string>& paths);
+  Text(Text&&) noexcept;
+  Text& operator=(Text&&) noexcept;
+  ~Text();
+
+  const uint8_t* data() const;
+  size_t size() const;
+  std::string_view view() const {
+    return {reinterpret_cast<const char*>(data()), size()};
+  }
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace slm

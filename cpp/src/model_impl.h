@@ -1,0 +1,31 @@
+#pragma once
+// What Model and State are made of, for the parts of the core that work on them.
+#include <memory>
+
+#include "backend.h"
+#include "slm/model.h"
+#include "tensors.h"
+
+namespace slm {
+
+struct State::Impl {
+  std::shared_ptr<const Backend> backend;
+  Config config;
+  int64_t batch_size = 0;
+  std::unique_ptr<Buffer> h;             // (L, B, N)
+  std::unique_ptr<Workspace> workspace;  // of one time step, so that Model::step allocates nothing
+};
+
+struct Model::Impl {
+  Impl(const Config& config, const TrainConfig& training, const ModelOptions& options);
+
+  Config config;
+  TrainConfig training;
+  TensorTable table;
+  std::vector<TensorInfo> infos;
+  std::string device;
+  std::shared_ptr<const Backend> backend;
+  std::unique_ptr<Weights> weights;
+};
+
+}  // namespace slm
