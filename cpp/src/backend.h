@@ -88,10 +88,11 @@ class Backend {
   virtual void layer_backward(const Weights&, Workspace&, Buffer& grads, int64_t layer, int64_t t0,
                               int64_t t1) const = 0;
 
-  // Softmax and cross-entropy of the last layer's output; `head_backward` leaves its gradient,
-  // (p - onehot) / (T B), where the last layer's backward pass looks for it.
+  // Softmax and cross-entropy of the last layer's output. In a training workspace the output is
+  // replaced by its gradient, (p - onehot) / (T B), which is where the last layer's backward pass
+  // looks for it.
   virtual void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
-  virtual void head_backward(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
+  // (t1 - t0, B, V), before head_loss; and -log p of the targets, (t1 - t0, B), after it.
   virtual void read_logits(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
   virtual void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
 
