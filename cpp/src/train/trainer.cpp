@@ -1,0 +1,88 @@
+#include "slm/trainer.h"
+
+#include <cmath>
+
+#include "train/schedule.h"
+#include "train/trainer_impl.h"
+#include "util/check.h"
+
+namespace slm {
+
+Trainer::Impl::Impl(Model::Impl& model, const TrainConfig& config)
+    : model(model),
+      config(config),
+      grads(model.backend->make_buffer(model.table.num_parameters())),
+      m(model.backend->make_buffer(model.table.num_parameters())),
+      v(model.backend->make_buffer(model.table.num_parameters())) {}
+
+Workspace& Trainer::Impl::workspace_for(int64_t seq_len, int64_t batch_size) {
+  if (!workspace_ || shape_.seq_len < seq_len || shape_.batch_size != batch_size) {
+    workspace_.reset();
+    shape_ = {seq_len, batch_size, /*training=*/true};
+    workspace_ = model.backend->make_workspace(model.config, shape_);
+  }
+  return *workspace_;
+}
+
+float Trainer::Impl::step_window(const Window& window, Buffer* state, float lr) {
+  Workspace& workspace = workspace_for(window.seq_len, window.batch_size);
+  const Backend& backend = *model.backend;
+  // The state moves on only when the update is done, so that a step that fails can be tried again.
+  std::unique_ptr<Buffer> next_state = state ? backend.clone(*state) : nullptr;
+  double loss = 0, norm = 0;
+  try {
+    loss = backward_pass(model, workspace, window, next_state.get(), *grads);
+    norm = backend.grad_norm(*grads);
+    if (!std::isfinite(loss) || !std::isfinite(norm))
+      throw Error(ErrorKind::training,
+                  "at update " + std::to_string(updates + 1) + " the " +
+                      (std::isfinite(loss) ? "gradient" : "loss") +
+                      " is not a finite number; a lower learning rate than " + std::to_string(lr) +
+                      " or a smaller clip_norm usually helps");
+  } catch (...) {
+    grads = backend.make_buffer(model.table.num_parameters());
+    throw;
+  }
+
+  ++updates;
+  AdamWStep step;
+  step.learning_rate = lr;
+  step.beta1 = config.beta1;
+  step.beta2 = config.beta2;
+  step.epsilon = config.epsilon;
+  step.weight_decay = config.weight_decay;
+  step.correction1 = static_cast<float>(1.0 - std::pow(double{config.beta1}, double(updates)));
+  step.correction2 = static_cast<float>(1.0 - std::pow(double{config.beta2}, double(updates)));
+  const bool clips = config.clip_norm > 0 && norm > config.clip_norm;
+  step.grad_scale = clips ? static_cast<float>(config.clip_norm / norm) : 1.0f;
+  backend.adamw(*model.weights, *grads, *m, *v, model.table, step);
+  backend.params_changed(*model.weights);
+
+  if (state) backend.copy(*next_state, *state);
+  learning_rate = lr;
+  grad_norm = static_cast<float>(norm);
+  return static_cast<float>(loss);
+}
+
+Trainer::Trainer(Model& model, const TrainConfig& config) {
+  validate(config);
+  impl_ = std::make_unique<Impl>(model.impl(), config);
+  model.impl().training = config;
+}
+
+Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer::~Trainer() = default;
+
+float Trainer::step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
+                    int64_t batch_size, State* state) {
+  check_window("Trainer::step", seq_len, batch_size, state);
+  const float lr = slm::learning_rate(impl_->config, impl_->updates, impl_->config.steps);
+  return impl_->step_window({inputs, targets, seq_len, batch_size},
+                            state ? state->impl().h.get() : nullptr, lr);
+}
+
+int64_t Trainer::steps_done() const { return impl_->updates; }
+float Trainer::learning_rate() const { return impl_->learning_rate; }
+float Trainer::grad_norm() const { return impl_->grad_norm; }
+
+}  // namespace slm

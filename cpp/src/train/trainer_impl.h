@@ -1,0 +1,31 @@
+#pragma once
+// What Trainer is made of, for fit and the checkpoint.
+#include <memory>
+
+#include "layers/pass.h"
+#include "slm/trainer.h"
+
+namespace slm {
+
+struct Trainer::Impl {
+  Impl(Model::Impl& model, const TrainConfig& config);
+
+  // One update at rate `lr`; the loss before it. Parameters, moments and `state` are unchanged when
+  // it throws: Error(training) for a loss or gradient that is not finite, Error(cancelled).
+  float step_window(const Window& window, Buffer* state, float lr);
+
+  Model::Impl& model;
+  TrainConfig config;
+  std::unique_ptr<Buffer> grads, m, v;  // num_parameters each; grads are zero between steps
+  int64_t updates = 0;                  // AdamW's k: updates done
+  float learning_rate = 0;              // of the latest step
+  float grad_norm = 0;                  // of the latest step, before clipping
+
+ private:
+  Workspace& workspace_for(int64_t seq_len, int64_t batch_size);
+
+  std::unique_ptr<Workspace> workspace_;  // planned for shape_, kept from step to step
+  WorkspaceShape shape_;
+};
+
+}  // namespace slm
