@@ -1,0 +1,16 @@
+#pragma once
+// Configs as they stand in files. Every field is required and no other is allowed: a file says
+// everything about its model, and a misspelt field is not silently a default.
+#include "io/json.h"
+#include "slm/config.h"
+
+namespace slm {
+
+Json config_to_json(const Config& config);
+Json training_to_json(const TrainConfig& training);
+
+// Throw Error(format) naming the field. `where` names the object: "slm.config in 'x.safetensors'".
+Config config_from_json(const Json& json, const std::string& where);
+TrainConfig training_from_json(const Json& json, const std::string& where);
+
+}  // namespace slm

@@ -1,0 +1,36 @@
+#pragma once
+// A model as one safetensors file (docs/checkpoint-format.md).
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/json.h"
+#include "io/safetensors.h"
+#include "tensors.h"
+
+namespace slm {
+
+// `slm.kind` of a checkpoint's metadata; a model has no such key.
+inline constexpr char kCheckpointKind[] = "checkpoint";
+
+struct ModelFile {
+  Config config;
+  TrainConfig training;
+  std::vector<float> parameters;  // flat, in the order of the tensor table
+};
+
+// `results`, if given, is an object that goes into the metadata as `slm.results`.
+void save_model_file(const std::string& path, const Config& config, const TrainConfig& training,
+                     const TensorTable& table, const float* parameters,
+                     const Json* results = nullptr);
+ModelFile load_model_file(const std::string& path);
+
+// The parts that a checkpoint shares.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+Metadata model_metadata(const Config& config, const TrainConfig& training);
+// Throws unless the file says a format that this version knows.
+void check_format(const TensorFile& file);
+// A metadata value that must be there and be JSON.
+Json metadata_json(const TensorFile& file, const std::string& key);
+
+}  // namespace slm
