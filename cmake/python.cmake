@@ -1,0 +1,13 @@
+# slm._core, the compiled part of the Python package.
+find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)
+find_package(pybind11 CONFIG REQUIRED)
+
+file(GLOB slm_bindings CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/bindings/*.cpp)
+pybind11_add_module(_core MODULE NO_EXTRAS ${slm_bindings})
+target_link_libraries(_core PRIVATE slm::slm)
+
+# The module exports its init function and nothing else, so it cannot clash with another copy of slm
+# in the same process.
+set_target_properties(slm _core PROPERTIES CXX_VISIBILITY_PRESET hidden
+                                           VISIBILITY_INLINES_HIDDEN ON)
+install(TARGETS _core LIBRARY DESTINATION slm COMPONENT python)
