@@ -10,9 +10,6 @@
 
 namespace slm {
 
-// `slm.kind` of a checkpoint's metadata; a model has no such key.
-inline constexpr char kCheckpointKind[] = "checkpoint";
-
 struct ModelFile {
   Config config;
   TrainConfig training;
@@ -23,6 +20,7 @@ struct ModelFile {
 void save_model_file(const std::string& path, const Config& config, const TrainConfig& training,
                      const TensorTable& table, const float* parameters,
                      const Json* results = nullptr);
+// A checkpoint is refused: it is known by its `optimizer.` tensors.
 ModelFile load_model_file(const std::string& path);
 
 // The parts that a checkpoint shares.
