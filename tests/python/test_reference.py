@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -99,11 +100,13 @@ def test_clipping_scales_all_tensors_by_the_global_norm() -> None:
 
 def test_schedule() -> None:
     def rates(schedule: str) -> list[float]:
-        plan = {"peak": 2.0, "warmup_steps": 4, "steps": 12}
-        return [reference.learning_rate(k, schedule=schedule, **plan) for k in range(12)]
+        return [
+            reference.learning_rate(k, peak=2.0, warmup_steps=4, schedule=schedule, steps=12)
+            for k in range(12)
+        ]
 
     assert rates("constant") == [0.5, 1.0, 1.5] + [2.0] * 9
     cosine = rates("cosine")
     assert cosine[:4] == [0.5, 1.0, 1.5, 2.0]
     assert cosine[4] == 2.0 and cosine[8] == pytest.approx(1.0)
-    assert all(a > b > 0 for a, b in zip(cosine[4:], cosine[5:], strict=False))
+    assert all(a > b > 0 for a, b in itertools.pairwise(cosine[4:]))

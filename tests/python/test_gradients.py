@@ -1,0 +1,92 @@
+"""The engine against the float64 reference, on every instruction set, and for any threads."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_cases import (
+    CASES,
+    THREADS,
+    Case,
+    relative_error,
+    run_worker,
+    split,
+    supported_isas,
+)
+from reference import reference
+
+ISAS = supported_isas()
+
+
+@functools.cache
+def float32_parameters(case: Case) -> Any:
+    return run_worker("scalar")[f"1/{case}/parameters"]
+
+
+@functools.cache
+def expected(case: Case) -> tuple[float, reference.Parameters, reference.Array]:
+    params = split(float32_parameters(case), case)
+    prefix, inputs, targets = case.windows()
+    state = reference.forward(params, prefix)[1] if case.with_state else None
+    loss, grads = reference.gradients(params, inputs, targets, state)
+    return loss, grads, reference.forward(params, inputs, state)[0]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("isa", ISAS)
+def test_engine_is_the_reference(isa: str, case: Case) -> None:
+    results = run_worker(isa)
+    loss, grads, logits = expected(case)
+    assert results[f"1/{case}/loss"] == pytest.approx(loss, abs=1e-5)
+    assert results[f"1/{case}/loss only"] == pytest.approx(loss, abs=1e-5)
+    if f"1/{case}/logits" in results:
+        assert relative_error(results[f"1/{case}/logits"], logits) <= 1e-5
+    engine = split(results[f"1/{case}/gradients"], case)
+    errors = {name: relative_error(engine[name], grads[name]) for name in grads}
+    assert {name: error for name, error in errors.items() if not error <= 1e-4} == {}
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_threads_do_not_change_a_bit(isa: str) -> None:
+    results = run_worker(isa)
+    keys = [key.removeprefix("1/") for key in results if key.startswith("1/")]
+    assert any(key.endswith("trained parameters") for key in keys)
+    differing = [
+        f"{key} with {threads} threads"
+        for key in keys
+        for threads in THREADS
+        if results[f"{threads}/{key}"].tobytes() != results[f"1/{key}"].tobytes()
+    ]
+    assert differing == []
+
+
+@pytest.mark.parametrize("isa", ISAS[1:])
+def test_vector_kernels_are_the_scalar_ones(isa: str) -> None:
+    results, scalar = run_worker(isa), run_worker("scalar")
+    errors = {
+        key: relative_error(results[key], scalar[key].astype(np.float64))
+        for key in scalar
+        if key.startswith("1/") and "trained" not in key
+    }
+    assert {key: error for key, error in errors.items() if not error <= 1e-5} == {}
+    initial = [key for key in errors if key.endswith("/parameters")]
+    assert all(errors[key] == 0 for key in initial), "the initial values depend on the ISA"
+
+
+@pytest.mark.parametrize("init", ["seed", "tuned"])
+def test_initial_values(init: str) -> None:
+    case = next(c for c in CASES if c.init == init and c.embed_dim == 130)
+    params = split(float32_parameters(case), case)
+    seen = []
+    for name, values in params.items():
+        bound = reference.init_bound(name, init, case.embed_dim, case.state_dim)
+        spread = bound / np.sqrt(3)
+        assert 0.99 * bound < np.abs(values).max() <= bound * (1 + 1e-6), name
+        assert abs(values.mean()) < 5 * spread / np.sqrt(values.size), name
+        assert values.std() == pytest.approx(spread, rel=5 / np.sqrt(values.size)), name
+        seen.append(values.reshape(-1)[:100] / bound)
+    correlations = np.abs(np.corrcoef(seen) - np.eye(len(seen)))
+    assert correlations.max() < 0.5, "two tensors have the same random numbers"
