@@ -1,10 +1,12 @@
 #include "slm/config.h"
 
 #include <cmath>
+#include <locale>
 #include <sstream>
 #include <utility>
 
 #include "slm/error.h"
+#include "util/quote.h"
 
 namespace slm {
 namespace {
@@ -63,7 +65,7 @@ std::string quoted_list(const std::vector<std::string>& names) {
   std::string list;
   for (size_t i = 0; i < names.size(); ++i) {
     if (i > 0) list += i + 1 == names.size() ? " or " : ", ";
-    list += '"' + names[i] + '"';
+    list += quoted(names[i]);
   }
   return list;
 }
@@ -72,7 +74,7 @@ void check_choice(const char* field, const std::string& value,
                   const std::vector<std::string>& known) {
   for (const std::string& name : known)
     if (value == name) return;
-  refuse(field, '"' + value + '"', quoted_list(known));
+  refuse(field, quoted(value), quoted_list(known));
 }
 
 int64_t count_parameters(const Config& config) {
@@ -86,7 +88,7 @@ int64_t count_parameters(const Config& config) {
 Preset preset(const std::string& name) {
   for (const auto& [known, preset] : presets())
     if (known == name) return preset;
-  refuse("preset", '"' + name + '"', quoted_list(preset_names()));
+  refuse("preset", quoted(name), quoted_list(preset_names()));
 }
 
 std::vector<std::string> preset_names() {
