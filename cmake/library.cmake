@@ -17,11 +17,11 @@ target_include_directories(
 target_link_libraries(slm PUBLIC Threads::Threads)
 
 # The compiler must not fuse a multiplication and an addition on its own: results are to be the same
-# bits whatever a loop was unrolled to. For the same reason there is no -ffast-math and no LTO.
+# bits whatever a loop was unrolled to. Nor may anything else reorder arithmetic between files.
 target_compile_options(slm PRIVATE -ffp-contract=off)
 
 # Kernels for one instruction set are compiled with its flags and chosen at run time; everything else
-# runs on any machine, so -march=native has no place here.
+# runs on any machine of its kind.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   set(SLM_HAS_X86 ON)
   target_sources(slm PRIVATE ${slm_x86_sources})

@@ -1,0 +1,31 @@
+"""Where the project is, and how tests run commands on it."""
+
+import os
+import subprocess
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(
+    command: Sequence[str | Path], cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> str:
+    """Runs a command, the tools of this environment first; returns its stdout, or fails with all
+    that it said."""
+    full_env = {**os.environ, **(env or {})}
+    full_env["PATH"] = sysconfig.get_path("scripts") + os.pathsep + full_env["PATH"]
+    # Popen looks the program up in this process's PATH, so `env` does it in the changed one.
+    done = subprocess.run(
+        ["env", *map(str, command)],
+        cwd=cwd,
+        env=full_env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = f"{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.returncode}\n{said}"
+    return done.stdout
