@@ -5,6 +5,7 @@ find_package(pybind11 CONFIG REQUIRED)
 file(GLOB slm_bindings CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/bindings/*.cpp)
 pybind11_add_module(_core MODULE NO_EXTRAS ${slm_bindings})
 target_link_libraries(_core PRIVATE slm::slm)
+target_include_directories(_core PRIVATE ${PROJECT_SOURCE_DIR}/cpp/src)  # the sampler, for its tests
 
 # The module exports its init function and nothing else, so it cannot clash with another copy of slm
 # in the same process.

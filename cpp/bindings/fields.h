@@ -1,0 +1,101 @@
+#pragma once
+// The fields of the option structs by name, and their way from and to a Python dict.
+#include <string>
+
+#include "bindings.h"
+
+namespace slm::python {
+
+template <class F>
+void each_field(Config& c, F&& f) {
+  f("cell", c.cell);
+  f("embed_dim", c.embed_dim);
+  f("state_dim", c.state_dim);
+  f("num_layers", c.num_layers);
+  f("init", c.init);
+}
+
+template <class F>
+void each_field(TrainConfig& c, F&& f) {
+  f("steps", c.steps);
+  f("seq_len", c.seq_len);
+  f("batch_size", c.batch_size);
+  f("learning_rate", c.learning_rate);
+  f("beta1", c.beta1);
+  f("beta2", c.beta2);
+  f("epsilon", c.epsilon);
+  f("weight_decay", c.weight_decay);
+  f("clip_norm", c.clip_norm);
+  f("warmup_steps", c.warmup_steps);
+  f("schedule", c.schedule);
+  f("sampling", c.sampling);
+  f("seed", c.seed);
+}
+
+// The validation text is a view, so it is passed on its own.
+template <class F>
+void each_field(FitOptions& o, F&& f) {
+  f("seconds", o.seconds);
+  f("validation_fraction", o.validation_fraction);
+  f("eval_every", o.eval_every);
+  f("patience", o.patience);
+  f("checkpoint", o.checkpoint);
+  f("checkpoint_seconds", o.checkpoint_seconds);
+  f("resume", o.resume);
+}
+
+template <class F>
+void each_field(SampleOptions& o, F&& f) {
+  f("temperature", o.temperature);
+  f("top_k", o.top_k);
+  f("top_p", o.top_p);
+  f("min_p", o.min_p);
+  f("seed", o.seed);
+  f("stop", o.stop);
+}
+
+template <class T>
+constexpr const char* wanted() {
+  if constexpr (std::is_same_v<T, std::string>) return "a str";
+  if constexpr (std::is_same_v<T, bool>) return "a bool";
+  if constexpr (std::is_same_v<T, uint64_t>) return "a whole number from 0 to 2^64 - 1";
+  if constexpr (std::is_integral_v<T>) return "a whole number";
+  if constexpr (std::is_floating_point_v<T>) return "a number";
+  return "a list of bytes";
+}
+
+// A value of the wrong type is a TypeError; a number that does not fit is an Error(config).
+template <class T>
+void read_field(const char* name, py::handle value, T& out) {
+  try {
+    if (std::is_arithmetic_v<T> && !std::is_same_v<T, bool> && py::isinstance<py::bool_>(value)) {
+      throw py::cast_error();
+    }
+    out = value.cast<T>();
+  } catch (const py::cast_error&) {
+    const std::string sentence = std::string(name) + " must be " + wanted<T>() + ", got " +
+                                 std::string(py::repr(value)).substr(0, 80);
+    if (std::is_integral_v<T> && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr())) {
+      throw Error(ErrorKind::config, sentence);
+    }
+    throw py::type_error(sentence);
+  }
+}
+
+template <class Options>
+Options from_dict(const py::dict& values) {
+  Options options;
+  each_field(options, [&](const char* name, auto& field) {
+    if (values.contains(name)) read_field(name, values[name], field);
+  });
+  return options;
+}
+
+template <class Options>
+py::dict to_dict(Options options) {
+  py::dict values;
+  each_field(options, [&](const char* name, auto& field) { values[name] = field; });
+  return values;
+}
+
+}  // namespace slm::python

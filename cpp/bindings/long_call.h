@@ -1,0 +1,52 @@
+#pragma once
+// Runs a long call of the library: without the GIL, and stopped by Ctrl-C.
+#include <exception>
+
+#include "bindings.h"
+
+namespace slm::python {
+
+// Inside the library a Python exception travels as Error(cancelled), the one way of stopping that
+// every part of it knows how to clean up after. run() raises the exception itself again.
+class LongCall {
+ public:
+  template <class F>
+  auto run(F&& call) {
+    try {
+      py::gil_scoped_release release;
+      // Python runs signal handlers on its main thread only; elsewhere the poll never says stop.
+      Interrupt interrupt([this] {
+        py::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals() == 0) return false;
+        exception_ = std::make_exception_ptr(py::error_already_set());
+        return true;
+      });
+      return call();
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::cancelled || !exception_) throw;
+    }
+    std::rethrow_exception(exception_);
+  }
+
+  // Calls back into Python from inside run().
+  template <class F>
+  auto python(F&& callback) {
+    py::gil_scoped_acquire acquire;
+    try {
+      return callback();
+    } catch (py::error_already_set&) {
+      exception_ = std::current_exception();
+      throw Error(ErrorKind::cancelled, "stopped by an exception in a Python callback");
+    }
+  }
+
+ private:
+  std::exception_ptr exception_;
+};
+
+template <class F>
+auto run_long(F&& call) {
+  return LongCall().run(std::forward<F>(call));
+}
+
+}  // namespace slm::python

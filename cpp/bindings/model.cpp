@@ -1,0 +1,138 @@
+#include "fields.h"
+#include "window.h"
+
+namespace slm::python {
+namespace {
+
+ModelOptions model_options(py::handle seed, const std::string& device, py::handle threads) {
+  ModelOptions options;
+  read_field("seed", seed, options.seed);
+  options.device = device;
+  if (!threads.is_none()) read_field("threads", threads, options.threads);
+  return options;
+}
+
+Model make_model(const py::dict& config, const py::dict& training, py::handle seed,
+                 const std::string& device, py::handle threads) {
+  const Preset preset{from_dict<Config>(config), from_dict<TrainConfig>(training)};
+  const ModelOptions options = model_options(seed, device, threads);
+  return run_long([&] { return Model(preset, options); });
+}
+
+py::dict parameters(const Model& model) {
+  FloatArray flat(model.num_parameters());
+  float* out = flat.mutable_data();
+  run_long([&] { model.parameters(out); });
+  return tensor_dict(model, flat, false);
+}
+
+py::list tensors(const Model& model) {
+  py::list list;
+  for (const TensorInfo& info : model.tensors()) {
+    list.append(py::make_tuple(info.name, py::tuple(py::cast(info.shape))));
+  }
+  return list;
+}
+
+FloatArray logits(const Model& model, py::handle inputs, State* state) {
+  const Window w(inputs);
+  FloatArray out({w.seq_len(), w.batch_size(), kVocabSize});
+  float* to = out.mutable_data();
+  run_long([&] { model.logits(w.inputs.data(), w.seq_len(), w.batch_size(), state, to); });
+  return out;
+}
+
+float loss(const Model& model, py::handle inputs, py::handle targets, State* state) {
+  const Window w(inputs, targets);
+  return run_long([&] {
+    return model.loss(w.inputs.data(), w.targets.data(), w.seq_len(), w.batch_size(), state);
+  });
+}
+
+py::tuple gradients(const Model& model, py::handle inputs, py::handle targets, State* state) {
+  const Window w(inputs, targets);
+  FloatArray flat(model.num_parameters());
+  float* to = flat.mutable_data();
+  const float value = run_long([&] {
+    return model.gradients(w.inputs.data(), w.targets.data(), w.seq_len(), w.batch_size(), state,
+                           to);
+  });
+  return py::make_tuple(value, tensor_dict(model, flat, true));
+}
+
+FloatArray step(const Model& model, py::handle tokens, State& state) {
+  const ByteArray bytes = byte_array(tokens, "tokens", "(B,)", 1);
+  if (bytes.size() != state.batch_size()) {
+    throw Error(ErrorKind::config, "tokens must have one byte for each of the state's " +
+                                       std::to_string(state.batch_size()) + " texts, got " +
+                                       std::to_string(bytes.size()));
+  }
+  FloatArray out({static_cast<int64_t>(bytes.size()), kVocabSize});
+  float* to = out.mutable_data();
+  run_long([&] { model.step(bytes.data(), state, to); });
+  return out;
+}
+
+py::tuple score(const Model& model, py::handle text, bool want_log_probs) {
+  const ByteArray bytes = byte_array(text, "text", "(num_bytes,)", 1);
+  FloatArray log_probs(want_log_probs ? bytes.size() : 0);
+  float* to = want_log_probs ? log_probs.mutable_data() : nullptr;
+  const auto size = static_cast<size_t>(bytes.size());
+  const Score s = run_long([&] { return model.score(bytes.data(), size, to); });
+  return py::make_tuple(s.nats_per_byte, s.bits_per_byte, s.perplexity, s.num_bytes, log_probs);
+}
+
+}  // namespace
+
+void register_model(py::module_& m) {
+  py::class_<State>(m, "State",
+                    "The hidden state of batch_size independent texts, made by Model.new_state.")
+      .def_property_readonly("batch_size", &State::batch_size)
+      .def(
+          "copy", [](const State& state) { return State(state); },
+          "An independent copy: advancing one leaves the other where it is.");
+
+  py::class_<Model>(m, "Model")
+      .def(py::init(&make_model), py::arg("config"), py::arg("training"), py::arg("seed"),
+           py::arg("device"), py::arg("threads"))
+      .def_static(
+          "load",
+          [](const std::string& path, const std::string& device, py::handle threads) {
+            const ModelOptions options = model_options(py::int_(0), device, threads);
+            return run_long([&] { return Model::load(path, options); });
+          },
+          py::arg("path"), py::arg("device"), py::arg("threads"))
+      .def(
+          "save",
+          [](const Model& model, const std::string& path) { run_long([&] { model.save(path); }); },
+          py::arg("path"))
+      .def_property_readonly("config", [](const Model& model) { return to_dict(model.config()); })
+      .def_property_readonly("training",
+                             [](const Model& model) { return to_dict(model.training()); })
+      .def_property_readonly("device", &Model::device)
+      .def_property_readonly("num_parameters", &Model::num_parameters)
+      .def_property_readonly("tensors", &tensors)
+      .def("parameters", &parameters)
+      .def(
+          "set_parameter",
+          [](Model& model, const std::string& name, const FloatArray& values) {
+            run_long([&] { model.set_parameter(name, values.data(), values.size()); });
+          },
+          py::arg("name"), py::arg("values"))
+      .def(
+          "new_state",
+          [](const Model& model, py::handle batch_size) {
+            int64_t size = 0;
+            read_field("batch_size", batch_size, size);
+            return model.new_state(size);
+          },
+          py::arg("batch_size"))
+      .def("step", &step, py::arg("tokens"), py::arg("state"))
+      .def("logits", &logits, py::arg("inputs"), py::arg("state").none(true))
+      .def("loss", &loss, py::arg("inputs"), py::arg("targets"), py::arg("state").none(true))
+      .def("gradients", &gradients, py::arg("inputs"), py::arg("targets"),
+           py::arg("state").none(true))
+      .def("score", &score, py::arg("text"), py::arg("log_probs"));
+}
+
+}  // namespace slm::python

@@ -1,0 +1,17 @@
+#include "bindings.h"
+#include "cpu/isa.h"
+
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used(false)) {
+  using namespace slm::python;
+  m.doc() = "The compiled part of slm. Use the package slm, which adds defaults and documentation.";
+  m.attr("__version__") = slm::kVersion;
+  m.attr("format_version") = slm::kFormatVersion;
+  m.attr("default_preset") = slm::kDefaultPreset;
+  m.def("isa", [] { return slm::isa_name(); });
+  register_errors(m);
+  register_config(m);
+  register_text(m);
+  register_model(m);
+  register_trainer(m);
+  register_generator(m);
+}
