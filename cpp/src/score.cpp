@@ -1,0 +1,125 @@
+#include "score.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "layers/pass.h"
+
+namespace slm {
+namespace {
+
+constexpr int64_t kMaxRows = 64;      // segments computed in lockstep
+constexpr int64_t kChunkSteps = 128;  // time steps per forward pass
+constexpr int64_t kTimingSteps = 32;
+
+int64_t num_segments(int64_t size) { return (size + kSegmentBytes - 1) / kSegmentBytes; }
+
+// Consecutive segments as the rows of one batch, all from zero state. A row that ends before the
+// others is padded, and what is computed there is ignored.
+class SegmentGroup {
+ public:
+  SegmentGroup(const Model::Impl& model, const uint8_t* data, int64_t size, int64_t first_segment)
+      : model_(model),
+        data_(data),
+        sums_(static_cast<size_t>(std::min(kMaxRows, num_segments(size) - first_segment))) {
+    const auto rows = static_cast<int64_t>(sums_.size());
+    for (int64_t segment = first_segment; segment < first_segment + rows; ++segment) {
+      const int64_t begin = segment * kSegmentBytes;
+      // The target of time step 0. A warm-up of 256 inputs has 255 targets before the segment.
+      const int64_t origin = segment == 0 ? 0 : begin - (kWarmBytes - 1);
+      rows_.push_back({origin, begin, std::min(size, begin + kSegmentBytes)});
+      num_steps_ = std::max(num_steps_, rows_.back().end - origin);
+    }
+    const int64_t chunk = std::min(kChunkSteps, num_steps_);
+    workspace_ = model.backend->make_workspace(model.config, {chunk, rows, /*training=*/false});
+    state_ = model.backend->make_buffer(model.config.num_layers * rows * model.config.state_dim);
+    inputs_.resize(static_cast<size_t>(chunk * rows));
+    targets_.resize(inputs_.size());
+    losses_.resize(inputs_.size());
+  }
+
+  int64_t num_steps() const { return num_steps_; }
+
+  // Computes the time steps [t0, t1), which follow those of the call before.
+  void run(int64_t t0, int64_t t1, float* log_probs) {
+    const auto rows = static_cast<int64_t>(rows_.size());
+    size_t i = 0;
+    for (int64_t t = t0; t < t1; ++t)
+      for (const Row& row : rows_) {
+        const int64_t target = row.origin + t;
+        const bool inside = target < row.end;
+        inputs_[i] = inside && target > 0 ? data_[target - 1] : kFirstByte;
+        targets_[i++] = inside ? data_[target] : kFirstByte;
+      }
+    forward_pass(model_, *workspace_, {inputs_.data(), targets_.data(), t1 - t0, rows},
+                 state_.get(), nullptr, losses_.data());
+    i = 0;
+    for (int64_t t = t0; t < t1; ++t)
+      for (size_t r = 0; r < rows_.size(); ++r, ++i) {
+        const int64_t target = rows_[r].origin + t;
+        if (target < rows_[r].begin || target >= rows_[r].end) continue;
+        sums_[r] += losses_[i];
+        if (log_probs) log_probs[target] = -losses_[i];
+      }
+  }
+
+  // Adds to `sum` what the segments cost, in the order of the text.
+  void add_to(double& sum) const {
+    for (size_t r = 0; r < sums_.size(); ++r) {
+      if (!std::isfinite(sums_[r]))
+        throw Error(ErrorKind::training,
+                    "the model gives logits that are not finite numbers in "
+                    "bytes " +
+                        std::to_string(rows_[r].begin) + " to " + std::to_string(rows_[r].end) +
+                        " of the text");
+      sum += sums_[r];
+    }
+  }
+
+ private:
+  struct Row {
+    int64_t origin, begin, end;  // in the text: first target, first scored target, end
+  };
+
+  const Model::Impl& model_;
+  const uint8_t* data_;
+  int64_t num_steps_ = 0;
+  std::vector<Row> rows_;
+  std::vector<double> sums_;
+  std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<Buffer> state_;
+  std::vector<uint8_t> inputs_, targets_;
+  std::vector<float> losses_;
+};
+
+}  // namespace
+
+Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs) {
+  if (size == 0)
+    throw Error(ErrorKind::config, "the text to score is empty; at least one byte is needed");
+  const auto num_bytes = static_cast<int64_t>(size);
+  double sum = 0;
+  for (int64_t segment = 0; segment < num_segments(num_bytes); segment += kMaxRows) {
+    SegmentGroup group(model, data, num_bytes, segment);
+    for (int64_t t = 0; t < group.num_steps(); t += kChunkSteps)
+      group.run(t, std::min(t + kChunkSteps, group.num_steps()), log_probs);
+    group.add_to(sum);
+  }
+  const double nats = sum / static_cast<double>(num_bytes);
+  return {nats, nats / std::log(2.0), std::exp(nats), num_bytes};
+}
+
+double estimate_score_seconds(const Model::Impl& model, const uint8_t* data, size_t size,
+                              const std::function<double()>& now) {
+  const auto num_bytes = static_cast<int64_t>(size);
+  SegmentGroup group(model, data, num_bytes, 0);
+  const int64_t steps = std::min(kTimingSteps, group.num_steps());
+  group.run(0, steps, nullptr);  // touches the memory
+  const double start = now();
+  group.run(0, steps, nullptr);
+  const int64_t groups = (num_segments(num_bytes) + kMaxRows - 1) / kMaxRows;
+  return (now() - start) * static_cast<double>(groups * group.num_steps()) /
+         static_cast<double>(steps);
+}
+
+}  // namespace slm

@@ -1,0 +1,22 @@
+#pragma once
+// The evaluation protocol (docs/evaluation.md), in one place for Model::score and fit's validation:
+// the text is cut into contiguous segments, each warmed from a fresh state by the bytes before it,
+// and every byte is scored once.
+#include <functional>
+
+#include "model_impl.h"
+
+namespace slm {
+
+inline constexpr int64_t kSegmentBytes = 16384;
+inline constexpr int64_t kWarmBytes = 256;
+
+// `log_probs`, if given, takes `size` values. Error(config) for an empty text, Error(training)
+// where the model's output is not finite.
+Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs);
+
+// How long score_text would take, from a few of its steps; `now` is a clock in seconds.
+double estimate_score_seconds(const Model::Impl& model, const uint8_t* data, size_t size,
+                              const std::function<double()>& now);
+
+}  // namespace slm

@@ -1,0 +1,106 @@
+#include "train/plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace slm {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kMaxValidationBytes = kMiB;  // cut off by a fraction
+constexpr double kEvaluationsPerRun = 10;
+constexpr double kStepsPerEvaluation = 9;  // in time, so that evaluation takes a tenth
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+void expect(bool ok, const char* option, double value, const char* allowed) {
+  if (!ok)
+    throw Error(ErrorKind::config,
+                std::string(option) + " is " + number(value) + " but must be " + allowed);
+}
+
+// A step count that any double fits into.
+int64_t whole(double steps) { return static_cast<int64_t>(std::clamp(steps, 0.0, 1e15)); }
+
+}  // namespace
+
+void validate(const FitOptions& options) {
+  const auto count = [](int64_t value, const char* option) {
+    expect(value >= 0, option, static_cast<double>(value), "at least 0");
+  };
+  count(options.steps, "steps");
+  count(options.eval_every, "eval_every");
+  count(options.patience, "patience");
+  expect(options.seconds >= 0 && std::isfinite(options.seconds), "seconds", options.seconds,
+         "a finite number of at least 0");
+  expect(options.checkpoint_seconds >= 0, "checkpoint_seconds", options.checkpoint_seconds,
+         "at least 0");
+  expect(options.validation_fraction >= 0 && options.validation_fraction < 1,
+         "the validation fraction", options.validation_fraction, "at least 0 and below 1");
+  if (options.steps > 0 && options.seconds > 0)
+    throw Error(ErrorKind::config, "both steps (" + std::to_string(options.steps) +
+                                       ") and seconds (" + number(options.seconds) +
+                                       ") are given; a run is planned by one of them");
+  if (options.resume && options.checkpoint.empty())
+    throw Error(ErrorKind::config,
+                "resume needs the checkpoint file to go on from, and none is given");
+}
+
+Split split_text(std::string_view text, const FitOptions& options,
+                 std::vector<std::string>& notes) {
+  if (text.empty())
+    throw Error(ErrorKind::config, "the text to train on is empty; at least one byte is needed");
+  if (!options.validation.empty()) return {text, options.validation};
+  if (options.validation_fraction == 0) return {text, {}};
+
+  const double kept = (1 - options.validation_fraction) * static_cast<double>(text.size());
+  size_t cut = static_cast<size_t>(std::floor(kept));
+  cut = std::max(cut, text.size() - std::min(text.size(), kMaxValidationBytes));
+  if (cut == 0 || cut == text.size()) {
+    notes.push_back("the text has " + std::to_string(text.size()) +
+                    " bytes, too few to cut off a validation part of " +
+                    number(options.validation_fraction) + ", so there is no validation");
+    return {text, {}};
+  }
+  return {text.substr(0, cut), text.substr(cut)};
+}
+
+Plan plan_by_steps(int64_t steps, int64_t eval_every) {
+  const auto tenth = whole(std::ceil(static_cast<double>(steps) / kEvaluationsPerRun));
+  return {steps, eval_every > 0 ? eval_every : std::max<int64_t>(tenth, 1)};
+}
+
+Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& speed,
+                  int64_t eval_every) {
+  const double step = std::max(speed.step, 1e-9);
+  const double left = std::max(seconds - elapsed - speed.evaluation, 0.0);
+  Plan plan = plan_by_steps(done + whole(left / step), eval_every);
+  const int64_t cheap_enough = whole(std::ceil(kStepsPerEvaluation * speed.evaluation / step));
+  plan.eval_every = std::max(plan.eval_every, cheap_enough);
+  const double with_evaluations = step + speed.evaluation / static_cast<double>(plan.eval_every);
+  plan.steps = std::max<int64_t>(done + whole(left / with_evaluations), 1);
+  return plan;
+}
+
+std::string fingerprint(std::string_view text) {
+  constexpr size_t kBlocks = 64;
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](std::string_view bytes) {
+    for (const char byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
+  };
+  if (text.size() <= kBlocks * kMiB)
+    add(text);
+  else
+    for (size_t block = 0; block < kBlocks; ++block)
+      add(text.substr((text.size() - kMiB) * block / (kBlocks - 1), kMiB));
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+  return digits;
+}
+
+}  // namespace slm

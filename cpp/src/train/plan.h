@@ -1,0 +1,44 @@
+#pragma once
+// What a run will do, decided before or soon after its start: which bytes it trains on, how many
+// steps it takes and how often it is evaluated.
+#include <string>
+#include <vector>
+
+#include "slm/trainer.h"
+
+namespace slm {
+
+// Throws Error(config) naming the first option that is out of range.
+void validate(const FitOptions& options);
+
+struct Split {
+  std::string_view training, validation;  // validation may be empty
+};
+
+// The options' validation text, or the end of `text`, cut off. Error(config) for an empty text.
+Split split_text(std::string_view text, const FitOptions& options, std::vector<std::string>& notes);
+
+struct Plan {
+  int64_t steps = 0;       // 0: not known yet
+  int64_t eval_every = 0;  // steps
+};
+
+Plan plan_by_steps(int64_t steps, int64_t eval_every);
+
+// What a step and an evaluation take, in seconds.
+struct Speed {
+  double step = 0;
+  double evaluation = 0;
+};
+
+// The steps that fit into `seconds`, of which `elapsed` are gone and `done` steps are taken. The
+// evaluations, whose number is chosen or reduced so that they take about a tenth of the time, and
+// the last one are part of it.
+Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& speed,
+                  int64_t eval_every);
+
+// FNV-1a, 64 bits, in hexadecimal. Over 64 MiB: of 64 blocks of 1 MiB, evenly spread from the first
+// byte to the last.
+std::string fingerprint(std::string_view text);
+
+}  // namespace slm
