@@ -119,8 +119,10 @@ def run_worker(isa: str) -> dict[str, Any]:
             check=False,
         )
         assert run.returncode == 0, f"SLM_FORCE_ISA={isa}: {run.stderr}"
-        with np.load(out) as results:
-            return dict(results)
+        with np.load(out) as file:
+            results = dict(file)
+    assert results["isa"] == isa
+    return results
 
 
 def split(flat: reference.Array, case: Case) -> reference.Parameters:

@@ -6,9 +6,9 @@ import sys
 from typing import Any
 
 import numpy as np
-from engine_cases import CASES, THREADS, TRAINING_CASES, TRAINING_STEPS, Case
-
 import slm
+from slm import _core
+from engine_cases import CASES, THREADS, TRAINING_CASES, TRAINING_STEPS, Case
 
 
 def make_model(case: Case, threads: int) -> slm.Model:
@@ -32,7 +32,7 @@ def flatten(tensors: dict[str, Any]) -> Any:
 
 
 def main(out: str) -> None:
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = {"isa": _core.isa()}
     for threads in THREADS:
         for case in CASES:
             model = make_model(case, threads)

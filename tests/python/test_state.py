@@ -1,0 +1,103 @@
+"""Recurrent state: a text may be cut anywhere, and every state lives on its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import slm
+from engine_cases import relative_error
+from reference import reference
+
+SIZES = [(1, 1, 1), (33, 17, 3), (70, 65, 2), (128, 128, 2)]  # (E, N, L)
+
+
+def make_model(size: tuple[int, ...] = (33, 17, 3)) -> slm.Model:
+    """With weights that keep a state alive for long."""
+    model = slm.Model("seed-small", embed_dim=size[0], state_dim=size[1], num_layers=size[2])
+    values = reference.random_parameters(*size, np.random.default_rng(size[0]))
+    model.set_parameters({name: w.astype(np.float32) for name, w in values.items()})
+    return model
+
+
+def random_text(seq_len: int, batch_size: int) -> reference.Bytes:
+    rng = np.random.default_rng(seq_len)
+    return rng.integers(0, 256, (seq_len, batch_size), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 17])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_steps_are_the_whole_sequence(size: tuple[int, ...], batch_size: int) -> None:
+    model = make_model(size)
+    text = random_text(40, batch_size)
+    whole = model.logits(text)
+    assert whole.shape == (40, batch_size, 256) and whole.dtype == np.float32
+    state = model.new_state(batch_size)
+    steps = np.stack([model.step(tokens, state) for tokens in text])
+    assert relative_error(steps, whole) <= 1e-5
+
+
+@pytest.mark.parametrize("cut", [1, 13, 39])
+def test_two_windows_with_carried_state_are_one(cut: int) -> None:
+    model = make_model()
+    text, targets = random_text(40, 3), random_text(41, 3)[1:]
+    whole_state, state = model.new_state(3), model.new_state(3)
+    whole = model.logits(text, whole_state)
+    parts = [model.logits(text[:cut], state), model.logits(text[cut:], state)]
+    assert relative_error(np.concatenate(parts), whole) <= 1e-5
+    after = random_text(1, 3)[0]
+    assert relative_error(model.step(after, state), model.step(after, whole_state)) <= 1e-5
+
+    state = model.new_state(3)
+    losses = [
+        cut * model.loss(text[:cut], targets[:cut], state),
+        (40 - cut) * model.loss(text[cut:], targets[cut:], state),
+    ]
+    assert sum(losses) / 40 == pytest.approx(model.loss(text, targets), abs=1e-5)
+
+
+def test_gradients_and_training_steps_move_the_state_on() -> None:
+    model = make_model()
+    text, after = random_text(21, 3), random_text(1, 3)[0]
+    expected_state = model.new_state(3)
+    model.logits(text[:-1], expected_state)
+    expected = model.step(after, expected_state.copy())
+
+    state = model.new_state(3)
+    model.gradients(text[:-1], text[1:], state)
+    assert relative_error(model.step(after, state), expected) <= 1e-5
+    state = model.new_state(3)
+    slm.Trainer(model, learning_rate=1e-30, warmup_steps=0, weight_decay=0.0).step(
+        text[:-1], text[1:], state
+    )
+    assert relative_error(model.step(after, state), expected) <= 1e-5
+
+
+def test_copy_is_independent() -> None:
+    model = make_model()
+    tokens, other = random_text(2, 3)
+    state = model.new_state(3)
+    model.step(tokens, state)
+    kept = state.copy()
+    assert kept.batch_size == 3
+    expected = model.step(other, state.copy())
+    for _ in range(3):
+        model.step(tokens, state)
+    np.testing.assert_array_equal(model.step(other, kept), expected)
+    assert not np.array_equal(model.step(other, state), expected)
+
+
+def test_a_text_does_not_depend_on_its_batch() -> None:
+    model = make_model((70, 65, 2))
+    text = random_text(20, 65)
+    batch_state = model.new_state(65)
+    together = np.stack([model.step(tokens, batch_state) for tokens in text])
+    for column in (0, 7, 64):
+        state = model.new_state()
+        alone = np.stack([model.step(tokens[column : column + 1], state)[0] for tokens in text])
+        np.testing.assert_array_equal(alone, together[:, column])
+
+
+def test_new_state_is_the_start_of_a_window() -> None:
+    model = make_model()
+    text = random_text(9, 2)
+    np.testing.assert_array_equal(model.logits(text, model.new_state(2)), model.logits(text))
