@@ -65,7 +65,7 @@ std::string quoted_list(const std::vector<std::string>& names) {
   std::string list;
   for (size_t i = 0; i < names.size(); ++i) {
     if (i > 0) list += i + 1 == names.size() ? " or " : ", ";
-    list += quoted(names[i]);
+    list += quote(names[i]);
   }
   return list;
 }
@@ -74,7 +74,7 @@ void check_choice(const char* field, const std::string& value,
                   const std::vector<std::string>& known) {
   for (const std::string& name : known)
     if (value == name) return;
-  refuse(field, quoted(value), quoted_list(known));
+  refuse(field, quote(value), quoted_list(known));
 }
 
 int64_t count_parameters(const Config& config) {
@@ -88,7 +88,7 @@ int64_t count_parameters(const Config& config) {
 Preset preset(const std::string& name) {
   for (const auto& [known, preset] : presets())
     if (known == name) return preset;
-  refuse("preset", quoted(name), quoted_list(preset_names()));
+  refuse("preset", quote(name), quoted_list(preset_names()));
 }
 
 std::vector<std::string> preset_names() {

@@ -104,14 +104,14 @@ void AtomicFile::fail(int os_code) const {
   if (path_.empty())
     why = "the path is empty";
   else if (os_code == ENOENT && !fs::exists(folder, ignored))
-    why = "there is no folder " + quoted(folder);
+    why = "there is no folder " + quote(folder);
   else if (os_code == EISDIR)
     why = "it is a folder";
   else if (os_code == EINVAL)
     why = "it is not a regular file";
   else if (os_code == EBUSY)
     why = "another process is writing it";
-  throw Error(ErrorKind::io, "cannot write " + quoted(path_) + ": " + why, os_code);
+  throw Error(ErrorKind::io, "cannot write " + quote(path_) + ": " + why, os_code);
 }
 
 }  // namespace slm

@@ -47,7 +47,7 @@ void dump_string(std::string_view text, std::string& out) {
     const size_t length = utf8_character(text.substr(i));
     if (length == 0)
       throw Error(ErrorKind::format,
-                  "a JSON string must be UTF-8, which this is not: " + quoted(text));
+                  "a JSON string must be UTF-8, which this is not: " + quote(text));
     const char c = text[i];
     if (c == '"' || c == '\\')
       out += {'\\', c};

@@ -12,7 +12,7 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& name, const std::string& where,
                          const std::string& what) {
-  throw Error(ErrorKind::format, "the field " + quoted(name) + " of " + where + what);
+  throw Error(ErrorKind::format, "the field " + quote(name) + " of " + where + what);
 }
 
 }  // namespace

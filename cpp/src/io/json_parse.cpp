@@ -88,7 +88,7 @@ class Parser {
     do {
       skip_space();
       std::string name = string();
-      if (!names.insert(name).second) fail("the name " + quoted(name) + " stands there twice");
+      if (!names.insert(name).second) fail("the name " + quote(name) + " stands there twice");
       skip_space();
       if (!take(':')) fail("':' was expected");
       members.emplace_back(std::move(name), value(depth + 1));
@@ -184,7 +184,7 @@ class Parser {
     std::istringstream in(text);
     in.imbue(std::locale::classic());
     double real = 0;
-    if (!(in >> real)) fail("the number " + quoted(text) + " is too large");
+    if (!(in >> real)) fail("the number " + quote(text) + " is too large");
     return real;
   }
 

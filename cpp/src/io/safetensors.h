@@ -10,6 +10,8 @@
 
 namespace slm {
 
+class Json;
+
 struct TensorEntry {
   std::string name;
   std::string dtype;  // "F32", "I64", …
@@ -43,8 +45,10 @@ class TensorFile {
 
  private:
   void read_header();
+  void read_metadata(const Json& json);
+  void check_layout(int64_t data, int64_t end);
   void read_bytes(int64_t offset, int64_t size, void* out) const;
-  [[noreturn]] void fail(const std::string& what) const;
+  [[noreturn]] void fail_io(int os_code) const;
 
   std::string path_;
   int file_ = -1;

@@ -10,6 +10,6 @@ size_t utf8_character(std::string_view text);
 
 // In double quotes on one line and valid UTF-8: other bytes become \xNN, and what is longer than a
 // path would be is cut.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 }  // namespace slm

@@ -1,0 +1,84 @@
+#include "io/model_file.h"
+
+#include "io/config_json.h"
+#include "slm/error.h"
+#include "slm/version.h"
+#include "util/quote.h"
+
+namespace slm {
+
+void save_model_file(const std::string& path, const Config& config, const TrainConfig& training,
+                     const TensorTable& table, const float* parameters, const Json* results) {
+  Metadata metadata = model_metadata(config, training);
+  if (results != nullptr) metadata.emplace_back("slm.results", results->dump());
+  std::vector<TensorSource> sources;
+  for (const Tensor& tensor : table.tensors())
+    sources.push_back(
+        tensor_source(tensor.info.name, tensor.info.shape, parameters + tensor.offset));
+  write_tensor_file(path, metadata, sources);
+}
+
+ModelFile load_model_file(const std::string& path) {
+  const TensorFile file(path);
+  check_format(file);
+  for (const TensorEntry& entry : file.tensors())
+    if (entry.name.rfind("optimizer.", 0) == 0)
+      throw Error(ErrorKind::format,
+                  quote(path) +
+                      " is a checkpoint, from which a training run can be resumed, and no model; "
+                      "the model of that run is the .safetensors file without .ckpt in its name");
+  ModelFile model;
+  model.config =
+      config_from_json(metadata_json(file, "slm.config"), "slm.config in " + quote(path));
+  model.training =
+      training_from_json(metadata_json(file, "slm.training"), "slm.training in " + quote(path));
+
+  // Only once the file is known to hold them all is there memory for them.
+  const TensorTable table(model.config);
+  std::vector<std::string> names;
+  for (const Tensor& tensor : table.tensors()) {
+    file.expect_f32(tensor.info.name, tensor.info.shape);
+    names.push_back(tensor.info.name);
+  }
+  file.expect_only(names);
+  model.parameters.resize(static_cast<size_t>(table.num_parameters()));
+  for (const Tensor& tensor : table.tensors())
+    file.read_f32(*file.find(tensor.info.name), model.parameters.data() + tensor.offset);
+  return model;
+}
+
+Metadata model_metadata(const Config& config, const TrainConfig& training) {
+  validate(config);
+  validate(training);  // what is written can be read
+  return {{"slm.format", std::to_string(kFormatVersion)},
+          {"slm.config", config_to_json(config).dump()},
+          {"slm.training", training_to_json(training).dump()}};
+}
+
+void check_format(const TensorFile& file) {
+  const std::string* format = file.metadata("slm.format");
+  if (format == nullptr)
+    throw Error(ErrorKind::format, quote(file.path()) +
+                                       " is a safetensors file, but no model of slm: its metadata "
+                                       "has no \"slm.format\"");
+  const Json number = Json::parse(*format, "slm.format in " + quote(file.path()));
+  const auto* version = number.get_if<int64_t>();
+  if (version == nullptr || *version < 1)
+    throw Error(ErrorKind::format, "slm.format in " + quote(file.path()) +
+                                       " must be an integer from 1 up, not " + quote(*format));
+  if (*version > kFormatVersion)
+    throw Error(ErrorKind::format, quote(file.path()) + " has format " + std::to_string(*version) +
+                                       ", but slm " + kVersion + " reads formats up to " +
+                                       std::to_string(kFormatVersion) +
+                                       "; a newer slm can read it");
+}
+
+Json metadata_json(const TensorFile& file, const std::string& key) {
+  const std::string* text = file.metadata(key);
+  if (text == nullptr)
+    throw Error(ErrorKind::format,
+                "the metadata of " + quote(file.path()) + " has no " + quote(key));
+  return Json::parse(*text, key + " in " + quote(file.path()));
+}
+
+}  // namespace slm

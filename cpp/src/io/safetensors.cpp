@@ -1,0 +1,237 @@
+#include "io/safetensors.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <system_error>
+#include <tuple>
+#include <unordered_set>
+
+#include "io/json.h"
+#include "slm/error.h"
+#include "util/quote.h"
+
+namespace slm {
+namespace {
+
+// A header is read whole, and parsed it takes some twenty times its size. The largest model's has
+// about 100 bytes for each of some ten thousand tensors.
+constexpr int64_t kMaxHeader = int64_t{1} << 24;
+constexpr int64_t kMaxFile = int64_t{1} << 50;  // so that no sum of offsets overflows
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format's values are little-endian");
+
+struct Dtype {
+  const char* name;
+  int64_t size;  // bytes of a value
+};
+constexpr Dtype kDtypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2},     {"BF16", 2},    {"I64", 8},
+                             {"I32", 4}, {"I16", 2}, {"I8", 1},      {"U64", 8},     {"U32", 4},
+                             {"U16", 2}, {"U8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"BOOL", 1}};
+
+int64_t dtype_size(const std::string& name, const std::string& where) {
+  for (const Dtype& dtype : kDtypes)
+    if (name == dtype.name) return dtype.size;
+  throw Error(ErrorKind::format, where + " has the unknown dtype " + quote(name));
+}
+
+// Sizes or offsets.
+std::vector<int64_t> naturals(const Json::Array& array, const std::string& where) {
+  std::vector<int64_t> numbers;
+  for (const Json& item : array) {
+    const auto* number = item.get_if<int64_t>();
+    if (number == nullptr || *number < 0)
+      throw Error(ErrorKind::format, where + " must hold only integers from 0 up");
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+std::string describe(const std::vector<int64_t>& shape) {
+  std::string text = "(";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  return text + ')';
+}
+
+// `data` is where the values of the file begin and `end` where they end, in bytes.
+TensorEntry read_entry(const std::string& name, const Json& json, int64_t data, int64_t end,
+                       const std::string& file) {
+  const std::string where = "tensor " + quote(name) + " in " + file;
+  JsonFields fields(json, where);
+  TensorEntry entry;
+  entry.name = name;
+  entry.dtype = fields.string("dtype");
+  entry.shape = naturals(fields.array("shape"), "the shape of " + where);
+  const auto offsets = naturals(fields.array("data_offsets"), "data_offsets of " + where);
+  fields.finish();
+
+  const int64_t size = dtype_size(entry.dtype, where);
+  entry.count = 1;
+  for (const int64_t n : entry.shape) {
+    if (n > 0 && entry.count > (end - data) / size / n)
+      throw Error(ErrorKind::format, where + " has the shape " + describe(entry.shape) +
+                                         ", which is more than the whole file holds");
+    entry.count *= n;
+  }
+  entry.bytes = entry.count * size;
+  if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > end - data)
+    throw Error(ErrorKind::format, where + " has data_offsets that do not lie within the file's " +
+                                       std::to_string(end - data) +
+                                       " bytes of data; the file may be cut short");
+  if (offsets[1] - offsets[0] != entry.bytes)
+    throw Error(ErrorKind::format, where + " has the shape " + describe(entry.shape) + ", hence " +
+                                       std::to_string(entry.bytes) + " bytes, but takes up " +
+                                       std::to_string(offsets[1] - offsets[0]));
+  entry.offset = data + offsets[0];
+  return entry;
+}
+
+}  // namespace
+
+TensorFile::TensorFile(const std::string& path) : path_(path) {
+  file_ =
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // not to wait for a pipe's writer
+  if (file_ < 0) fail_io(errno);
+  try {
+    read_header();
+  } catch (...) {
+    ::close(file_);
+    throw;
+  }
+}
+
+TensorFile::~TensorFile() { ::close(file_); }
+
+void TensorFile::read_header() {
+  struct stat status;
+  if (::fstat(file_, &status) != 0) fail_io(errno);
+  if (!S_ISREG(status.st_mode)) fail_io(S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
+  const int64_t end = status.st_size;
+  const std::string file = quote(path_);
+  if (end < 8 || end > kMaxFile)
+    throw Error(ErrorKind::format,
+                file + " is no safetensors file: it has " + std::to_string(end) + " bytes");
+  uint64_t length;
+  read_bytes(0, 8, &length);
+  if (length > static_cast<uint64_t>(std::min(end - 8, kMaxHeader)))
+    throw Error(ErrorKind::format,
+                file + " is no safetensors file, or it is cut short: its header would have " +
+                    std::to_string(length) + " bytes, but the file has " + std::to_string(end) +
+                    " and a header at most " + std::to_string(kMaxHeader));
+  std::string text(length, '\0');
+  read_bytes(8, static_cast<int64_t>(length), text.data());
+  const Json header = Json::parse(text, "the header of " + file);
+  const auto* members = header.get_if<Json::Object>();
+  if (members == nullptr)
+    throw Error(ErrorKind::format,
+                "the header of " + file + " must be an object, not " + header.type_name());
+  const int64_t data = 8 + static_cast<int64_t>(length);
+  for (const auto& [name, json] : *members) {
+    if (name == "__metadata__")
+      read_metadata(json);
+    else
+      tensors_.push_back(read_entry(name, json, data, end, file));
+  }
+  check_layout(data, end);
+}
+
+void TensorFile::read_metadata(const Json& json) {
+  const std::string where = "__metadata__ of " + quote(path_);
+  JsonFields fields(json, where);
+  for (const auto& member : *json.get_if<Json::Object>())
+    metadata_.emplace_back(member.first, fields.string(member.first));
+}
+
+// The tensors must follow each other without a gap or an overlap, from the header to the end.
+void TensorFile::check_layout(int64_t data, int64_t end) {
+  std::sort(tensors_.begin(), tensors_.end(), [](const TensorEntry& a, const TensorEntry& b) {
+    return std::tie(a.offset, a.bytes) < std::tie(b.offset, b.bytes);
+  });
+  int64_t position = data;
+  for (const TensorEntry& entry : tensors_) {
+    if (entry.offset != position)
+      throw Error(ErrorKind::format, "tensor " + quote(entry.name) + " in " + quote(path_) +
+                                         " begins at byte " + std::to_string(entry.offset) +
+                                         "; it must begin where the one before it ends, at byte " +
+                                         std::to_string(position));
+    position += entry.bytes;
+    index_[entry.name] = static_cast<size_t>(&entry - tensors_.data());
+  }
+  if (position != end)
+    throw Error(ErrorKind::format, quote(path_) + " has " + std::to_string(end) +
+                                       " bytes; its tensors end at byte " +
+                                       std::to_string(position));
+}
+
+const TensorEntry* TensorFile::find(const std::string& name) const {
+  const auto found = index_.find(name);
+  return found == index_.end() ? nullptr : &tensors_[found->second];
+}
+
+const std::string* TensorFile::metadata(const std::string& key) const {
+  for (const auto& [name, value] : metadata_)
+    if (name == key) return &value;
+  return nullptr;
+}
+
+const TensorEntry& TensorFile::expect_f32(const std::string& name,
+                                          const std::vector<int64_t>& shape) const {
+  const TensorEntry* entry = find(name);
+  if (entry == nullptr)
+    throw Error(ErrorKind::format, "tensor " + quote(name) + " is missing in " + quote(path_));
+  if (entry->dtype != "F32" || entry->shape != shape)
+    throw Error(ErrorKind::format, "tensor " + quote(name) + " in " + quote(path_) + " is " +
+                                       entry->dtype + " of shape " + describe(entry->shape) +
+                                       "; it must be F32 of shape " + describe(shape));
+  return *entry;
+}
+
+void TensorFile::expect_only(const std::vector<std::string>& names) const {
+  const std::unordered_set<std::string> known(names.begin(), names.end());
+  for (const TensorEntry& entry : tensors_)
+    if (known.count(entry.name) == 0)
+      throw Error(ErrorKind::format, "tensor " + quote(entry.name) + " in " + quote(path_) +
+                                         " is not one of this model's");
+}
+
+void TensorFile::read_f32(const TensorEntry& entry, float* out) const {
+  read_bytes(entry.offset, entry.bytes, out);
+  for (int64_t i = 0; i < entry.count; ++i)
+    if (!std::isfinite(out[i]))
+      throw Error(ErrorKind::format, "tensor " + quote(entry.name) + " in " + quote(path_) +
+                                         " holds " + (std::isnan(out[i]) ? "NaN" : "an infinity") +
+                                         " at value " + std::to_string(i) +
+                                         "; all values must be finite");
+}
+
+// Reading and not mapping: a file that another program cuts short meanwhile is an error and no
+// signal.
+void TensorFile::read_bytes(int64_t offset, int64_t size, void* out) const {
+  char* bytes = static_cast<char*>(out);
+  while (size > 0) {
+    const ssize_t got = ::pread(file_, bytes, static_cast<size_t>(size), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_io(errno);
+    if (got == 0) throw Error(ErrorKind::format, quote(path_) + " was cut short while it was read");
+    bytes += got;
+    offset += got;
+    size -= got;
+  }
+}
+
+void TensorFile::fail_io(int os_code) const {
+  std::string why = std::generic_category().message(os_code);
+  if (os_code == ENOENT)
+    why = "there is no such file";
+  else if (os_code == EISDIR)
+    why = "it is a folder";
+  else if (os_code == EINVAL)
+    why = "it is not a regular file";
+  throw Error(ErrorKind::io, "cannot read " + quote(path_) + ": " + why, os_code);
+}
+
+}  // namespace slm
