@@ -86,9 +86,8 @@ def test_wheel_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None
     where = run([python, "-c", "import slm; print(slm.__file__, slm.__version__)"], cwd=tmp_path)
     assert where.startswith(str(tmp_path))
     assert where.split()[1] == VERSION
-    run(
-        [python, "-m", "slm", "train", "text.txt", "-o", "m.safetensors", "--steps", "20"], tmp_path
-    )
+    slm = [python, "-m", "slm"]
+    run([*slm, "train", "text.txt", "-o", "m.safetensors", "--steps", "20"], tmp_path)
     options = ["-m", "m.safetensors", "--prompt", "the cat", "--max-bytes", "20", "--seed", "1"]
     text = run([*slm, "generate", *options], tmp_path)
     assert text.startswith("the cat")
