@@ -1,0 +1,149 @@
+#include "slm/generator.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "sample/outlet.h"
+#include "sample/prompt.h"
+#include "sample/sampler.h"
+#include "util/interrupt.h"
+#include "util/philox.h"
+
+namespace slm {
+namespace {
+
+// More rows gain no speed. A sample does not depend on its batch, so cutting a large one is safe.
+constexpr int64_t kMaxRows = 64;
+constexpr int64_t kMaxSamples = int64_t{1} << 32;  // the generator's substream has 32 bits
+
+void require_max_bytes(int64_t max_bytes) {
+  if (max_bytes >= 0) return;
+  throw Error(ErrorKind::config,
+              "max_bytes is " + std::to_string(max_bytes) + ", but must be 0 or a positive number");
+}
+
+// Samples first, first + 1, ... of one prompt, a byte at a time.
+class Batch {
+ public:
+  Batch(const Model& model, const SampleOptions& options, const PromptState& prompt, int64_t first,
+        int64_t rows, int64_t max_bytes)
+      : model_(model),
+        options_(options),
+        state_(repeat_state(model, prompt.state, rows)),
+        first_(first),
+        max_bytes_(max_bytes),
+        tokens_(static_cast<size_t>(rows), prompt.last_byte),
+        logits_(static_cast<size_t>(rows * kVocabSize)),
+        outlets_(static_cast<size_t>(rows), Outlet(options.stop)) {
+    if (max_bytes == 0) close();
+  }
+
+  bool done() const {
+    return std::all_of(outlets_.begin(), outlets_.end(),
+                       [](const Outlet& o) { return o.closed(); });
+  }
+  std::string take(size_t row) { return outlets_[row].take(); }
+
+  // Rows that have ended are carried along: their logits are not looked at.
+  void advance() {
+    poll_interrupt();
+    model_.step(tokens_.data(), state_, logits_.data());
+    for (size_t row = 0; row < outlets_.size(); ++row) {
+      if (outlets_[row].closed()) continue;
+      tokens_[row] = draw(row);
+      outlets_[row].push(tokens_[row]);
+    }
+    if (++position_ == max_bytes_) close();
+  }
+
+ private:
+  uint8_t draw(size_t row) const {
+    float probs[kVocabSize];
+    next_byte_distribution(logits_.data() + row * kVocabSize, options_, probs);
+    const auto sample = static_cast<uint32_t>(first_ + static_cast<int64_t>(row));
+    const Philox random(options_.seed, PhiloxStream::sample, sample);
+    return draw_byte(probs, random.uniform_double(static_cast<uint64_t>(position_)));
+  }
+
+  void close() {
+    for (Outlet& outlet : outlets_) {
+      if (!outlet.closed()) outlet.close();
+    }
+  }
+
+  const Model& model_;
+  const SampleOptions& options_;
+  State state_;
+  int64_t first_, max_bytes_, position_ = 0;
+  std::vector<uint8_t> tokens_;  // (B,)
+  std::vector<float> logits_;    // (B, V)
+  std::vector<Outlet> outlets_;
+};
+
+std::string next_of(Batch& batch) {
+  std::string bytes = batch.take(0);
+  while (bytes.empty() && !batch.done()) {
+    batch.advance();
+    bytes = batch.take(0);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+struct Generator::Impl {
+  const Model& model;
+  const SampleOptions options;
+  std::optional<Batch> current;  // of start() and next()
+};
+
+Generator::Generator(const Model& model, const SampleOptions& options) {
+  validate(options);
+  impl_.reset(new Impl{model, options, {}});
+}
+Generator::Generator(Generator&&) noexcept = default;
+Generator::~Generator() = default;
+
+std::string Generator::generate(std::string_view prompt, int64_t max_bytes,
+                                const std::function<bool(std::string_view)>& on_bytes) {
+  require_max_bytes(max_bytes);
+  Batch batch(impl_->model, impl_->options, read_prompt(impl_->model, prompt), 0, 1, max_bytes);
+  std::string text;
+  for (std::string bytes = next_of(batch); !bytes.empty(); bytes = next_of(batch)) {
+    text += bytes;
+    if (on_bytes && !on_bytes(bytes)) break;
+  }
+  return text;
+}
+
+std::vector<std::string> Generator::generate_samples(std::string_view prompt, int64_t max_bytes,
+                                                     int64_t num_samples) {
+  require_max_bytes(max_bytes);
+  if (num_samples < 1 || num_samples > kMaxSamples) {
+    throw Error(ErrorKind::config, "num_samples is " + std::to_string(num_samples) +
+                                       ", but must be between 1 and " +
+                                       std::to_string(kMaxSamples));
+  }
+  const PromptState start = read_prompt(impl_->model, prompt);
+  std::vector<std::string> samples;
+  for (int64_t first = 0; first < num_samples; first += kMaxRows) {
+    const int64_t rows = std::min(kMaxRows, num_samples - first);
+    Batch batch(impl_->model, impl_->options, start, first, rows, max_bytes);
+    while (!batch.done()) batch.advance();
+    for (int64_t row = 0; row < rows; ++row) {
+      samples.push_back(batch.take(static_cast<size_t>(row)));
+    }
+  }
+  return samples;
+}
+
+void Generator::start(std::string_view prompt, int64_t max_bytes) {
+  require_max_bytes(max_bytes);
+  impl_->current.emplace(impl_->model, impl_->options, read_prompt(impl_->model, prompt), 0, 1,
+                         max_bytes);
+}
+
+std::string Generator::next() { return impl_->current ? next_of(*impl_->current) : std::string(); }
+
+}  // namespace slm

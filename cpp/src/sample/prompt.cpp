@@ -1,0 +1,57 @@
+#include "sample/prompt.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "layers/pass.h"
+#include "util/interrupt.h"
+
+namespace slm {
+namespace {
+
+constexpr int64_t kPromptWindow = 256;
+
+}  // namespace
+
+PromptState read_prompt(const Model& model, std::string_view prompt) {
+  PromptState result{model.new_state(1), kFirstByte};
+  if (prompt.empty()) return result;
+
+  const Model::Impl& impl = model.impl();
+  Buffer* h = result.state.impl().h.get();
+  const auto workspace = impl.backend->make_workspace(impl.config, {kPromptWindow, 1, false});
+  const auto read = [&](const uint8_t* bytes, int64_t count) {
+    poll_interrupt();
+    forward_pass(impl, *workspace, {bytes, nullptr, count, 1}, h, nullptr, nullptr);
+  };
+  read(&kFirstByte, 1);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(prompt.data());
+  const int64_t count = static_cast<int64_t>(prompt.size()) - 1;
+  for (int64_t start = 0; start < count; start += kPromptWindow) {
+    read(bytes + start, std::min(kPromptWindow, count - start));
+  }
+  result.last_byte = bytes[count];
+  return result;
+}
+
+State repeat_state(const Model& model, const State& one, int64_t rows) {
+  const Config& config = model.config();
+  const State::Impl& from = one.impl();
+  std::vector<float> h(static_cast<size_t>(from.h->size()));  // (L, N)
+  from.backend->read(*from.h, 0, from.h->size(), h.data());
+
+  State result = model.new_state(rows);
+  std::vector<float> repeated;  // (L, B, N)
+  repeated.reserve(h.size() * static_cast<size_t>(rows));
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+    const auto begin = h.begin() + layer * config.state_dim;
+    for (int64_t row = 0; row < rows; ++row) {
+      repeated.insert(repeated.end(), begin, begin + config.state_dim);
+    }
+  }
+  State::Impl& to = result.impl();
+  to.backend->write(repeated.data(), to.h->size(), *to.h, 0);
+  return result;
+}
+
+}  // namespace slm
