@@ -61,6 +61,7 @@ class Backend {
   virtual std::unique_ptr<Buffer> make_buffer(int64_t size) const = 0;  // zeros
   virtual void read(const Buffer& from, int64_t offset, int64_t count, float* to) const = 0;
   virtual void write(const float* from, int64_t count, Buffer& to, int64_t offset) const = 0;
+  virtual void copy(const Buffer& from, Buffer& to) const = 0;  // of the same size
   virtual std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const = 0;
   virtual std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const = 0;
 
@@ -79,7 +80,8 @@ class Backend {
 
   // e = W_E[x]. Backward adds to the rows that occurred.
   virtual void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
-  virtual void embed_backward(Workspace&, Buffer& grads, int64_t t0, int64_t t1) const = 0;
+  virtual void embed_backward(const Weights&, Workspace&, Buffer& grads, int64_t t0,
+                              int64_t t1) const = 0;
 
   // h_t = A h_{t-1} + B u_t, y_t = C swish(h_t) + D u_t. Forward in rising time order. Backward in
   // falling order: replaces dy of the range by du, adds to the layer's gradients, carries dh.
@@ -102,6 +104,12 @@ class Backend {
   virtual void adamw(Weights&, Buffer& grads, Buffer& m, Buffer& v, const TensorTable&,
                      const AdamWStep&) const = 0;
 };
+
+constexpr int kMaxThreads = 1024;
+
+// Defined by cuda/ or, in a build without it, by no_cuda.cpp.
+bool has_cuda_device();
+std::shared_ptr<const Backend> make_cuda_backend();
 
 // device: "auto", "cpu" or "cuda". Throws Error(device) where it cannot be had.
 std::shared_ptr<const Backend> make_backend(const std::string& device, int threads);

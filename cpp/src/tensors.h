@@ -1,6 +1,6 @@
 #pragma once
-// The one tensor table. Allocation, initial values, optimiser, model files and tests all walk it, so
-// a new parameter is one line in tensors.cpp and nothing else has to know its name.
+// The one tensor table. Allocation, initial values, optimiser, model files and tests all walk it,
+// so a new parameter is one line in tensors.cpp and nothing else has to know its name.
 #include <vector>
 
 #include "slm/model.h"
@@ -9,9 +9,9 @@ namespace slm {
 
 struct Tensor {
   TensorInfo info;
-  int64_t offset = 0;      // of its first value in the flat buffers
-  float init_bound = 0;    // initial values are uniform in ±init_bound
-  float decay_scale = 1;   // times the training config's weight_decay
+  int64_t offset = 0;     // of its first value in the flat buffers
+  float init_bound = 0;   // initial values are uniform in ±init_bound
+  float decay_scale = 1;  // times the training config's weight_decay
 
   int64_t rows() const { return info.shape[0]; }
   int64_t cols() const { return info.shape[1]; }
@@ -23,8 +23,8 @@ class TensorTable {
 
   const std::vector<Tensor>& tensors() const { return tensors_; }
   int64_t num_parameters() const { return num_parameters_; }
-  const Tensor* find(const std::string& name) const;       // nullptr where there is none
-  const Tensor& at(const std::string& name) const;         // Error(config) where there is none
+  const Tensor* find(const std::string& name) const;           // nullptr where there is none
+  const Tensor& at(const std::string& name) const;             // Error(config) where there is none
   const Tensor& layer(int64_t layer, const char* name) const;  // "layers.{layer}.{name}"
 
  private:

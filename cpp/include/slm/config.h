@@ -8,16 +8,17 @@ namespace slm {
 /// Bytes are the vocabulary: 256 logits, no tokenizer.
 inline constexpr int64_t kVocabSize = 256;
 
-/// The byte before any text: it gives the first byte's probability and is what an empty prompt feeds.
+/// The byte before any text: it gives the first byte's probability and is what an empty prompt
+/// feeds.
 inline constexpr uint8_t kFirstByte = '\n';
 
 /// Everything that fixes a model's shape and its initial values. Stored whole in every model file.
 struct Config {
-  std::string cell = "dense";   ///< the layer's recurrence; "dense" is design 2.1
-  int64_t embed_dim = 128;      ///< E, width of the embedding and of every layer's input
-  int64_t state_dim = 128;      ///< N, width of a layer's hidden state
-  int64_t num_layers = 2;       ///< L
-  std::string init = "tuned";   ///< "seed" or "tuned": scale of the uniform initial values
+  std::string cell = "dense";  ///< the layer's recurrence; "dense" is design 2.1
+  int64_t embed_dim = 128;     ///< E, width of the embedding and of every layer's input
+  int64_t state_dim = 128;     ///< N, width of a layer's hidden state
+  int64_t num_layers = 2;      ///< L
+  std::string init = "tuned";  ///< "seed" or "tuned": scale of the uniform initial values
 };
 
 /// How to train: optimiser (AdamW), schedule, window and sampling. Rates are per step.
@@ -29,12 +30,13 @@ struct TrainConfig {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float epsilon = 1e-8f;
-  float weight_decay = 0.01f;         ///< decoupled: w is scaled by 1 - lr * weight_decay
-  float clip_norm = 1.0f;             ///< largest global gradient norm; 0 does not clip
-  int64_t warmup_steps = 50;          ///< linear from lr / warmup_steps to lr
-  std::string schedule = "cosine";    ///< after the warm-up: "cosine" to zero, or "constant"
-  std::string sampling = "random";    ///< "random" windows from zero state, or "stream": carried state
-  uint64_t seed = 0;                  ///< of the window positions
+  float weight_decay = 0.01f;       ///< decoupled: w is scaled by 1 - lr * weight_decay
+  float clip_norm = 1.0f;           ///< largest global gradient norm; 0 does not clip
+  int64_t warmup_steps = 50;        ///< linear from lr / warmup_steps to lr
+  std::string schedule = "cosine";  ///< after the warm-up: "cosine" to zero, or "constant"
+  std::string sampling =
+      "random";       ///< "random" windows from zero state, or "stream": carried state
+  uint64_t seed = 0;  ///< of the window positions
 };
 
 /// A preset is a model and the way to train it.

@@ -15,7 +15,8 @@ enum class ErrorKind {
   cancelled,  ///< an Interrupt's poll asked to stop
 };
 
-/// The one exception of the library. what() is a sentence: what was wrong, what was expected, where.
+/// The one exception of the library. what() is a sentence: what was wrong, what was expected,
+/// where.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message, int os_code = 0)

@@ -13,7 +13,7 @@ namespace slm {
 struct ModelOptions {
   uint64_t seed = 0;            ///< of the initial values
   std::string device = "auto";  ///< "auto", "cpu" or "cuda"
-  int threads = 0;              ///< 0: one per core this process may use; results do not depend on it
+  int threads = 0;  ///< 0: one per core this process may use; results do not depend on it
 };
 
 /// Name and shape of one parameter, row-major float32.
@@ -23,7 +23,8 @@ struct TensorInfo {
   int64_t size = 0;            ///< number of values
 };
 
-/// The hidden state of `batch_size` independent texts: one (B, N) array per layer. Copying copies it.
+/// The hidden state of `batch_size` independent texts: one (B, N) array per layer. Copying copies
+/// it.
 class State {
  public:
   State(const State& other);
@@ -50,8 +51,8 @@ struct Score {
   int64_t num_bytes = 0;
 };
 
-/// A byte-level language model. Arrays are time-major and row-major: bytes (T, B), logits (T, B, 256).
-/// Const members may run on several threads at once, each with its own State.
+/// A byte-level language model. Arrays are time-major and row-major: bytes (T, B), logits (T, B,
+/// 256). Const members may run on several threads at once, each with its own State.
 class Model {
  public:
   /// Fresh weights. Throws Error(config) or Error(device).
@@ -84,19 +85,21 @@ class Model {
   State new_state(int64_t batch_size = 1) const;
   /// One byte per text: tokens (B,) in, logits (B, 256) out; `state` moves on by one byte.
   void step(const uint8_t* tokens, State& state, float* logits) const;
-  /// inputs (T, B) -> out (T, B, 256). `state`, if given, is where the texts start and moves on by T.
+  /// inputs (T, B) -> out (T, B, 256). `state`, if given, is where the texts start and moves on by
+  /// T.
   void logits(const uint8_t* inputs, int64_t seq_len, int64_t batch_size, State* state,
               float* out) const;
   /// Mean cross-entropy in nats of targets (T, B) after inputs (T, B).
   float loss(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len, int64_t batch_size,
              State* state = nullptr) const;
-  /// The loss, and in `out` its gradient by every parameter (num_parameters() floats, full BPTT over
-  /// the window; none flows into the state before it).
+  /// The loss, and in `out` its gradient by every parameter (num_parameters() floats, full BPTT
+  /// over the window; none flows into the state before it).
   float gradients(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                   int64_t batch_size, State* state, float* out) const;
 
-  /// Scores a text of any length in constant memory. `log_probs`, if given, takes `size` floats: the
-  /// natural logarithm of each byte's probability. The result does not depend on threads or batch.
+  /// Scores a text of any length in constant memory. `log_probs`, if given, takes `size` floats:
+  /// the natural logarithm of each byte's probability. The result does not depend on threads or
+  /// batch.
   Score score(const uint8_t* data, size_t size, float* log_probs = nullptr) const;
   Score score(std::string_view text) const;
 
@@ -105,6 +108,7 @@ class Model {
   const Impl& impl() const { return *impl_; }
 
  private:
+  explicit Model(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

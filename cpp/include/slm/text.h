@@ -7,7 +7,8 @@
 
 namespace slm {
 
-/// The bytes of one or more files. One file is memory-mapped: a text larger than memory can be used.
+/// The bytes of one or more files. One file is memory-mapped: a text larger than memory can be
+/// used.
 class Text {
  public:
   /// Each path is a file or a folder, whose `.txt` files are taken in the order of their names, at
@@ -20,9 +21,7 @@ class Text {
 
   const uint8_t* data() const;
   size_t size() const;
-  std::string_view view() const {
-    return {reinterpret_cast<const char*>(data()), size()};
-  }
+  std::string_view view() const { return {reinterpret_cast<const char*>(data()), size()}; }
 
  private:
   struct Impl;

@@ -36,7 +36,7 @@ struct Progress {
   float learning_rate = 0;
   float grad_norm = 0;  ///< before clipping
   double seconds = 0;
-  double bytes_per_second = 0;           ///< of training, evaluation left out
+  double bytes_per_second = 0;             ///< of training, evaluation left out
   const Evaluation* evaluation = nullptr;  ///< set when this step was followed by one
   bool is_best = false;                    ///< and it is the best so far
   std::string_view note = {};  ///< a sentence for the user, for example that the window shrank
@@ -45,12 +45,12 @@ struct Progress {
 struct History {
   std::vector<Evaluation> evaluations;
   std::vector<std::string> notes;
-  int64_t steps = 0;       ///< done, those before a resume included
-  int64_t best_step = 0;   ///< whose weights the model now has
-  double best_loss = 0;    ///< validation loss there; the last training loss without validation
+  int64_t steps = 0;      ///< done, those before a resume included
+  int64_t best_step = 0;  ///< whose weights the model now has
+  double best_loss = 0;   ///< validation loss there; the last training loss without validation
   double seconds = 0;
   double bytes_per_second = 0;
-  TrainConfig config;  ///< as resolved: steps planned, window shrunk
+  TrainConfig config;    ///< as resolved: steps planned, window shrunk
   bool stopped = false;  ///< by the callback or by patience, before the plan's end
 };
 
@@ -61,9 +61,9 @@ class Trainer {
   Trainer(Trainer&&) noexcept;
   ~Trainer();
 
-  /// One update from inputs and targets (T, B); returns the loss before it, in nats. With a `state`,
-  /// the window starts from it and moves it on. Throws Error(training) where the loss or the
-  /// gradient is not finite; the parameters are then unchanged.
+  /// One update from inputs and targets (T, B); returns the loss before it, in nats. With a
+  /// `state`, the window starts from it and moves it on. Throws Error(training) where the loss or
+  /// the gradient is not finite; the parameters are then unchanged.
   float step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len, int64_t batch_size,
              State* state = nullptr);
   int64_t steps_done() const;

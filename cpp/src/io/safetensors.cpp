@@ -25,6 +25,8 @@ constexpr int64_t kMaxFile = int64_t{1} << 50;  // so that no sum of offsets ove
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format's values are little-endian");
 
+[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::format, sentence); }
+
 struct Dtype {
   const char* name;
   int64_t size;  // bytes of a value
@@ -36,7 +38,7 @@ constexpr Dtype kDtypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2},     {"BF16", 2}
 int64_t dtype_size(const std::string& name, const std::string& where) {
   for (const Dtype& dtype : kDtypes)
     if (name == dtype.name) return dtype.size;
-  throw Error(ErrorKind::format, where + " has the unknown dtype " + quote(name));
+  refuse(where + " has the unknown dtype " + quote(name));
 }
 
 // Sizes or offsets.
@@ -44,8 +46,7 @@ std::vector<int64_t> naturals(const Json::Array& array, const std::string& where
   std::vector<int64_t> numbers;
   for (const Json& item : array) {
     const auto* number = item.get_if<int64_t>();
-    if (number == nullptr || *number < 0)
-      throw Error(ErrorKind::format, where + " must hold only integers from 0 up");
+    if (number == nullptr || *number < 0) refuse(where + " must hold only integers from 0 up");
     numbers.push_back(*number);
   }
   return numbers;
@@ -73,19 +74,18 @@ TensorEntry read_entry(const std::string& name, const Json& json, int64_t data, 
   entry.count = 1;
   for (const int64_t n : entry.shape) {
     if (n > 0 && entry.count > (end - data) / size / n)
-      throw Error(ErrorKind::format, where + " has the shape " + describe(entry.shape) +
-                                         ", which is more than the whole file holds");
+      refuse(where + " has the shape " + describe(entry.shape) +
+             ", which is more than the whole file holds");
     entry.count *= n;
   }
   entry.bytes = entry.count * size;
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > end - data)
-    throw Error(ErrorKind::format, where + " has data_offsets that do not lie within the file's " +
-                                       std::to_string(end - data) +
-                                       " bytes of data; the file may be cut short");
+    refuse(where + " has data_offsets that do not lie within the file's " +
+           std::to_string(end - data) + " bytes of data; the file may be cut short");
   if (offsets[1] - offsets[0] != entry.bytes)
-    throw Error(ErrorKind::format, where + " has the shape " + describe(entry.shape) + ", hence " +
-                                       std::to_string(entry.bytes) + " bytes, but takes up " +
-                                       std::to_string(offsets[1] - offsets[0]));
+    refuse(where + " has the shape " + describe(entry.shape) + ", hence " +
+           std::to_string(entry.bytes) + " bytes, but takes up " +
+           std::to_string(offsets[1] - offsets[0]));
   entry.offset = data + offsets[0];
   return entry;
 }
@@ -113,22 +113,19 @@ void TensorFile::read_header() {
   const int64_t end = status.st_size;
   const std::string file = quote(path_);
   if (end < 8 || end > kMaxFile)
-    throw Error(ErrorKind::format,
-                file + " is no safetensors file: it has " + std::to_string(end) + " bytes");
+    refuse(file + " is no safetensors file: it has " + std::to_string(end) + " bytes");
   uint64_t length;
   read_bytes(0, 8, &length);
   if (length > static_cast<uint64_t>(std::min(end - 8, kMaxHeader)))
-    throw Error(ErrorKind::format,
-                file + " is no safetensors file, or it is cut short: its header would have " +
-                    std::to_string(length) + " bytes, but the file has " + std::to_string(end) +
-                    " and a header at most " + std::to_string(kMaxHeader));
+    refuse(file + " is no safetensors file, or it is cut short: its header would have " +
+           std::to_string(length) + " bytes, but the file has " + std::to_string(end) +
+           " and a header at most " + std::to_string(kMaxHeader));
   std::string text(length, '\0');
   read_bytes(8, static_cast<int64_t>(length), text.data());
   const Json header = Json::parse(text, "the header of " + file);
   const auto* members = header.get_if<Json::Object>();
   if (members == nullptr)
-    throw Error(ErrorKind::format,
-                "the header of " + file + " must be an object, not " + header.type_name());
+    refuse("the header of " + file + " must be an object, not " + header.type_name());
   const int64_t data = 8 + static_cast<int64_t>(length);
   for (const auto& [name, json] : *members) {
     if (name == "__metadata__")
@@ -154,17 +151,15 @@ void TensorFile::check_layout(int64_t data, int64_t end) {
   int64_t position = data;
   for (const TensorEntry& entry : tensors_) {
     if (entry.offset != position)
-      throw Error(ErrorKind::format, "tensor " + quote(entry.name) + " in " + quote(path_) +
-                                         " begins at byte " + std::to_string(entry.offset) +
-                                         "; it must begin where the one before it ends, at byte " +
-                                         std::to_string(position));
+      refuse("tensor " + quote(entry.name) + " in " + quote(path_) + " begins at byte " +
+             std::to_string(entry.offset) +
+             "; it must begin where the one before it ends, at byte " + std::to_string(position));
     position += entry.bytes;
     index_[entry.name] = static_cast<size_t>(&entry - tensors_.data());
   }
   if (position != end)
-    throw Error(ErrorKind::format, quote(path_) + " has " + std::to_string(end) +
-                                       " bytes; its tensors end at byte " +
-                                       std::to_string(position));
+    refuse(quote(path_) + " has " + std::to_string(end) + " bytes; its tensors end at byte " +
+           std::to_string(position));
 }
 
 const TensorEntry* TensorFile::find(const std::string& name) const {
@@ -181,12 +176,10 @@ const std::string* TensorFile::metadata(const std::string& key) const {
 const TensorEntry& TensorFile::expect_f32(const std::string& name,
                                           const std::vector<int64_t>& shape) const {
   const TensorEntry* entry = find(name);
-  if (entry == nullptr)
-    throw Error(ErrorKind::format, "tensor " + quote(name) + " is missing in " + quote(path_));
+  if (entry == nullptr) refuse("tensor " + quote(name) + " is missing in " + quote(path_));
   if (entry->dtype != "F32" || entry->shape != shape)
-    throw Error(ErrorKind::format, "tensor " + quote(name) + " in " + quote(path_) + " is " +
-                                       entry->dtype + " of shape " + describe(entry->shape) +
-                                       "; it must be F32 of shape " + describe(shape));
+    refuse("tensor " + quote(name) + " in " + quote(path_) + " is " + entry->dtype + " of shape " +
+           describe(entry->shape) + "; it must be F32 of shape " + describe(shape));
   return *entry;
 }
 
@@ -194,18 +187,16 @@ void TensorFile::expect_only(const std::vector<std::string>& names) const {
   const std::unordered_set<std::string> known(names.begin(), names.end());
   for (const TensorEntry& entry : tensors_)
     if (known.count(entry.name) == 0)
-      throw Error(ErrorKind::format, "tensor " + quote(entry.name) + " in " + quote(path_) +
-                                         " is not one of this model's");
+      refuse("tensor " + quote(entry.name) + " in " + quote(path_) + " is not one of this model's");
 }
 
 void TensorFile::read_f32(const TensorEntry& entry, float* out) const {
   read_bytes(entry.offset, entry.bytes, out);
   for (int64_t i = 0; i < entry.count; ++i)
     if (!std::isfinite(out[i]))
-      throw Error(ErrorKind::format, "tensor " + quote(entry.name) + " in " + quote(path_) +
-                                         " holds " + (std::isnan(out[i]) ? "NaN" : "an infinity") +
-                                         " at value " + std::to_string(i) +
-                                         "; all values must be finite");
+      refuse("tensor " + quote(entry.name) + " in " + quote(path_) + " holds " +
+             (std::isnan(out[i]) ? "NaN" : "an infinity") + " at value " + std::to_string(i) +
+             "; all values must be finite");
 }
 
 // Reading and not mapping: a file that another program cuts short meanwhile is an error and no
@@ -216,7 +207,7 @@ void TensorFile::read_bytes(int64_t offset, int64_t size, void* out) const {
     const ssize_t got = ::pread(file_, bytes, static_cast<size_t>(size), offset);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_io(errno);
-    if (got == 0) throw Error(ErrorKind::format, quote(path_) + " was cut short while it was read");
+    if (got == 0) refuse(quote(path_) + " was cut short while it was read");
     bytes += got;
     offset += got;
     size -= got;

@@ -18,9 +18,9 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
                   Buffer* state, float* logits, float* losses);
 
 // Forward and backward: adds to `grads` (num_parameters) and returns the mean loss. The workspace
-// must be a training one. Polls for interrupts; a stopped pass leaves `state` and the parameters
-// as they were.
+// must be a training one. The window starts from `state` (L, B, N), or zero; the state after it can
+// be had with Backend::save_state. Polls for interrupts; parameters are never touched.
 double backward_pass(const Model::Impl& model, Workspace& workspace, const Window& window,
-                     Buffer* state, Buffer& grads);
+                     const Buffer* state, Buffer& grads);
 
 }  // namespace slm

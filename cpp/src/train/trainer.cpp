@@ -27,18 +27,16 @@ Workspace& Trainer::Impl::workspace_for(int64_t seq_len, int64_t batch_size) {
 float Trainer::Impl::step_window(const Window& window, Buffer* state, float lr) {
   Workspace& workspace = workspace_for(window.seq_len, window.batch_size);
   const Backend& backend = *model.backend;
-  // The state moves on only when the update is done, so that a step that fails can be tried again.
-  std::unique_ptr<Buffer> next_state = state ? backend.clone(*state) : nullptr;
   double loss = 0, norm = 0;
   try {
-    loss = backward_pass(model, workspace, window, next_state.get(), *grads);
+    loss = backward_pass(model, workspace, window, state, *grads);
     norm = backend.grad_norm(*grads);
     if (!std::isfinite(loss) || !std::isfinite(norm))
-      throw Error(ErrorKind::training,
-                  "at update " + std::to_string(updates + 1) + " the " +
-                      (std::isfinite(loss) ? "gradient" : "loss") +
-                      " is not a finite number; a lower learning rate than " + std::to_string(lr) +
-                      " or a smaller clip_norm usually helps");
+      throw Error(ErrorKind::training, "at update " + std::to_string(updates + 1) + " the " +
+                                           (std::isfinite(loss) ? "gradient" : "loss") +
+                                           " is not a finite number; a lower learning rate than " +
+                                           std::to_string(lr) +
+                                           " or a smaller clip_norm usually helps");
   } catch (...) {
     grads = backend.make_buffer(model.table.num_parameters());
     throw;
@@ -58,7 +56,7 @@ float Trainer::Impl::step_window(const Window& window, Buffer* state, float lr) 
   backend.adamw(*model.weights, *grads, *m, *v, model.table, step);
   backend.params_changed(*model.weights);
 
-  if (state) backend.copy(*next_state, *state);
+  if (state) backend.save_state(workspace, *state);
   learning_rate = lr;
   grad_norm = static_cast<float>(norm);
   return static_cast<float>(loss);

@@ -1,7 +1,7 @@
 #pragma once
-// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011):
-// a counter goes in, 128 random bits come out, and there is no state. Any number can be drawn in any
-// order on any thread, and a resumed run needs nothing but its step number.
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC
+// 2011): a counter goes in, 128 random bits come out, and there is no state. Any number can be
+// drawn in any order on any thread, and a resumed run needs nothing but its step number.
 #include <array>
 #include <cstdint>
 
@@ -18,9 +18,9 @@ class Philox {
         substream_(substream) {}
 
   std::array<uint32_t, 4> bits(uint64_t counter) const {
-    return permute({static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32),
-                    substream_, stream_},
-                   key_);
+    return permute(
+        {static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), substream_, stream_},
+        key_);
   }
 
   // Uniform in [0, 1) with 24 bits: every value is a float exactly.
@@ -39,7 +39,8 @@ class Philox {
   uint64_t below(uint64_t n, uint64_t counter) const {
     const auto b = bits(counter);
     __extension__ using Wide = unsigned __int128;
-    return static_cast<uint64_t>((static_cast<Wide>(static_cast<uint64_t>(b[0]) << 32 | b[1]) * n) >> 64);
+    return static_cast<uint64_t>(
+        (static_cast<Wide>(static_cast<uint64_t>(b[0]) << 32 | b[1]) * n) >> 64);
   }
 
   // The bare permutation, for the test against the published vectors.

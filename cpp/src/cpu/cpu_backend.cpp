@@ -1,0 +1,92 @@
+#include "cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/isa.h"
+
+namespace slm {
+namespace {
+
+// Positions (time steps x batch rows) of a chunk: its arrays stay in L2 between the operations.
+constexpr int64_t kChunkPositions = 512;
+
+void copy_floats(const float* from, int64_t count, float* to) {
+  std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(int threads)
+    : kernels_(active_kernels()), pool_(threads > 0 ? threads : available_cores()) {}
+
+std::unique_ptr<Buffer> CpuBackend::make_buffer(int64_t size) const {
+  return std::make_unique<CpuBuffer>(size);
+}
+
+void CpuBackend::read(const Buffer& from, int64_t offset, int64_t count, float* to) const {
+  copy_floats(data(from) + offset, count, to);
+}
+
+void CpuBackend::write(const float* from, int64_t count, Buffer& to, int64_t offset) const {
+  copy_floats(from, count, data(to) + offset);
+}
+
+void CpuBackend::copy(const Buffer& from, Buffer& to) const {
+  copy_floats(data(from), from.size(), data(to));
+}
+
+std::unique_ptr<Weights> CpuBackend::make_weights(const Config& config,
+                                                  const TensorTable& table) const {
+  return std::make_unique<CpuWeights>(config, table, kernels_);
+}
+
+std::unique_ptr<Workspace> CpuBackend::make_workspace(const Config& config,
+                                                      const WorkspaceShape& shape) const {
+  const int64_t chunk = std::min(shape.seq_len, chunk_steps(config, shape.batch_size));
+  return std::make_unique<CpuWorkspace>(config, shape, chunk);
+}
+
+void CpuBackend::params_changed(Weights& any_weights) const {
+  auto& weights = static_cast<CpuWeights&>(any_weights);
+  const float* values = weights.values.values.get();
+  pool_.run(static_cast<int64_t>(weights.layers.size()), [&](int64_t i) {
+    PackedLayer& layer = weights.layers[static_cast<size_t>(i)];
+    for (PackedWeight* packed : {&layer.A, &layer.B, &layer.C, &layer.D}) {
+      const float* w = values + packed->tensor->offset;
+      const int64_t rows = packed->tensor->rows(), cols = packed->tensor->cols();
+      kernels_.pack(w, 1, cols, cols, rows, packed->forward_values.get());
+      kernels_.pack(w, cols, 1, rows, cols, packed->backward_values.get());
+    }
+  });
+}
+
+int64_t CpuBackend::chunk_steps(const Config&, int64_t batch_size) const {
+  return std::max<int64_t>(1, kChunkPositions / batch_size);
+}
+
+void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
+                              const uint8_t* targets, int64_t seq_len, const Buffer* state) const {
+  auto& ws = static_cast<CpuWorkspace&>(any_workspace);
+  ws.tokens = inputs;
+  ws.targets = targets;
+  ws.window_len = seq_len;
+  ws.computed = 0;
+  const int64_t size = ws.B * ws.N;
+  for (int64_t i = 0; i < ws.L; ++i) {
+    if (state != nullptr)
+      copy_floats(data(*state) + i * size, size, ws.h(i, -1));
+    else
+      std::fill_n(ws.h(i, -1), size, 0.0f);
+  }
+  if (ws.shape.training) std::fill_n(ws.dh_next.get(), ws.L * size, 0.0f);
+}
+
+void CpuBackend::save_state(const Workspace& any_workspace, Buffer& state) const {
+  const auto& ws = static_cast<const CpuWorkspace&>(any_workspace);
+  const int64_t size = ws.B * ws.N;
+  for (int64_t i = 0; i < ws.L; ++i)
+    copy_floats(ws.h(i, ws.computed - 1), size, data(state) + i * size);
+}
+
+}  // namespace slm

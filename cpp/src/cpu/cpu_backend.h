@@ -1,0 +1,56 @@
+#pragma once
+// The CPU side of backend.h, one file per operation: embedding.cpp, dense_layer.cpp, head.cpp,
+// optimizer.cpp; memory and windows in cpu_backend.cpp.
+#include "cpu/memory.h"
+#include "util/thread_pool.h"
+
+namespace slm {
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(int threads);
+
+  std::string name() const override { return "cpu"; }
+
+  std::unique_ptr<Buffer> make_buffer(int64_t size) const override;
+  void read(const Buffer& from, int64_t offset, int64_t count, float* to) const override;
+  void write(const float* from, int64_t count, Buffer& to, int64_t offset) const override;
+  void copy(const Buffer& from, Buffer& to) const override;
+  std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const override;
+  std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const override;
+  void params_changed(Weights&) const override;
+
+  int64_t chunk_steps(const Config&, int64_t batch_size) const override;
+  void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
+                    const Buffer* state) const override;
+  void save_state(const Workspace&, Buffer& state) const override;
+
+  void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
+  void embed_backward(const Weights&, Workspace&, Buffer& grads, int64_t t0,
+                      int64_t t1) const override;
+  void layer_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
+                     int64_t t1) const override;
+  void layer_backward(const Weights&, Workspace&, Buffer& grads, int64_t layer, int64_t t0,
+                      int64_t t1) const override;
+  void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
+  void read_logits(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
+  void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
+
+  double grad_norm(const Buffer& grads) const override;
+  void adamw(Weights&, Buffer& grads, Buffer& m, Buffer& v, const TensorTable&,
+             const AdamWStep&) const override;
+
+ private:
+  // f(begin, end) over [0, n) cut into one piece per thread, or in one piece where `flops`, the
+  // work of the whole, is too little to be worth waking a thread for.
+  template <class F>
+  void split(int64_t n, double flops, const F& f) const {
+    const int64_t pieces = flops < 2e5 ? 1 : n < pool_.size() ? n : pool_.size();
+    pool_.run(pieces, [&](int64_t i) { f(n * i / pieces, n * (i + 1) / pieces); });
+  }
+
+  const Kernels& kernels_;
+  mutable ThreadPool pool_;
+};
+
+}  // namespace slm

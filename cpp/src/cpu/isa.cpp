@@ -1,0 +1,56 @@
+#include "cpu/isa.h"
+
+#include <cstdlib>
+
+#include "slm/error.h"
+
+namespace slm {
+namespace {
+
+struct Candidate {
+  const Kernels* kernels;
+  bool (*runs_here)();
+};
+
+// From the plainest to the best. This file is compiled without instruction set flags.
+const Candidate kCandidates[] = {
+    {&kScalarKernels, [] { return true; }},
+#ifdef SLM_HAS_X86
+    {&kAvx2Kernels,
+     [] { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }},
+    {&kAvx512Kernels,
+     [] {
+       return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+              __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vl") != 0;
+     }},
+#endif
+};
+
+const Kernels& choose() {
+  const auto available = available_kernels();
+  const char* forced = std::getenv("SLM_FORCE_ISA");
+  if (forced == nullptr || *forced == '\0') return *available.back();
+  std::string names;
+  for (const Kernels* kernels : available) {
+    if (std::string(forced) == kernels->name) return *kernels;
+    names += names.empty() ? kernels->name : std::string(", ") + kernels->name;
+  }
+  throw Error(ErrorKind::device, "SLM_FORCE_ISA is \"" + std::string(forced) +
+                                     "\", but this build on this CPU can run: " + names);
+}
+
+}  // namespace
+
+std::vector<const Kernels*> available_kernels() {
+  std::vector<const Kernels*> available;
+  for (const Candidate& candidate : kCandidates)
+    if (candidate.runs_here()) available.push_back(candidate.kernels);
+  return available;
+}
+
+const Kernels& active_kernels() {
+  static const Kernels& kernels = choose();
+  return kernels;
+}
+
+}  // namespace slm

@@ -1,0 +1,73 @@
+#pragma once
+// The arithmetic of the CPU backend, as one table of functions per instruction set. scalar.cpp is
+// the plain one, and the oracle for the others, which are compiled from the -inl.h files beside it.
+//
+// Every output sums its terms in one fixed order (rising k, then rising row), whatever tile it
+// falls into and whichever thread computes it. With explicit FMA this gives the same bits on every
+// instruction set that has it.
+#include <cstdint>
+
+namespace slm {
+
+// A grid of rows inside a time-major array: `outer` time steps of `inner` batch rows each.
+struct RowGrid {
+  int64_t outer, inner;
+};
+
+// Where row (i, j) of a grid starts: data + i * outer + j * inner, in floats.
+struct ConstRows {
+  const float* data;
+  int64_t outer, inner;
+};
+struct Rows {
+  float* data;
+  int64_t outer, inner;
+};
+
+// A matrix (depth, cols) in the layout that `pack` of the same table made.
+struct PackedMatrix {
+  const float* data;
+  int64_t depth, cols;
+};
+
+struct AdamWArgs {
+  float decay;  // 1 - lr * weight_decay
+  float rate;   // lr / correction1
+  float beta1, beta2, epsilon;
+  float inv_correction2;  // 1 / correction2
+  float grad_scale;
+};
+
+struct Kernels {
+  const char* name;
+
+  // Element (k, n) of the matrix is w[k * row_stride + n * col_stride].
+  int64_t (*packed_size)(int64_t depth, int64_t cols);
+  void (*pack)(const float* w, int64_t row_stride, int64_t col_stride, int64_t depth, int64_t cols,
+               float* out);
+  // y[r, n] = (accumulate ? y[r, n] : 0) + sum_k x[r, k] w[k, n]
+  void (*matmul)(RowGrid grid, ConstRows x, PackedMatrix w, Rows y, bool accumulate);
+  // dw[i, j] += sum_r dy[r, i] x[r, j] for i < rows, j < cols; r < depth. The sum over r is formed
+  // first and then added, so that long sums are sums of chunk sums.
+  void (*outer_sum)(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride,
+                    int64_t depth, float* dw, int64_t dw_stride, int64_t rows, int64_t cols);
+
+  void (*swish_forward)(const float* h, float* s, int64_t n);
+  // s = swish(h) and d = d * swish'(h): d is ds on entry, dh on exit.
+  void (*swish_backward)(const float* h, float* s, float* d, int64_t n);
+  // One row of 256 logits: returns -log p[target] in nats; in `grad` (may be the logits themselves,
+  // may be null) puts (p - onehot) * scale.
+  float (*softmax_loss)(const float* logits, uint8_t target, float scale, float* grad);
+  void (*add)(const float* x, float* y, int64_t n);  // y += x
+
+  double (*sum_squares)(const float* x, int64_t n);
+  void (*adamw)(const AdamWArgs& args, float* w, float* g, float* m, float* v, int64_t n);
+};
+
+extern const Kernels kScalarKernels;
+#ifdef SLM_HAS_X86
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+#endif
+
+}  // namespace slm

@@ -1,0 +1,105 @@
+// The plain kernels: what every other set is checked against, and what runs where there is no
+// other. Packed matrices are just (depth, cols), row-major.
+#include <cmath>
+
+#include "cpu/kernels.h"
+
+namespace slm {
+namespace {
+
+// The same polynomial as math-inl.h's, without fused operations.
+float exp_scalar(float x) {
+  x = std::fmin(std::fmax(x, -87.3f), 88.3f);
+  const float n = std::nearbyint(x * 1.44269504f);
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.0f / 5040;
+  for (float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) p = p * r + c;
+  return std::ldexp(p, static_cast<int>(n));
+}
+
+float sigmoid(float x) { return 1.0f / (1.0f + exp_scalar(-x)); }
+
+int64_t packed_size(int64_t depth, int64_t cols) { return depth * cols; }
+
+void pack(const float* w, int64_t row_stride, int64_t col_stride, int64_t depth, int64_t cols,
+          float* out) {
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t n = 0; n < cols; ++n) out[k * cols + n] = w[k * row_stride + n * col_stride];
+}
+
+void matmul(RowGrid grid, ConstRows x, PackedMatrix w, Rows y, bool accumulate) {
+  for (int64_t i = 0; i < grid.outer; ++i)
+    for (int64_t j = 0; j < grid.inner; ++j) {
+      const float* in = x.data + i * x.outer + j * x.inner;
+      float* out = y.data + i * y.outer + j * y.inner;
+      if (!accumulate)
+        for (int64_t n = 0; n < w.cols; ++n) out[n] = 0;
+      for (int64_t k = 0; k < w.depth; ++k)
+        for (int64_t n = 0; n < w.cols; ++n) out[n] += in[k] * w.data[k * w.cols + n];
+    }
+}
+
+void outer_sum(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
+               float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < cols; ++j) {
+      float sum = 0;
+      for (int64_t r = 0; r < depth; ++r) sum += dy[r * dy_stride + i] * x[r * x_stride + j];
+      dw[i * dw_stride + j] += sum;
+    }
+}
+
+void swish_forward(const float* h, float* s, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) s[i] = h[i] * sigmoid(h[i]);
+}
+
+void swish_backward(const float* h, float* s, float* d, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float sigma = sigmoid(h[i]);
+    s[i] = h[i] * sigma;
+    d[i] *= sigma + s[i] * (1.0f - sigma);
+  }
+}
+
+float softmax_loss(const float* logits, uint8_t target, float scale, float* grad) {
+  float largest = logits[0];
+  for (int i = 1; i < 256; ++i) largest = std::fmax(largest, logits[i]);
+  float p[256], total = 0;
+  for (int i = 0; i < 256; ++i) {
+    // fmax passes over a NaN and exp clamps it away, so that it has to be kept by hand.
+    p[i] = std::isnan(logits[i]) ? logits[i] : exp_scalar(logits[i] - largest);
+    total += p[i];
+  }
+  const double loss = std::log(double{total}) - (double{logits[target]} - double{largest});
+  if (grad != nullptr)
+    for (int i = 0; i < 256; ++i) grad[i] = (p[i] / total - (i == target ? 1.0f : 0.0f)) * scale;
+  return static_cast<float>(loss);
+}
+
+void add(const float* x, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] += x[i];
+}
+
+double sum_squares(const float* x, int64_t n) {
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) total += double{x[i]} * double{x[i]};
+  return total;
+}
+
+void adamw(const AdamWArgs& a, float* w, float* g, float* m, float* v, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float grad = g[i] * a.grad_scale;
+    m[i] = a.beta1 * m[i] + (1.0f - a.beta1) * grad;
+    v[i] = a.beta2 * v[i] + (1.0f - a.beta2) * grad * grad;
+    w[i] = w[i] * a.decay - a.rate * m[i] / (std::sqrt(v[i] * a.inv_correction2) + a.epsilon);
+    g[i] = 0;
+  }
+}
+
+}  // namespace
+
+const Kernels kScalarKernels = {"scalar",  packed_size,   pack,           matmul,
+                                outer_sum, swish_forward, swish_backward, softmax_loss,
+                                add,       sum_squares,   adamw};
+
+}  // namespace slm

@@ -1,0 +1,176 @@
+#include "slm/model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "io/model_file.h"
+#include "layers/pass.h"
+#include "score.h"
+#include "util/check.h"
+
+namespace slm {
+namespace {
+
+Config checked(const Config& config) {
+  validate(config);
+  return config;
+}
+
+// Room for the chunks of a forward pass over `seq_len` bytes.
+std::unique_ptr<Workspace> forward_workspace(const Model::Impl& model, int64_t seq_len,
+                                             int64_t batch_size) {
+  const int64_t chunk = model.backend->chunk_steps(model.config, batch_size);
+  return model.backend->make_workspace(model.config,
+                                       {std::min(seq_len, chunk), batch_size, /*training=*/false});
+}
+
+Buffer* buffer_of(State* state) { return state ? state->impl().h.get() : nullptr; }
+
+std::unique_ptr<State::Impl> make_state(std::shared_ptr<const Backend> backend,
+                                        const Config& config, int64_t batch_size) {
+  auto state = std::make_unique<State::Impl>();
+  state->h = backend->make_buffer(config.num_layers * batch_size * config.state_dim);
+  state->workspace = backend->make_workspace(config, {1, batch_size, /*training=*/false});
+  state->backend = std::move(backend);
+  state->config = config;
+  state->batch_size = batch_size;
+  return state;
+}
+
+}  // namespace
+
+Model::Impl::Impl(const Config& model_config, const TrainConfig& train_config,
+                  const ModelOptions& options)
+    : config(checked(model_config)),
+      training(train_config),
+      table(config),
+      backend(make_backend(options.device, options.threads)),
+      weights(backend->make_weights(config, table)) {
+  validate(training);
+  for (const Tensor& tensor : table.tensors()) infos.push_back(tensor.info);
+  device = backend->name();
+}
+
+Model::Model(const Config& config, const ModelOptions& options)
+    : Model(Preset{config, TrainConfig{}}, options) {}
+
+Model::Model(const Preset& preset, const ModelOptions& options)
+    : impl_(std::make_unique<Impl>(preset.model, preset.training, options)) {
+  std::vector<float> values;
+  uint32_t index = 0;
+  for (const Tensor& tensor : impl_->table.tensors()) {
+    values.resize(static_cast<size_t>(tensor.info.size));
+    init_tensor(tensor, options.seed, index++, values.data());
+    impl_->backend->write(values.data(), tensor.info.size, impl_->weights->flat(), tensor.offset);
+  }
+  impl_->backend->params_changed(*impl_->weights);
+}
+
+Model Model::load(const std::string& path, const ModelOptions& options) {
+  const ModelFile file = load_model_file(path);
+  Model model(std::make_unique<Impl>(file.config, file.training, options));
+  Impl& impl = model.impl();
+  impl.backend->write(file.parameters.data(), impl.table.num_parameters(), impl.weights->flat(), 0);
+  impl.backend->params_changed(*impl.weights);
+  return model;
+}
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+void Model::save(const std::string& path) const {
+  std::vector<float> values(static_cast<size_t>(num_parameters()));
+  parameters(values.data());
+  save_model_file(path, impl_->config, impl_->training, impl_->table, values.data());
+}
+
+const Config& Model::config() const { return impl_->config; }
+const TrainConfig& Model::training() const { return impl_->training; }
+const std::string& Model::device() const { return impl_->device; }
+int64_t Model::num_parameters() const { return impl_->table.num_parameters(); }
+const std::vector<TensorInfo>& Model::tensors() const { return impl_->infos; }
+
+void Model::parameters(float* out) const {
+  impl_->backend->read(impl_->weights->flat(), 0, num_parameters(), out);
+}
+
+void Model::set_parameter(const std::string& name, const float* values, int64_t size) {
+  const Tensor& tensor = impl_->table.at(name);
+  if (size != tensor.info.size)
+    throw Error(ErrorKind::config, "parameter \"" + name + "\" has " +
+                                       std::to_string(tensor.info.size) + " values, but " +
+                                       std::to_string(size) + " were given");
+  if (!std::all_of(values, values + size, [](float x) { return std::isfinite(x); }))
+    throw Error(ErrorKind::config,
+                "the values given for parameter \"" + name + "\" are not all finite numbers");
+  impl_->backend->write(values, size, impl_->weights->flat(), tensor.offset);
+  impl_->backend->params_changed(*impl_->weights);
+}
+
+State Model::new_state(int64_t batch_size) const {
+  check_window("Model::new_state", 1, batch_size, nullptr);
+  return State(make_state(impl_->backend, impl_->config, batch_size));
+}
+
+void Model::step(const uint8_t* tokens, State& state, float* logits) const {
+  State::Impl& s = state.impl();
+  forward_pass(*impl_, *s.workspace, {tokens, nullptr, 1, s.batch_size}, s.h.get(), logits,
+               nullptr);
+}
+
+void Model::logits(const uint8_t* inputs, int64_t seq_len, int64_t batch_size, State* state,
+                   float* out) const {
+  check_window("Model::logits", seq_len, batch_size, state);
+  const auto workspace = forward_workspace(*impl_, seq_len, batch_size);
+  forward_pass(*impl_, *workspace, {inputs, nullptr, seq_len, batch_size}, buffer_of(state), out,
+               nullptr);
+}
+
+float Model::loss(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
+                  int64_t batch_size, State* state) const {
+  check_window("Model::loss", seq_len, batch_size, state);
+  const auto workspace = forward_workspace(*impl_, seq_len, batch_size);
+  std::vector<float> losses(static_cast<size_t>(seq_len * batch_size));
+  forward_pass(*impl_, *workspace, {inputs, targets, seq_len, batch_size}, buffer_of(state),
+               nullptr, losses.data());
+  double sum = 0;
+  for (float loss : losses) sum += double{loss};
+  return static_cast<float>(sum / static_cast<double>(losses.size()));
+}
+
+float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
+                       int64_t batch_size, State* state, float* out) const {
+  check_window("Model::gradients", seq_len, batch_size, state);
+  const Backend& backend = *impl_->backend;
+  const auto workspace =
+      backend.make_workspace(impl_->config, {seq_len, batch_size, /*training=*/true});
+  const auto grads = backend.make_buffer(num_parameters());
+  const double loss = backward_pass(*impl_, *workspace, {inputs, targets, seq_len, batch_size},
+                                    buffer_of(state), *grads);
+  backend.read(*grads, 0, num_parameters(), out);
+  if (state != nullptr) backend.save_state(*workspace, *state->impl().h);
+  return static_cast<float>(loss);
+}
+
+Score Model::score(const uint8_t* data, size_t size, float* log_probs) const {
+  return score_text(*impl_, data, size, log_probs);
+}
+
+Score Model::score(std::string_view text) const {
+  return score(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+}
+
+State::State(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+State::State(const State& other)
+    : impl_(make_state(other.impl_->backend, other.impl_->config, other.impl_->batch_size)) {
+  impl_->backend->copy(*other.impl_->h, *impl_->h);
+}
+State::State(State&&) noexcept = default;
+State& State::operator=(State&&) noexcept = default;
+State::~State() = default;
+
+int64_t State::batch_size() const { return impl_->batch_size; }
+
+}  // namespace slm

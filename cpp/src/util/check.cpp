@@ -1,0 +1,19 @@
+#include "util/check.h"
+
+#include "model_impl.h"
+
+namespace slm {
+
+void check_window(const char* where, int64_t seq_len, int64_t batch_size, const State* state) {
+  if (seq_len < 1 || batch_size < 1)
+    throw Error(ErrorKind::config,
+                std::string(where) + ": a window of shape (" + std::to_string(seq_len) + ", " +
+                    std::to_string(batch_size) +
+                    ") is empty; expected (seq_len, batch_size), both at least 1");
+  if (state != nullptr && state->batch_size() != batch_size)
+    throw Error(ErrorKind::config,
+                std::string(where) + ": the state is for " + std::to_string(state->batch_size()) +
+                    " texts, but the window has batch_size " + std::to_string(batch_size));
+}
+
+}  // namespace slm

@@ -1,0 +1,54 @@
+#pragma once
+// Threads that split the work of one operation. Which thread does what never changes a result: an
+// operation's parts write to different places.
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace slm {
+
+// Cores that this process may use: its affinity mask, cut by the cgroup's CPU limit.
+int available_cores();
+
+class ThreadPool {
+ public:
+  explicit ThreadPool(int threads);  // >= 1, the caller's own included
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // f(part) for every part in [0, parts), in any order; returns when all are done. Runs on the
+  // caller alone when the pool is busy with another caller's work. f must not throw.
+  template <class F>
+  void run(int64_t parts, const F& f) {
+    run_erased(
+        parts, [](const void* context, int64_t part) { (*static_cast<const F*>(context))(part); },
+        &f);
+  }
+
+ private:
+  using Function = void (*)(const void* context, int64_t part);
+
+  void run_erased(int64_t parts, Function function, const void* context);
+  void work();
+  void take_parts();
+
+  std::mutex busy_;  // held by the caller whose work is running
+  Function function_ = nullptr;
+  const void* context_ = nullptr;
+  int64_t parts_ = 0;
+  std::atomic<int64_t> next_part_{0};
+  std::atomic<int> working_{0};   // workers that have not finished the current job
+  std::atomic<uint64_t> job_{0};  // counts jobs; a change is the signal to start
+  std::atomic<bool> stopping_{false};
+  std::mutex sleep_mutex_;
+  std::condition_variable wake_;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace slm
