@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import slm
-from slm import _core
 from engine_cases import CASES, THREADS, TRAINING_CASES, TRAINING_STEPS, Case
+from slm import _core
 
 
 def make_model(case: Case, threads: int) -> slm.Model:
