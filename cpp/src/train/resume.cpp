@@ -1,0 +1,93 @@
+// Run's two ways to and from a checkpoint.
+#include "io/config_json.h"
+#include "train/run.h"
+
+namespace slm {
+namespace {
+
+std::string description(std::string_view text) {
+  return text.empty()
+             ? "none"
+             : std::to_string(text.size()) + " bytes with fingerprint " + fingerprint(text);
+}
+
+// Every member of `now` must be the same in `then`, except `free`.
+void expect_same(const Json& then, const Json& now, const std::string& path,
+                 const char* free = "") {
+  for (const auto& [name, value] : *now.get_if<Json::Object>()) {
+    const Json* stored = then.find(name);
+    if (name == free || (stored && stored->dump() == value.dump())) continue;
+    throw Error(ErrorKind::training, "cannot resume from '" + path + "': its " + name + " is " +
+                                         (stored ? stored->dump() : "missing") +
+                                         ", and this run's is " + value.dump());
+  }
+}
+
+}  // namespace
+
+Json Run::plan_json() const {
+  Json plan(Json::Object{});
+  plan.set("length", options_.seconds > 0 ? Json(options_.seconds).dump() + " seconds"
+                                          : std::to_string(config_.steps) + " steps");
+  plan.set("eval_every", options_.eval_every);
+  plan.set("text", description(split_.training));
+  plan.set("validation", description(split_.validation));
+  return plan;
+}
+
+void Run::resume() {
+  const std::string& path = options_.checkpoint;
+  Model::Impl& model = trainer_.model;
+  const Backend& backend = *model.backend;
+  const Checkpoint checkpoint = load_checkpoint(path);
+  expect_same(config_to_json(checkpoint.config), config_to_json(model.config), path);
+  // The number of steps is part of the plan, where a run by time can be compared too.
+  expect_same(training_to_json(checkpoint.training), training_to_json(config_), path, "steps");
+  expect_same(checkpoint.plan, plan_, path);
+
+  const auto size = static_cast<int64_t>(checkpoint.weights.size());
+  backend.write(checkpoint.weights.data(), size, model.weights->flat(), 0);
+  backend.params_changed(*model.weights);
+  backend.write(checkpoint.m.data(), size, *trainer_.m, 0);
+  backend.write(checkpoint.v.data(), size, *trainer_.v, 0);
+  best_ = checkpoint.best;
+  if (!checkpoint.stream.empty()) {
+    const auto stream_size = static_cast<int64_t>(checkpoint.stream.size());
+    stream_ = backend.make_buffer(stream_size);
+    backend.write(checkpoint.stream.data(), stream_size, *stream_, 0);
+  }
+  trainer_.updates = checkpoint.state.step;
+  config_.steps = checkpoint.training.steps;
+  state_ = checkpoint.state;
+  if (state_.validation_bytes < static_cast<int64_t>(split_.validation.size()))
+    use_validation(state_.validation_bytes);
+}
+
+void Run::save_if_due() {
+  if (now_() - last_save_ >= options_.checkpoint_seconds) save();
+}
+
+void Run::save() {
+  if (options_.checkpoint.empty()) return;
+  const Model::Impl& model = trainer_.model;
+  const auto values = [&](const Buffer& buffer) {
+    std::vector<float> out(static_cast<size_t>(buffer.size()));
+    model.backend->read(buffer, 0, buffer.size(), out.data());
+    return out;
+  };
+  Checkpoint checkpoint;
+  checkpoint.config = model.config;
+  checkpoint.training = config_;
+  checkpoint.plan = plan_;
+  checkpoint.state = state_;
+  checkpoint.state.seconds = elapsed();
+  checkpoint.weights = values(model.weights->flat());
+  checkpoint.m = values(*trainer_.m);
+  checkpoint.v = values(*trainer_.v);
+  checkpoint.best = best_;
+  if (stream_) checkpoint.stream = values(*stream_);
+  save_checkpoint(options_.checkpoint, model.table, checkpoint);
+  last_save_ = now_();
+}
+
+}  // namespace slm

@@ -1,0 +1,226 @@
+#include "train/run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "io/atomic_file.h"
+#include "score.h"
+#include "train/schedule.h"
+
+namespace slm {
+namespace {
+
+constexpr double kMeasuredShare = 0.02;   // of a run by time, before its steps are fixed
+constexpr double kEvaluationShare = 0.1;  // of a run by time, at most for one evaluation
+constexpr double kHardStop = 1.05;
+
+const uint8_t* bytes(std::string_view text) {
+  return reinterpret_cast<const uint8_t*>(text.data());
+}
+
+}  // namespace
+
+Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& options, Clock now)
+    : trainer_(trainer),
+      options_(options),
+      now_(std::move(now)),
+      config_(trainer.config),
+      start_(now_()),
+      last_save_(start_) {
+  validate(options);
+  split_ = split_text(text, options, notes_);
+  use_validation(static_cast<int64_t>(split_.validation.size()));
+  const auto size = std::to_string(split_.training.size());
+  config_.seq_len = fitting_window(split_.training, config_.seq_len);
+  if (config_.seq_len < trainer.config.seq_len)
+    notes_.push_back("the text has " + size + " bytes, so the window is " + size +
+                     " bytes instead of " + std::to_string(trainer.config.seq_len));
+  if (options.steps > 0) config_.steps = options.steps;
+  // A file that cannot be written is better known now than after the first half minute.
+  if (!options.checkpoint.empty()) {
+    AtomicFile probe(options.checkpoint);
+    plan_ = plan_json();
+  }
+
+  sampler_ = std::make_unique<WindowSampler>(split_.training, config_);
+  if (options.resume)
+    resume();
+  else
+    start_afresh();
+  trainer_.model.training = config_;
+}
+
+void Run::start_afresh() {
+  const Model::Impl& model = trainer_.model;
+  if (config_.sampling == "stream")
+    stream_ = model.backend->make_buffer(model.config.num_layers * config_.batch_size *
+                                         model.config.state_dim);
+  trainer_.m = model.backend->make_buffer(model.table.num_parameters());
+  trainer_.v = model.backend->make_buffer(model.table.num_parameters());
+  trainer_.updates = 0;
+  if (options_.seconds == 0) set_plan(plan_by_steps(config_.steps, options_.eval_every));
+}
+
+void Run::use_validation(int64_t num_bytes) {
+  validation_ = split_.validation.substr(0, static_cast<size_t>(num_bytes));
+  state_.validation_bytes = num_bytes;
+  if (validation_.size() < split_.validation.size())
+    notes_.push_back("the first " + std::to_string(num_bytes) + " of " +
+                     std::to_string(split_.validation.size()) +
+                     " validation bytes are used, so that evaluation leaves time to train");
+}
+
+void Run::set_plan(const Plan& plan) {
+  state_.planned_steps = plan.steps;
+  state_.planned_at = state_.step;
+  state_.eval_every = plan.eval_every;
+  config_.steps = plan.steps;
+  trainer_.model.training = config_;
+}
+
+bool Run::finished() {
+  if (evaluation_due()) return false;
+  if (state_.planned_steps > 0 && state_.step >= state_.planned_steps) return true;
+  out_of_patience_ = options_.patience > 0 && state_.since_best >= options_.patience;
+  if (out_of_patience_) return true;
+  if (options_.seconds == 0 || state_.step == 0) return false;
+  const double next = elapsed() + step_seconds_ + state_.evaluation_seconds;
+  if (next <= kHardStop * options_.seconds) return false;
+  notes_.push_back("the time is up after step " + std::to_string(state_.step) + " of " +
+                   std::to_string(config_.steps) + ": training was slower than measured");
+  return true;
+}
+
+Progress Run::advance() {
+  // A run that was interrupted within an evaluation owes that before the next step.
+  if (!evaluation_due()) take_step();
+  Progress progress;
+  if (evaluation_due()) {
+    progress.is_best = evaluate();
+    progress.evaluation = &state_.evaluations.back();
+  }
+  note_.clear();
+  for (; notes_told_ < notes_.size(); ++notes_told_)
+    note_ += (note_.empty() ? "" : "; ") + notes_[notes_told_];
+  progress.step = state_.step;
+  progress.steps = state_.planned_steps;
+  progress.loss = loss_;
+  progress.learning_rate = trainer_.learning_rate;
+  progress.grad_norm = trainer_.grad_norm;
+  progress.seconds = elapsed();
+  progress.bytes_per_second = bytes_per_second();
+  progress.note = note_;
+  return progress;
+}
+
+void Run::take_step() {
+  const double start = now_();
+  const float rate = learning_rate(config_, state_.step, state_.planned_steps);
+  loss_ = trainer_.step_window(sampler_->window(state_.step), stream_.get(), rate);
+  step_seconds_ = now_() - start;
+  ++state_.step;
+  state_.loss_sum += loss_;
+  ++state_.loss_count;
+  state_.training_seconds += step_seconds_;
+  if (state_.planned_steps == 0) plan_when_measured();
+}
+
+void Run::plan_when_measured() {
+  // The first step is not measured: it also allocates, and wakes threads and caches.
+  if (++measured_steps_ == 1) measured_from_ = state_.training_seconds;
+  if (measured_steps_ == 1 || elapsed() < kMeasuredShare * options_.seconds) return;
+  Speed speed;
+  speed.step =
+      (state_.training_seconds - measured_from_) / static_cast<double>(measured_steps_ - 1);
+  speed.evaluation = fit_validation_into_time();
+  state_.evaluation_seconds = speed.evaluation;
+  const Plan plan =
+      plan_by_time(options_.seconds, elapsed(), state_.step, speed, options_.eval_every);
+  if (options_.eval_every > 0 && plan.eval_every > options_.eval_every)
+    notes_.push_back("the run is evaluated every " + std::to_string(plan.eval_every) +
+                     " steps instead of every " + std::to_string(options_.eval_every) +
+                     ", so that evaluation leaves time to train");
+  set_plan(plan);
+}
+
+// Halves the validation text until evaluating it once is cheap enough, but keeps one segment.
+// Returns what that takes.
+double Run::fit_validation_into_time() {
+  if (validation_.empty()) return 0;
+  const Model::Impl& model = trainer_.model;
+  int64_t num_bytes = state_.validation_bytes;
+  double cost = estimate_score_seconds(model, bytes(validation_), validation_.size(), now_);
+  while (cost > kEvaluationShare * options_.seconds && num_bytes > kSegmentBytes) {
+    num_bytes = std::max<int64_t>(num_bytes / kSegmentBytes / 2, 1) * kSegmentBytes;
+    cost = estimate_score_seconds(model, bytes(validation_), static_cast<size_t>(num_bytes), now_);
+  }
+  if (num_bytes < state_.validation_bytes) use_validation(num_bytes);
+  return cost;
+}
+
+bool Run::evaluation_due() const {
+  if (state_.step == 0 || state_.planned_steps == 0) return false;
+  const bool planned = state_.step % state_.eval_every == 0 || state_.step == state_.planned_steps;
+  return planned && (state_.evaluations.empty() || state_.evaluations.back().step != state_.step);
+}
+
+bool Run::evaluate() {
+  Model::Impl& model = trainer_.model;
+  const double start = now_();
+  Evaluation evaluation;
+  evaluation.validation_loss =
+      validation_.empty()
+          ? std::numeric_limits<double>::quiet_NaN()
+          : score_text(model, bytes(validation_), validation_.size(), nullptr).nats_per_byte;
+  state_.evaluation_seconds = now_() - start;
+  evaluation.step = state_.step;
+  evaluation.seconds = elapsed();
+  evaluation.train_loss = state_.loss_sum / static_cast<double>(state_.loss_count);
+  state_.loss_sum = 0;
+  state_.loss_count = 0;
+  state_.evaluations.push_back(evaluation);
+  if (validation_.empty()) return false;
+
+  ++state_.since_best;
+  if (state_.best_step > 0 && evaluation.validation_loss >= state_.best_loss) return false;
+  state_.best_step = state_.step;
+  state_.best_loss = evaluation.validation_loss;
+  state_.since_best = 0;
+  best_.resize(static_cast<size_t>(model.table.num_parameters()));
+  model.backend->read(model.weights->flat(), 0, model.table.num_parameters(), best_.data());
+  return true;
+}
+
+void Run::finish() {
+  if (state_.evaluations.empty() || state_.evaluations.back().step != state_.step) evaluate();
+}
+
+void Run::restore_best() {
+  if (best_.empty()) return;
+  Model::Impl& model = trainer_.model;
+  model.backend->write(best_.data(), model.table.num_parameters(), model.weights->flat(), 0);
+  model.backend->params_changed(*model.weights);
+}
+
+double Run::bytes_per_second() const {
+  if (state_.training_seconds <= 0) return 0;
+  return static_cast<double>(state_.step * config_.seq_len * config_.batch_size) /
+         state_.training_seconds;
+}
+
+History Run::history(bool stopped) const {
+  History history;
+  history.evaluations = state_.evaluations;
+  history.notes = notes_;
+  history.steps = state_.step;
+  history.best_step = best_step();
+  history.best_loss = best_.empty() ? state_.evaluations.back().train_loss : state_.best_loss;
+  history.seconds = elapsed();
+  history.bytes_per_second = bytes_per_second();
+  history.config = config_;
+  history.stopped = stopped || out_of_patience_;
+  return history;
+}
+
+}  // namespace slm

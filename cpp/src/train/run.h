@@ -1,0 +1,81 @@
+#pragma once
+// One call of Trainer::fit, taken apart into what happens between two callbacks. Everything that
+// the outcome depends on is in RunState and a few arrays, which a checkpoint holds: a run that is
+// saved after any step and resumed does bit for bit what it would have done.
+#include <functional>
+
+#include "io/checkpoint.h"
+#include "text/windows.h"
+#include "train/plan.h"
+#include "train/trainer_impl.h"
+
+namespace slm {
+
+using Clock = std::function<double()>;  // seconds since some moment
+
+class Run {
+ public:
+  // Starts afresh or resumes, as the options say. A run that cannot start throws and leaves model
+  // and trainer as they were. The text and the options must outlive this.
+  Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& options, Clock now);
+
+  // The plan is done, or patience or the time has run out.
+  bool finished();
+  // One step, and the evaluation that is due after it.
+  Progress advance();
+
+  // Write the checkpoint, if one was asked for: always, or if the latest is old enough.
+  void save();
+  void save_if_due();
+
+  // Evaluates the last step, if it was not.
+  void finish();
+  // Gives the model the weights that were best on the validation text; without one, the last.
+  void restore_best();
+  // The step after which the model has the weights that restore_best() gives it.
+  int64_t best_step() const { return best_.empty() ? state_.step : state_.best_step; }
+  History history(bool stopped) const;
+
+ private:
+  void start_afresh();
+  void resume();
+  Json plan_json() const;
+  void use_validation(int64_t num_bytes);
+  double fit_validation_into_time();
+
+  void take_step();
+  void plan_when_measured();
+  void set_plan(const Plan& plan);
+  bool evaluation_due() const;
+  bool evaluate();  // returns whether it is the best so far
+  double elapsed() const { return state_.seconds + now_() - start_; }
+  double bytes_per_second() const;
+
+  Trainer::Impl& trainer_;
+  const FitOptions& options_;
+  const Clock now_;
+  std::vector<std::string> notes_;
+  Split split_;
+  std::string_view validation_;  // what is used of split_.validation
+  TrainConfig config_;           // as resolved
+  Json plan_;                    // what a checkpoint's must equal
+  RunState state_;               // its `seconds` are those before this session
+  std::vector<float> best_;
+  std::unique_ptr<Buffer> stream_;  // (L, B, N), null unless sampling is "stream"
+  std::unique_ptr<WindowSampler> sampler_;
+
+  double start_, last_save_;
+  int64_t measured_steps_ = 0;  // in this session, before the plan
+  double measured_from_ = 0;    // training_seconds when the first of them was done
+  double step_seconds_ = 0;     // of the latest step
+  float loss_ = 0;              // of the latest step
+  size_t notes_told_ = 0;
+  std::string note_;
+  bool out_of_patience_ = false;
+};
+
+// Trainer::fit with a clock of the caller's.
+History fit_text(Trainer::Impl& trainer, std::string_view text, const FitOptions& options,
+                 const std::function<bool(const Progress&)>& callback, const Clock& now);
+
+}  // namespace slm
