@@ -2,11 +2,12 @@
 #include <type_traits>
 
 #include "cpu/kernels.h"
+// clang-format off: each builds on the ones before.
 #include "cpu/vec_avx512.h"
-// The order matters: each builds on the ones before.
-#include "cpu/elementwise-inl.h"
 #include "cpu/math-inl.h"
 #include "cpu/matmul-inl.h"
+#include "cpu/elementwise-inl.h"
+// clang-format on
 
 namespace slm {
 

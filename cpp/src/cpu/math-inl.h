@@ -1,8 +1,21 @@
-// exp, sigmoid, log and sums for the kernels. Included per instruction set, after its vec_*.h.
+// Partial loads and stores, exp, sigmoid, log and sums for the kernels. Included per instruction
+// set, after its vec_*.h.
 #pragma once
 
 namespace slm {
 namespace {
+
+// `lanes` values at p, at most a register full.
+inline Vec load_lanes(const float* p, int64_t lanes) {
+  if (lanes >= Vec::kLanes) return Vec::load(p);
+  return lanes > 0 ? Vec::load_partial(p, lanes) : Vec::zero();
+}
+inline void store_lanes(Vec x, float* p, int64_t lanes) {
+  if (lanes >= Vec::kLanes)
+    x.store(p);
+  else if (lanes > 0)
+    x.store_partial(p, lanes);
+}
 
 // e^x, relative error below 2e-7 (tests/cpp/test_kernels.cpp sweeps the float range); 0 below -87.3
 // would be exact to float's normal range, so x is clamped there and at 88.3 above.

@@ -38,17 +38,6 @@ inline void with_rows(int64_t n, const F& f) {
   f(std::integral_constant<int, kMax>{});
 }
 
-inline Vec load_lanes(const float* p, int64_t lanes) {
-  if (lanes >= Vec::kLanes) return Vec::load(p);
-  return lanes > 0 ? Vec::load_partial(p, lanes) : Vec::zero();
-}
-inline void store_lanes(Vec x, float* p, int64_t lanes) {
-  if (lanes >= Vec::kLanes)
-    x.store(p);
-  else if (lanes > 0)
-    x.store_partial(p, lanes);
-}
-
 int64_t packed_size(int64_t depth, int64_t cols) {
   return (cols + kPanel - 1) / kPanel * kPanel * depth;
 }

@@ -1,6 +1,7 @@
 // The plain kernels: what every other set is checked against, and what runs where there is no
 // other. Packed matrices are just (depth, cols), row-major.
 #include <cmath>
+#include <initializer_list>
 
 #include "cpu/kernels.h"
 

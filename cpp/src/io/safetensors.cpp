@@ -93,8 +93,8 @@ TensorEntry read_entry(const std::string& name, const Json& json, int64_t data, 
 }  // namespace
 
 TensorFile::TensorFile(const std::string& path) : path_(path) {
-  file_ =
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // not to wait for a pipe's writer
+  // Without O_NONBLOCK a pipe would keep us waiting for its writer.
+  file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file_ < 0) fail_io(errno);
   try {
     read_header();
@@ -138,9 +138,13 @@ void TensorFile::read_header() {
 
 void TensorFile::read_metadata(const Json& json) {
   const std::string where = "__metadata__ of " + quote(path_);
-  JsonFields fields(json, where);
-  for (const auto& member : *json.get_if<Json::Object>())
-    metadata_.emplace_back(member.first, fields.string(member.first));
+  const auto* members = json.get_if<Json::Object>();
+  if (members == nullptr) refuse(where + " must be an object, not " + json.type_name());
+  for (const auto& [key, value] : *members) {
+    const auto* text = value.get_if<std::string>();
+    if (text == nullptr) refuse(quote(key) + " in " + where + " must be a string");
+    metadata_.emplace_back(key, *text);
+  }
 }
 
 // The tensors must follow each other without a gap or an overlap, from the header to the end.

@@ -8,9 +8,9 @@
 
 namespace slm {
 
-Trainer::Impl::Impl(Model::Impl& model, const TrainConfig& config)
-    : model(model),
-      config(config),
+Trainer::Impl::Impl(Model::Impl& trained, const TrainConfig& how)
+    : model(trained),
+      config(how),
       grads(model.backend->make_buffer(model.table.num_parameters())),
       m(model.backend->make_buffer(model.table.num_parameters())),
       v(model.backend->make_buffer(model.table.num_parameters())) {}
