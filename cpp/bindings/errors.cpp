@@ -18,14 +18,18 @@ const char* class_name(ErrorKind kind) {
   }
 }
 
-// OSError(errno, message) becomes the subclass for that errno, such as FileNotFoundError.
+// OSError(errno, message) becomes the subclass for that errno, such as FileNotFoundError. A
+// sentence may quote a file name, which is any bytes.
 void set_error(const Error& e) {
+  const std::string_view text = e.what();
+  const auto sentence = py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<py::ssize_t>(text.size()), "replace"));
   if (e.kind() != ErrorKind::io) {
-    py::set_error(py::module_::import("slm.errors").attr(class_name(e.kind())), e.what());
+    py::set_error(py::module_::import("slm.errors").attr(class_name(e.kind())), sentence);
   } else if (e.os_code() == 0) {
-    py::set_error(PyExc_OSError, e.what());
+    py::set_error(PyExc_OSError, sentence);
   } else {
-    py::set_error(PyExc_OSError, py::make_tuple(e.os_code(), e.what()));
+    py::set_error(PyExc_OSError, py::make_tuple(e.os_code(), sentence));
   }
 }
 

@@ -4,16 +4,16 @@
 namespace slm::python {
 namespace {
 
-ModelOptions model_options(py::handle seed, const std::string& device, py::handle threads) {
+ModelOptions model_options(py::handle seed, py::handle device, py::handle threads) {
   ModelOptions options;
   read_field("seed", seed, options.seed);
-  options.device = device;
+  read_field("device", device, options.device);
   if (!threads.is_none()) read_field("threads", threads, options.threads);
   return options;
 }
 
 Model make_model(const py::dict& config, const py::dict& training, py::handle seed,
-                 const std::string& device, py::handle threads) {
+                 py::handle device, py::handle threads) {
   const Preset preset{from_dict<Config>(config), from_dict<TrainConfig>(training)};
   const ModelOptions options = model_options(seed, device, threads);
   return run_long([&] { return Model(preset, options); });
@@ -97,7 +97,7 @@ void register_model(py::module_& m) {
            py::arg("device"), py::arg("threads"))
       .def_static(
           "load",
-          [](const std::string& path, const std::string& device, py::handle threads) {
+          [](const std::string& path, py::handle device, py::handle threads) {
             const ModelOptions options = model_options(py::int_(0), device, threads);
             return run_long([&] { return Model::load(path, options); });
           },

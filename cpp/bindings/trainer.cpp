@@ -1,4 +1,5 @@
 #include "fields.h"
+#include "io/checkpoint.h"
 #include "window.h"
 
 namespace slm::python {
@@ -57,6 +58,12 @@ py::dict fit(Trainer& trainer, py::handle text, py::handle validation, const py:
   }));
 }
 
+// What a run was started with, so that the command line need not be told again.
+py::tuple checkpoint_configs(const std::string& path) {
+  const Checkpoint checkpoint = load_checkpoint(path);
+  return py::make_tuple(to_dict(checkpoint.config), to_dict(checkpoint.training));
+}
+
 }  // namespace
 
 void register_trainer(py::module_& m) {
@@ -71,6 +78,7 @@ void register_trainer(py::module_& m) {
       .def_property_readonly("steps_done", &Trainer::steps_done)
       .def_property_readonly("learning_rate", &Trainer::learning_rate)
       .def_property_readonly("grad_norm", &Trainer::grad_norm);
+  m.def("checkpoint_configs", &checkpoint_configs, py::arg("path"));
 }
 
 }  // namespace slm::python

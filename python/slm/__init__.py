@@ -1,0 +1,43 @@
+"""slm: train and run small byte-level language models.
+
+    import slm
+
+    model = slm.Model()
+    model.train(slm.sample_text(), seconds=60)
+    print(model.generate("ROMEO:"))
+    model.save("romeo.safetensors")
+
+Arrays are NumPy arrays and time-major: T time steps, B independent texts. Bytes are uint8, logits
+and parameters float32, losses nats per byte.
+"""
+
+from slm._core import State, __version__, default_preset
+from slm.config import Config, Preset, TrainConfig, presets
+from slm.errors import ConfigError, DeviceError, Error, FormatError, TrainingError
+from slm.model import Model, Score, load
+from slm.text import load_text, sample_text
+from slm.train import Evaluation, History, Progress, Trainer
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "DeviceError",
+    "Error",
+    "Evaluation",
+    "FormatError",
+    "History",
+    "Model",
+    "Preset",
+    "Progress",
+    "Score",
+    "State",
+    "TrainConfig",
+    "Trainer",
+    "TrainingError",
+    "__version__",
+    "default_preset",
+    "load",
+    "load_text",
+    "presets",
+    "sample_text",
+]

@@ -1,0 +1,57 @@
+"""The command `slm`: results on standard output, progress and messages on standard error.
+
+Exit status: 0 done, 1 an error (one line, no traceback), 2 a wrong command line, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from slm import __version__
+from slm.cli import generate, info, presets, score, train
+from slm.errors import Error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    args.argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args.run(args)
+        sys.stdout.flush()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has seen enough. Python must not try to flush what is left at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Error, OSError, ValueError, MemoryError) as error:
+        print(f"slm: error: {_sentence(error)}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="slm",
+        description="Train and run small byte-level language models.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"slm {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in (train, generate, score, info, presets):
+        command.add_parser(commands)
+    return parser
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, MemoryError):
+        text = "not enough memory for a model or a window of this size"
+    elif isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        if error.filename:
+            text = f"{error.filename}: {text}"
+    return " ".join(text.splitlines())

@@ -1,0 +1,97 @@
+"""Continue a prompt, byte by byte as the model draws them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+import slm
+from slm.cli.options import (
+    Commands,
+    add_device_options,
+    add_model_option,
+    add_output_options,
+    new_parser,
+    open_model,
+    print_json,
+)
+
+
+def add_parser(commands: Commands) -> None:
+    parser = new_parser(commands, "generate", __doc__)
+    parser.set_defaults(run=run)
+    add_model_option(parser)
+    parser.add_argument("--prompt", default="", metavar="P", help="text to continue; - reads it")
+    parser.add_argument(
+        "--include-prompt",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="print the prompt, too (default: yes)",
+    )
+    parser.add_argument(
+        "--max-bytes", type=int, default=200, metavar="N", help="default: %(default)s"
+    )
+    sampling = parser.add_argument_group("sampling")
+    sampling.add_argument(
+        "--temperature",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="0: always the most probable byte (default: %(default)s)",
+    )
+    sampling.add_argument(
+        "--top-p", type=float, default=1.0, metavar="X", help="fewest bytes that sum up to X"
+    )
+    sampling.add_argument(
+        "--top-k", type=int, default=0, metavar="N", help="the N most probable bytes; 0: all"
+    )
+    sampling.add_argument(
+        "--min-p", type=float, default=0.0, metavar="X", help="at least X times the most probable"
+    )
+    sampling.add_argument("--seed", type=int, metavar="N", help="default: a random one")
+    sampling.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT", help="end before it; repeatable"
+    )
+    sampling.add_argument(
+        "-n", "--num-samples", type=int, metavar="N", help="several samples, separated by ---"
+    )
+    add_device_options(parser)
+    add_output_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    model = open_model(args)
+    prompt = sys.stdin.buffer.read() if args.prompt == "-" else os.fsencode(args.prompt)
+    options: dict[str, Any] = {
+        "temperature": args.temperature,
+        "top_p": args.top_p,
+        "top_k": args.top_k,
+        "min_p": args.min_p,
+        "seed": args.seed,
+        "stop": [os.fsencode(stop) for stop in args.stop],
+        "include_prompt": args.include_prompt,
+    }
+    if args.num_samples is None and not args.json:
+        _stream(model, prompt, args.max_bytes, options)
+        return
+    count = 1 if args.num_samples is None else args.num_samples
+    samples = model.generate(prompt, args.max_bytes, num_samples=count, **options)
+    for i, sample in enumerate(samples):
+        if args.json:
+            print_json({"sample": i, "text": sample.decode(errors="replace")})
+        else:
+            sys.stdout.buffer.write((b"---\n" if i else b"") + sample + b"\n")
+            sys.stdout.buffer.flush()
+
+
+def _stream(model: slm.Model, prompt: bytes, max_bytes: int, options: dict[str, Any]) -> None:
+    out = sys.stdout.buffer
+    piece = b""
+    for piece in model.stream(prompt, max_bytes, **options):
+        out.write(piece)
+        out.flush()
+    # In a pipe or a file stand the bytes of the text and no other.
+    if sys.stdout.isatty() and not piece.endswith(b"\n"):
+        out.write(b"\n")

@@ -1,0 +1,68 @@
+"""Say what texts cost under a model: nats and bits per byte, perplexity.
+
+With --per-byte, each byte is a line of four columns: file, offset, byte, and the natural logarithm
+of its probability. The summary then goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import slm
+from slm.cli.options import (
+    Commands,
+    add_device_options,
+    add_model_option,
+    add_output_options,
+    message,
+    new_parser,
+    open_model,
+    print_json,
+)
+
+
+def add_parser(commands: Commands) -> None:
+    parser = new_parser(commands, "score", __doc__)
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="text files, or folders of .txt files"
+    )
+    add_model_option(parser)
+    parser.add_argument("--per-byte", action="store_true", help="the log-probability of every byte")
+    add_device_options(parser)
+    add_output_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    texts = {
+        name: slm.load_text(name) for name in args.files
+    }  # all of them exist, or none is scored
+    model = open_model(args)
+    for name, text in texts.items():
+        score = model.score(text, log_probs=args.per_byte)
+        summary = (
+            f"{name}: {score.nats_per_byte:.4f} nats per byte, {score.bits_per_byte:.4f} bits per "
+            f"byte, perplexity {score.perplexity:.4f}, {score.num_bytes} bytes"
+        )
+        if args.json:
+            _print_json(args, name, score)
+        elif args.per_byte:
+            for i, (byte, log_prob) in enumerate(zip(text, score.log_probs, strict=True)):
+                sys.stdout.write(f"{name}\t{i}\t{byte}\t{log_prob:.6g}\n")
+            message(args, summary)
+        else:
+            print(summary, flush=True)
+
+
+def _print_json(args: argparse.Namespace, name: str, score: slm.Score) -> None:
+    result = {
+        "file": name,
+        "num_bytes": score.num_bytes,
+        "nats_per_byte": score.nats_per_byte,
+        "bits_per_byte": score.bits_per_byte,
+        "perplexity": score.perplexity,
+    }
+    if args.per_byte:
+        result["log_probs"] = score.log_probs.tolist()
+    print_json(result)

@@ -1,0 +1,226 @@
+"""Train a model on text files, and write it to one file.
+
+Without FILE, the bundled corpus (tinyshakespeare) is the text. Beside MODEL stands a checkpoint,
+MODEL's name with .ckpt before its suffix, from which --resume goes on after an interruption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import tempfile
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import slm
+from slm import _core
+from slm.cli.options import (
+    DEFAULT_MODEL,
+    Commands,
+    add_device_options,
+    add_fields,
+    add_output_options,
+    given,
+    message,
+    new_parser,
+    print_json,
+)
+from slm.progress import say
+from slm.text import Text
+
+
+def add_parser(commands: Commands) -> None:
+    parser = new_parser(commands, "train", __doc__)
+    parser.set_defaults(run=run, parser=parser)
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="text files, or folders of .txt files; joined"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        default=DEFAULT_MODEL,
+        metavar="MODEL",
+        help="file to write (default: %(default)s)",
+    )
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint, with the same options"
+    )
+    existing.add_argument("--from", dest="source", metavar="FILE", help="start from this model")
+    existing.add_argument("--overwrite", action="store_true", help="replace an existing MODEL")
+
+    run_options = parser.add_argument_group("the run")
+    run_options.add_argument(
+        "--time",
+        dest="seconds",
+        type=_duration,
+        metavar="TIME",
+        help="how long instead of --steps: 90s, 5m, 2h",
+    )
+    run_options.add_argument(
+        "--validation",
+        type=_validation,
+        default=0.1,
+        metavar="SHARE|FILE",
+        help="share to cut off the end of the text, 0 for none, or a file (default: %(default)s)",
+    )
+    run_options.add_argument(
+        "--eval-every", type=int, default=0, metavar="N", help="steps between evaluations"
+    )
+    run_options.add_argument(
+        "--patience", type=int, default=0, metavar="N", help="stop N evaluations after the best"
+    )
+    run_options.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=30.0,
+        metavar="X",
+        help="between two checkpoints (default: %(default)s)",
+    )
+    run_options.add_argument(
+        "--sample-bytes",
+        type=int,
+        default=120,
+        metavar="N",
+        help="length of the sample at every evaluation, 0 for none (default: %(default)s)",
+    )
+    run_options.add_argument("--seed", type=int, metavar="N", help="of all that is random")
+    add_device_options(run_options)
+    add_output_options(parser)
+    model = parser.add_argument_group("the model", "Each overrides the preset.")
+    model.add_argument(
+        "--preset", metavar="NAME", help=f"see `slm presets` (default: {slm.default_preset})"
+    )
+    add_fields(model, slm.Config)
+    add_fields(
+        parser.add_argument_group("the training", "Each overrides the preset."), slm.TrainConfig
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.steps is not None and args.seconds is not None:
+        args.parser.error("give --steps or --time, not both")
+    output = Path(args.output)
+    checkpoint = output.with_name(output.stem + ".ckpt.safetensors")
+    _check_output(args, output, checkpoint)
+    text = slm.load_text(*args.files) if args.files else slm.sample_text()
+    model = _model(args, checkpoint)
+    what = " ".join(args.files) or "the bundled corpus (tinyshakespeare)"
+    message(args, f"{model.num_parameters:,} parameters on {model.device}; text: {what}")
+    try:
+        history = _train(args, model, text, checkpoint)
+    except KeyboardInterrupt:
+        if checkpoint.exists():
+            message(args, f"interrupted; to go on: {_resume_command(args.argv)}")
+        raise
+    model.save(output)
+    _report(args, history, output, checkpoint)
+
+
+def _check_output(args: argparse.Namespace, output: Path, checkpoint: Path) -> None:
+    """Finds out before the training, not after it, that its result could not be written."""
+    if output.is_dir():
+        raise slm.ConfigError(f"the output {str(output)!r} is a folder, not a file")
+    if not (args.resume or args.source or args.overwrite):
+        for path, what in ((output, "exists"), (checkpoint, "holds an unfinished run")):
+            if path.exists():
+                raise slm.ConfigError(
+                    f"{path} {what}: give --resume to go on, --from to start from a model, "
+                    "--overwrite to replace it, or another -o"
+                )
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        sentence = f"cannot write to the folder {str(output.parent)!r}: {error.strerror}"
+        raise OSError(error.errno, sentence) from None
+
+
+def _model(args: argparse.Namespace, checkpoint: Path) -> slm.Model:
+    device: dict[str, Any] = {"device": args.device, "threads": args.threads}
+    values = given(args, slm.Config)
+    if args.source:
+        if args.preset or values:
+            args.parser.error("--from takes the whole model: give no preset and no option of it")
+        return slm.load(args.source, **device)
+    preset: str | slm.Preset = args.preset or slm.default_preset
+    if args.resume and not args.preset:
+        config, training = _core.checkpoint_configs(os.fsencode(checkpoint))
+        preset = slm.Preset(slm.Config(**config), slm.TrainConfig(**training))
+    return slm.Model(preset, seed=args.seed or 0, **values, **device)
+
+
+def _train(args: argparse.Namespace, model: slm.Model, text: Text, checkpoint: Path) -> slm.History:
+    def show_sample(p: slm.Progress) -> None:
+        if p.evaluation and args.sample_bytes > 0 and not args.quiet:
+            sample = model.generate("", args.sample_bytes, temperature=0.8, seed=p.step)
+            for line in sample.splitlines():
+                # A model that has learnt little says escape sequences, too.
+                say("  | " + "".join(c if c.isprintable() else "\ufffd" for c in line))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda note, *_: None if args.quiet else say(f"slm: note: {note}")
+        return model.train(
+            text,
+            seconds=args.seconds,
+            seed=args.seed,
+            validation=args.validation,
+            eval_every=args.eval_every,
+            patience=args.patience,
+            checkpoint=checkpoint,
+            checkpoint_seconds=args.checkpoint_seconds,
+            resume=args.resume,
+            callback=show_sample,
+            progress=not args.quiet,
+            **given(args, slm.TrainConfig),
+        )
+
+
+def _report(args: argparse.Namespace, history: slm.History, output: Path, checkpoint: Path) -> None:
+    kind = "validation" if args.validation else "training"
+    message(
+        args,
+        f"{history.steps} steps in {history.seconds:.1f} s, "
+        f"{history.bytes_per_second / 1e6:.2f} MB/s; best at step {history.best_step}: "
+        f"{history.best_loss:.4f} nats per byte ({kind})",
+    )
+    option = "" if args.output == DEFAULT_MODEL else f" -m {shlex.quote(args.output)}"
+    prompt = "" if args.files else " --prompt ROMEO:"
+    message(args, f"wrote {output}; to try it: slm generate{option}{prompt}")
+    if args.json:
+        result = {**asdict(history), "model": str(output), "checkpoint": str(checkpoint)}
+        result["evaluations"] = [
+            {k: v if v == v else None for k, v in e.items()} for e in result["evaluations"]
+        ]
+        print_json(result)
+
+
+def _resume_command(argv: list[str]) -> str:
+    """The command line as it was, with --resume in place of how it started."""
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word == "--from":
+            next(words)
+        elif word not in ("--overwrite", "--resume") and not word.startswith("--from="):
+            kept.append(word)
+    return shlex.join(["slm", *kept, "--resume"])
+
+
+def _duration(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 90s, 5m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _validation(text: str) -> float | Path:
+    try:
+        return float(text)
+    except ValueError:
+        return Path(text)

@@ -1,0 +1,192 @@
+"""Model: parameters, loss, gradients, state, scores, files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from slm import _core
+from slm.config import Config, Preset, TrainConfig, override, preset as find_preset
+from slm.errors import ConfigError
+from slm.generate import generate, stream
+from slm.text import ByteArray, Text, to_array
+from slm.train import train
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a text costs under a model, by the protocol of docs/evaluation.md."""
+
+    nats_per_byte: float
+    bits_per_byte: float
+    perplexity: float  #: per byte, exp(nats_per_byte)
+    num_bytes: int
+    log_probs: FloatArray = field(repr=False)  #: (num_bytes,) natural logarithms, or () bytes
+
+
+class Model:
+    """A byte-level language model.
+
+    `preset` is a name of `slm.presets()` or a `Preset`; the keywords that are fields of `Config`
+    override its fields. Initial values depend on `seed` alone.
+
+    device: "auto", "cpu" or "cuda". threads: None for one per core that this process may use;
+    results do not depend on it.
+
+    Methods that do not change the model may run on several threads at once, each with its own
+    State.
+
+    Raises ConfigError for a value out of range, DeviceError for a device that is not here.
+    """
+
+    def __init__(
+        self,
+        preset: str | Preset = _core.default_preset,
+        *,
+        cell: str | None = None,
+        embed_dim: int | None = None,
+        state_dim: int | None = None,
+        num_layers: int | None = None,
+        init: str | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        if isinstance(preset, str):
+            preset = find_preset(preset)
+        elif not isinstance(preset, Preset):
+            raise TypeError(f"preset must be a name or a Preset, got {type(preset).__name__}")
+        config = override(
+            preset.model,
+            {
+                "cell": cell,
+                "embed_dim": embed_dim,
+                "state_dim": state_dim,
+                "num_layers": num_layers,
+                "init": init,
+            },
+        )
+        training = override(preset.training, {})
+        self._core = _core.Model(config, training, seed, device, threads)
+
+    @property
+    def config(self) -> Config:
+        """The model's shape."""
+        return Config(**self._core.config)
+
+    @property
+    def training(self) -> TrainConfig:
+        """How the model was trained, or how its preset says to. `train` starts from it."""
+        return TrainConfig(**self._core.training)
+
+    @property
+    def device(self) -> str:
+        """Where it computes: "cpu" or "cuda"."""
+        return self._core.device
+
+    @property
+    def num_parameters(self) -> int:
+        return self._core.num_parameters
+
+    @property
+    def parameters(self) -> dict[str, FloatArray]:
+        """A copy of every parameter by name: read-only float32, shapes as docs/python.md lists."""
+        return self._core.parameters()
+
+    def set_parameters(self, values: Mapping[str, npt.ArrayLike]) -> None:
+        """Sets the parameters that are named, and no other.
+
+        Raises ConfigError for an unknown name, another shape or a value that is not finite in
+        float32, and TypeError for what is not a number; then no parameter has changed.
+        """
+        shapes = dict(self._core.tensors)
+        checked = {name: _parameter(name, value, shapes) for name, value in values.items()}
+        for name, array in checked.items():
+            self._core.set_parameter(name, array)
+
+    def loss(
+        self, inputs: ByteArray, targets: ByteArray, state: _core.State | None = None
+    ) -> float:
+        """Mean cross-entropy in nats of `targets` (T, B) uint8 after `inputs` (T, B) uint8.
+
+        With a state, the texts start from it, and it moves on by T bytes.
+        """
+        return self._core.loss(inputs, targets, state)
+
+    def logits(self, inputs: ByteArray, state: _core.State | None = None) -> FloatArray:
+        """Logits (T, B, 256) float32 of the byte after each of `inputs` (T, B) uint8.
+
+        With a state, the texts start from it, and it moves on by T bytes.
+        """
+        return self._core.logits(inputs, state)
+
+    def gradients(
+        self, inputs: ByteArray, targets: ByteArray, state: _core.State | None = None
+    ) -> tuple[float, dict[str, FloatArray]]:
+        """The loss, and its gradient by every parameter: full backpropagation through the window,
+        none into the state before it."""
+        return self._core.gradients(inputs, targets, state)
+
+    def new_state(self, batch_size: int = 1) -> _core.State:
+        """The state of `batch_size` texts before their first byte."""
+        return self._core.new_state(batch_size)
+
+    def step(self, tokens: ByteArray, state: _core.State) -> FloatArray:
+        """Feeds one byte to each text: tokens (B,) uint8 in, logits (B, 256) float32 of the next
+        byte out. `state` moves on in place."""
+        return self._core.step(tokens, state)
+
+    def score(self, text: Text, *, log_probs: bool = True) -> Score:
+        """What `text` costs, each byte scored once. The result does not depend on threads.
+
+        Without `log_probs` that array is empty, and memory does not grow with the text.
+        """
+        return Score(*self._core.score(to_array(text), log_probs))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model to one safetensors file, which is never half-written: it is written
+        under another name in the same folder, then renamed. Raises OSError."""
+        self._core.save(os.fsencode(path))
+
+    train = train
+    generate = generate
+    stream = stream
+
+    def __repr__(self) -> str:
+        return f"<slm.Model {self.config}, {self.num_parameters:,} parameters, {self.device}>"
+
+
+def load(
+    path: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None
+) -> Model:
+    """Reads a model that `Model.save` or `slm train` wrote.
+
+    Raises OSError (FileNotFoundError, ...) if the file cannot be read, FormatError if it is not a
+    model or is damaged.
+    """
+    model = Model.__new__(Model)
+    model._core = _core.Model.load(os.fsencode(path), device, threads)
+    return model
+
+
+def _parameter(
+    name: str, value: npt.ArrayLike, shapes: Mapping[str, tuple[int, ...]]
+) -> FloatArray:
+    if name not in shapes:
+        raise ConfigError(f"there is no parameter {name!r}; there are {', '.join(shapes)}")
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"parameter {name!r} must be an array of numbers, got dtype {array.dtype}")
+    if array.shape != shapes[name]:
+        raise ConfigError(f"parameter {name!r} must have shape {shapes[name]}, got {array.shape}")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(array).all():
+        raise ConfigError(f"parameter {name!r} has a value that is not finite in float32")
+    return array

@@ -1,0 +1,93 @@
+"""Texts: what may be given as one, and the corpus that comes with the package."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from functools import lru_cache
+from importlib import resources
+from typing import TypeAlias, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from slm import _core
+from slm.errors import ConfigError
+
+ByteArray: TypeAlias = npt.NDArray[np.uint8]
+Path: TypeAlias = "os.PathLike[str]"
+Text: TypeAlias = Union[str, bytes, ByteArray, Path, "list[Text]"]
+
+
+def load_text(*paths: str | Path) -> ByteArray:
+    """The bytes of files, joined in the order given, as a read-only array (num_bytes,) of uint8.
+
+    A folder stands for the `.txt` files in it, at any depth, in the order of their names. A single
+    file is memory-mapped, so that it may be larger than memory.
+
+    Raises FileNotFoundError, PermissionError or another OSError that names the path, and
+    ConfigError where there is no byte at all.
+    """
+    return _core.load_text([os.fsencode(path) for path in paths])
+
+
+@lru_cache(maxsize=1)
+def sample_text() -> ByteArray:
+    """The corpus that comes with slm, as a read-only array (1115394,) of uint8: 40,000 lines of
+    Shakespeare, known as tinyshakespeare."""
+    packed = resources.files("slm").joinpath("data", "tinyshakespeare.txt.gz").read_bytes()
+    return np.frombuffer(gzip.decompress(packed), np.uint8)
+
+
+def to_array(text: Text, what: str = "text") -> ByteArray:
+    """A text as an array (num_bytes,) of uint8, without a copy where there need be none."""
+    if isinstance(text, str):
+        _refuse_file_name(text, what)
+        return np.frombuffer(encode(text, what), np.uint8)
+    if isinstance(text, bytes):
+        return np.frombuffer(text, np.uint8)
+    if isinstance(text, os.PathLike):
+        return load_text(text)
+    if isinstance(text, np.ndarray):
+        return text  # its dtype and shape are checked where it is used
+    if isinstance(text, list):
+        if text and all(isinstance(part, os.PathLike) for part in text):
+            return load_text(*text)
+        parts = [to_array(part, f"{what}[{i}]") for i, part in enumerate(text)]
+        for i, part in enumerate(parts):
+            _check_array(part, f"{what}[{i}]")
+        return np.concatenate(parts) if parts else np.empty(0, np.uint8)
+    raise TypeError(
+        f"{what} must be a str, bytes, an array of uint8, a pathlib.Path to a file or a folder, "
+        f"or a list of those, got {type(text).__name__}"
+    )
+
+
+def encode(text: str | bytes, what: str) -> bytes:
+    """UTF-8 of a str; bytes stay as they are."""
+    if isinstance(text, bytes):
+        return text
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a str or bytes, got {type(text).__name__}")
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{what} has a lone surrogate at index {error.start}, which UTF-8 cannot encode"
+        ) from None
+
+
+def _check_array(array: ByteArray, what: str) -> None:
+    if array.dtype != np.uint8:
+        raise TypeError(f"{what} must be an array of uint8, got dtype {array.dtype}")
+    if array.ndim != 1:
+        raise ConfigError(f"{what} must have shape (num_bytes,), got {array.shape}")
+
+
+def _refuse_file_name(text: str, what: str) -> None:
+    # A path given as a str would silently be trained on as a text of a few bytes.
+    if 0 < len(text) < 4096 and not any(c in text for c in "\n\0") and os.path.isfile(text):
+        raise ConfigError(
+            f"{what} is the str {text!r}, which names a file: "
+            f"pass pathlib.Path({text!r}) for what is in it, or bytes for the name itself"
+        )
