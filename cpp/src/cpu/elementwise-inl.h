@@ -49,7 +49,8 @@ float softmax_loss(const float* logits, uint8_t target, float scale, float* grad
       sum.lanes[j] = sum.lanes[j] + e;
     }
   const float total = sum.total();
-  // A NaN among the logits may get past max(); it is in the total.
+  // The largest logit alone makes the total one or more. It does not where a logit is NaN, which
+  // stays in the total, or infinite, which leaves nothing but the clamped tails.
   if (!(total >= 0.5f)) return __builtin_nanf("");
   const double loss = log_positive(total) - (double{logits[target]} - double{largest});
 

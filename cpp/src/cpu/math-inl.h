@@ -17,11 +17,10 @@ inline void store_lanes(Vec x, float* p, int64_t lanes) {
     x.store_partial(p, lanes);
 }
 
-// e^x, relative error below 2e-7 (tests/cpp/test_kernels.cpp sweeps the float range); 0 below -87.3
-// would be exact to float's normal range, so x is clamped there and at 88.3 above.
+// e^x with a relative error below 2e-7. x is clamped to [-87.3, 88.3], where e^x is a normal float.
 // x = n ln2 + r with |r| <= ln2 / 2; e^r is its Taylor series to r^7, evaluated by Horner's rule.
 inline Vec exp(Vec x) {
-  x = min(max(x, Vec::all(-87.3f)), Vec::all(88.3f));
+  x = min(Vec::all(88.3f), max(Vec::all(-87.3f), x));  // in this order a NaN stays one
   const Vec n = round(x * Vec::all(1.44269504f));
   Vec r = fnmadd(n, Vec::all(0.693359375f), x);  // ln2 in two parts: the first has few bits, so
   r = fnmadd(n, Vec::all(-2.12194440e-4f), r);   // that n times it is exact
