@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, overload
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, overload
 
 from slm import _core
 from slm.text import encode
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from slm.model import Model
 
+    Stop: TypeAlias = str | bytes | list[str | bytes] | tuple[str | bytes, ...] | None
+
     class SampleKeywords(TypedDict, total=False):
         temperature: float
         top_p: float
         top_k: int
         min_p: float
-        stop: str | bytes | Sequence[str | bytes] | None
+        stop: Stop
         seed: int | None
         include_prompt: bool
 
@@ -70,7 +72,7 @@ def generate(
     top_p: float = 1.0,
     top_k: int = 0,
     min_p: float = 0.0,
-    stop: str | bytes | Sequence[str | bytes] | None = None,
+    stop: Stop = None,
     seed: int | None = None,
     num_samples: int | None = None,
     include_prompt: bool = True,
@@ -84,7 +86,7 @@ def generate(
     seed: the same seed gives the same text; None is a random one.
     num_samples: None gives one text, a number a list of that many. Sample i does not depend on it.
 
-    A str prompt gives str, where bytes that are not UTF-8 become U+FFFD; a bytes prompt gives bytes.
+    A str prompt gives str, where bytes that are not UTF-8 become U+FFFD; a bytes prompt bytes.
     """
     generator = _generator(self, temperature, top_p, top_k, min_p, stop, seed)
     prompt_bytes = encode(prompt, "prompt")
@@ -114,7 +116,7 @@ def stream(
     top_p: float = 1.0,
     top_k: int = 0,
     min_p: float = 0.0,
-    stop: str | bytes | Sequence[str | bytes] | None = None,
+    stop: Stop = None,
     seed: int | None = None,
     include_prompt: bool = True,
 ) -> Any:
@@ -136,14 +138,14 @@ def _generator(
     top_p: float,
     top_k: int,
     min_p: float,
-    stop: str | bytes | Sequence[str | bytes] | None,
+    stop: Stop,
     seed: int | None,
 ) -> _core.Generator:
     if stop is None:
         stop = []
     elif isinstance(stop, (str, bytes)):
         stop = [stop]
-    elif not isinstance(stop, Sequence):
+    elif not isinstance(stop, (list, tuple)):
         raise TypeError(f"stop must be a str, bytes or a list of them, got {type(stop).__name__}")
     options = {
         "temperature": temperature,

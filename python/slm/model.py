@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from slm import _core
-from slm.config import Config, Preset, TrainConfig, override, preset as find_preset
+from slm.config import Config, Preset, TrainConfig, override
+from slm.config import preset as find_preset
 from slm.errors import ConfigError
 from slm.generate import generate, stream
 from slm.text import ByteArray, Text, to_array

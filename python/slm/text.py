@@ -35,7 +35,7 @@ def load_text(*paths: str | Path) -> ByteArray:
 def sample_text() -> ByteArray:
     """The corpus that comes with slm, as a read-only array (1115394,) of uint8: 40,000 lines of
     Shakespeare, known as tinyshakespeare."""
-    packed = resources.files("slm").joinpath("data", "tinyshakespeare.txt.gz").read_bytes()
+    packed = resources.files("slm").joinpath("data/tinyshakespeare.txt.gz").read_bytes()
     return np.frombuffer(gzip.decompress(packed), np.uint8)
 
 
@@ -51,8 +51,9 @@ def to_array(text: Text, what: str = "text") -> ByteArray:
     if isinstance(text, np.ndarray):
         return text  # its dtype and shape are checked where it is used
     if isinstance(text, list):
-        if text and all(isinstance(part, os.PathLike) for part in text):
-            return load_text(*text)
+        paths = [part for part in text if isinstance(part, os.PathLike)]
+        if paths and len(paths) == len(text):
+            return load_text(*paths)
         parts = [to_array(part, f"{what}[{i}]") for i, part in enumerate(text)]
         for i, part in enumerate(parts):
             _check_array(part, f"{what}[{i}]")

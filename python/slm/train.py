@@ -206,12 +206,10 @@ def train(
     with display(progress) as show:
 
         def on_step(*fields: Any) -> bool:
-            *numbers, evaluation, is_best, note = fields
-            done = Progress(
-                *numbers, None if evaluation is None else Evaluation(*evaluation), is_best, note
-            )
-            if note:
-                warnings.warn(note, UserWarning, stacklevel=3)
+            values: list[Any] = [Evaluation(*f) if isinstance(f, tuple) else f for f in fields]
+            done = Progress(*values)
+            if done.note:
+                warnings.warn(done.note, UserWarning, stacklevel=3)
             show(done)
             return callback is None or callback(done) is not False
 
@@ -236,7 +234,9 @@ def _validation(validation: float | Text | None) -> tuple[float, ByteArray | Non
     """The share to cut off the text, and the text that is validated on instead."""
     if validation is None:
         return 0.0, None
-    if isinstance(validation, (int, float)) and not isinstance(validation, bool):
+    if isinstance(validation, bool):
+        raise TypeError(f"validation must be a share, a text or None, got {validation}")
+    if isinstance(validation, (int, float)):
         return float(validation), None
     array = to_array(validation, "validation")
     if array.size == 0:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from slm import Config, Model, TrainConfig, load
 
+Options: TypeAlias = "argparse._ActionsContainer"  # a parser or a group of its options
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 DEFAULT_MODEL = "slm.safetensors"
@@ -36,7 +37,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress, notes or messages")
 
 
-def add_device_options(parser: argparse.ArgumentParser) -> None:
+def add_device_options(parser: Options) -> None:
     parser.add_argument(
         "--device", default="auto", help='"auto", "cpu" or "cuda" (default: %(default)s)'
     )
@@ -67,7 +68,7 @@ def open_model(args: argparse.Namespace) -> Model:
     return load(path, device=args.device, threads=args.threads)
 
 
-def add_fields(parser: argparse.ArgumentParser, config: type[Config | TrainConfig]) -> None:
+def add_fields(parser: Options, config: type[Config | TrainConfig]) -> None:
     """An option for every field, by the field's name. --seed is on its own."""
     for f in fields(config):
         if f.name != "seed":
