@@ -139,11 +139,13 @@ void test_interrupt() {
   const std::string text = generator.generate("", 20);
   generator.start("", 20);
   std::string joined = generator.next();
-  {
+  const auto interrupted = [](auto&& call) {
     const slm::Interrupt interrupt([] { return true; });
-    CHECK_THROWS(ErrorKind::cancelled, "stopped", generator.next());
-    CHECK_THROWS(ErrorKind::cancelled, "stopped", generator.generate("prompt", 20));
-  }
+    CHECK_THROWS(ErrorKind::cancelled, "stopped", call());
+  };
+  interrupted([&] { return generator.next(); });
+  interrupted([&] { return generator.generate("", 20); });
+  interrupted([&] { return generator.generate_samples("prompt", 20, 2); });
   for (std::string piece = generator.next(); !piece.empty(); piece = generator.next()) {
     joined += piece;
   }

@@ -35,49 +35,62 @@ void require_finite(const float* logits) {
   }
 }
 
-// The maximum is taken off before the division, so that no temperature can overflow.
+void renormalise(Probabilities& p) {
+  const double factor = 1 / std::accumulate(p.begin(), p.end(), 0.0);
+  for (double& value : p) value *= factor;
+}
+
+// The maximum is taken off before the temperature is applied, so that none can overflow.
 Probabilities softmax(const float* logits, double temperature) {
   const double max = *std::max_element(logits, logits + kVocabSize);
+  const double scale = 1 / temperature;
   Probabilities p;
-  double sum = 0;
-  for (size_t i = 0; i < p.size(); ++i) {
-    p[i] = exp_nonpositive((logits[i] - max) / temperature);
-    sum += p[i];
-  }
-  for (double& value : p) value /= sum;
+  for (size_t i = 0; i < p.size(); ++i) p[i] = exp_nonpositive((logits[i] - max) * scale);
+  renormalise(p);
   return p;
 }
 
-// In falling order of probability every filter cuts off a tail, so all that they decide is how many
-// bytes stay.
-void cut_tail(const SampleOptions& options, Probabilities& p) {
-  std::array<uint8_t, kVocabSize> rank;
-  std::iota(rank.begin(), rank.end(), uint8_t{0});
-  std::sort(rank.begin(), rank.end(),
-            [&](uint8_t a, uint8_t b) { return p[a] != p[b] ? p[a] > p[b] : a < b; });
+// The order in which bytes are kept: by falling probability, the lower byte first on ties.
+struct Before {
+  const Probabilities& p;
+  bool operator()(uint8_t a, uint8_t b) const { return p[a] != p[b] ? p[a] > p[b] : a < b; }
+};
 
-  size_t kept = p.size();
-  if (options.top_k > 0) kept = std::min(kept, static_cast<size_t>(options.top_k));
+std::array<uint8_t, kVocabSize> all_bytes() {
+  std::array<uint8_t, kVocabSize> bytes;
+  std::iota(bytes.begin(), bytes.end(), uint8_t{0});
+  return bytes;
+}
 
-  const auto mass_of = [&](size_t count) {
-    double mass = 0;
-    for (size_t i = 0; i < count; ++i) mass += p[rank[i]];
-    return mass;
-  };
-  if (options.top_p < 1) {
-    const double enough = (options.top_p - kSlack) * mass_of(kept);
-    double mass = p[rank[0]];
-    size_t prefix = 1;
-    while (prefix < kept && mass < enough) mass += p[rank[prefix++]];
-    kept = prefix;
+void keep_top_k(size_t k, Probabilities& p) {
+  if (k >= p.size()) return;
+  auto bytes = all_bytes();
+  std::nth_element(bytes.begin(), bytes.begin() + k, bytes.end(), Before{p});
+  std::for_each(bytes.begin() + k, bytes.end(), [&](uint8_t byte) { p[byte] = 0; });
+  renormalise(p);
+}
+
+// A heap gives the bytes in order one by one: usually a few are enough, and sorting all 256 would
+// cost more than the model's own step.
+void keep_nucleus(double top_p, Probabilities& p) {
+  auto bytes = all_bytes();
+  const auto after = [&](uint8_t a, uint8_t b) { return Before{p}(b, a); };
+  std::make_heap(bytes.begin(), bytes.end(), after);
+  Probabilities kept{};
+  double sum = 0;
+  auto end = bytes.end();
+  do {
+    std::pop_heap(bytes.begin(), end--, after);
+    kept[*end] = p[*end];
+    sum += p[*end];
+  } while (sum < top_p - kSlack && end != bytes.begin());
+  p = kept;
+}
+
+void drop_below(double bound, Probabilities& p) {
+  for (double& value : p) {
+    if (value < bound) value = 0;
   }
-
-  const double least = options.min_p * p[rank[0]] * (1 - kSlack);
-  while (p[rank[kept - 1]] < least) --kept;
-
-  const double mass = mass_of(kept);
-  for (size_t i = 0; i < kept; ++i) p[rank[i]] /= mass;
-  for (size_t i = kept; i < p.size(); ++i) p[rank[i]] = 0;
 }
 
 }  // namespace
@@ -101,7 +114,10 @@ void next_byte_distribution(const float* logits, const SampleOptions& options, f
     return;
   }
   Probabilities p = softmax(logits, options.temperature);
-  if (options.top_k > 0 || options.top_p < 1 || options.min_p > 0) cut_tail(options, p);
+  if (options.top_k > 0) keep_top_k(static_cast<size_t>(options.top_k), p);
+  if (options.top_p < 1) keep_nucleus(options.top_p, p);
+  drop_below(options.min_p * *std::max_element(p.begin(), p.end()) * (1 - kSlack), p);
+  renormalise(p);
   std::transform(p.begin(), p.end(), probs, [](double value) { return static_cast<float>(value); });
 }
 
