@@ -8,8 +8,7 @@
 namespace slm {
 namespace {
 
-constexpr int64_t kMaxRows = 64;      // segments computed in lockstep
-constexpr int64_t kChunkSteps = 128;  // time steps per forward pass
+constexpr int64_t kMaxRows = 64;  // segments computed in lockstep
 constexpr int64_t kTimingSteps = 32;
 
 int64_t num_segments(int64_t size) { return (size + kSegmentBytes - 1) / kSegmentBytes; }
@@ -30,10 +29,11 @@ class SegmentGroup {
       rows_.push_back({origin, begin, std::min(size, begin + kSegmentBytes)});
       num_steps_ = std::max(num_steps_, rows_.back().end - origin);
     }
-    const int64_t chunk = std::min(kChunkSteps, num_steps_);
-    workspace_ = model.backend->make_workspace(model.config, {chunk, rows, /*training=*/false});
+    chunk_steps_ = std::min(model.backend->chunk_steps(model.config, rows), num_steps_);
+    workspace_ =
+        model.backend->make_workspace(model.config, {chunk_steps_, rows, /*training=*/false});
     state_ = model.backend->make_buffer(model.config.num_layers * rows * model.config.state_dim);
-    inputs_.resize(static_cast<size_t>(chunk * rows));
+    inputs_.resize(static_cast<size_t>(chunk_steps_ * rows));
     targets_.resize(inputs_.size());
     losses_.resize(inputs_.size());
   }
@@ -42,6 +42,28 @@ class SegmentGroup {
 
   // Computes the time steps [t0, t1), which follow those of the call before.
   void run(int64_t t0, int64_t t1, float* log_probs) {
+    for (int64_t t = t0; t < t1; t += chunk_steps_)
+      run_chunk(t, std::min(t + chunk_steps_, t1), log_probs);
+  }
+
+  // Adds to `sum` what the segments cost, in the order of the text.
+  void add_to(double& sum) const {
+    for (size_t r = 0; r < sums_.size(); ++r) {
+      if (!std::isfinite(sums_[r]))
+        throw Error(ErrorKind::training,
+                    "the model's logits are not finite numbers somewhere in bytes " +
+                        std::to_string(rows_[r].begin) + " to " + std::to_string(rows_[r].end) +
+                        " of the text");
+      sum += sums_[r];
+    }
+  }
+
+ private:
+  struct Row {
+    int64_t origin, begin, end;  // in the text: first target, first scored target, end
+  };
+
+  void run_chunk(int64_t t0, int64_t t1, float* log_probs) {
     const auto rows = static_cast<int64_t>(rows_.size());
     size_t i = 0;
     for (int64_t t = t0; t < t1; ++t)
@@ -63,27 +85,10 @@ class SegmentGroup {
       }
   }
 
-  // Adds to `sum` what the segments cost, in the order of the text.
-  void add_to(double& sum) const {
-    for (size_t r = 0; r < sums_.size(); ++r) {
-      if (!std::isfinite(sums_[r]))
-        throw Error(ErrorKind::training,
-                    "the model gives logits that are not finite numbers in "
-                    "bytes " +
-                        std::to_string(rows_[r].begin) + " to " + std::to_string(rows_[r].end) +
-                        " of the text");
-      sum += sums_[r];
-    }
-  }
-
- private:
-  struct Row {
-    int64_t origin, begin, end;  // in the text: first target, first scored target, end
-  };
-
   const Model::Impl& model_;
   const uint8_t* data_;
   int64_t num_steps_ = 0;
+  int64_t chunk_steps_ = 0;
   std::vector<Row> rows_;
   std::vector<double> sums_;
   std::unique_ptr<Workspace> workspace_;
@@ -101,8 +106,7 @@ Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, flo
   double sum = 0;
   for (int64_t segment = 0; segment < num_segments(num_bytes); segment += kMaxRows) {
     SegmentGroup group(model, data, num_bytes, segment);
-    for (int64_t t = 0; t < group.num_steps(); t += kChunkSteps)
-      group.run(t, std::min(t + kChunkSteps, group.num_steps()), log_probs);
+    group.run(0, group.num_steps(), log_probs);
     group.add_to(sum);
   }
   const double nats = sum / static_cast<double>(num_bytes);

@@ -127,12 +127,12 @@ void Run::take_step() {
 }
 
 void Run::plan_when_measured() {
-  // The first step is not measured: it also allocates, and wakes threads and caches.
-  if (++measured_steps_ == 1) measured_from_ = state_.training_seconds;
+  // The first step is not measured: it also allocates, and wakes threads and caches. What a
+  // callback and checkpoints take is.
+  if (++measured_steps_ == 1) measured_from_ = elapsed();
   if (measured_steps_ == 1 || elapsed() < kMeasuredShare * options_.seconds) return;
   Speed speed;
-  speed.step =
-      (state_.training_seconds - measured_from_) / static_cast<double>(measured_steps_ - 1);
+  speed.step = (elapsed() - measured_from_) / static_cast<double>(measured_steps_ - 1);
   speed.evaluation = fit_validation_into_time();
   state_.evaluation_seconds = speed.evaluation;
   const Plan plan =

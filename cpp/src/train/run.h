@@ -66,7 +66,7 @@ class Run {
 
   double start_, last_save_;
   int64_t measured_steps_ = 0;  // in this session, before the plan
-  double measured_from_ = 0;    // training_seconds when the first of them was done
+  double measured_from_ = 0;    // elapsed() when the first of them was done
   double step_seconds_ = 0;     // of the latest step
   float loss_ = 0;              // of the latest step
   size_t notes_told_ = 0;

@@ -1,0 +1,129 @@
+// The evaluation protocol against a plain walk through the text, one byte at a time.
+#include <algorithm>
+#include <cmath>
+
+#include "check.h"
+#include "score.h"
+#include "slm/slm.h"
+#include "util/philox.h"
+
+using slm::ErrorKind;
+using slm::Model;
+
+namespace {
+
+Model make_model(int threads) {
+  slm::Config config;
+  config.embed_dim = 12;
+  config.state_dim = 9;
+  config.num_layers = 2;
+  return Model(config, {3, "cpu", threads});
+}
+
+std::string make_text(size_t size) {
+  const slm::Philox random(5, slm::PhiloxStream::sample);
+  std::string text;
+  for (size_t i = 0; i < size; ++i) text += static_cast<char>('a' + random.below(20, i));
+  return text;
+}
+
+const uint8_t* bytes(const std::string& text) {
+  return reinterpret_cast<const uint8_t*>(text.data());
+}
+
+struct Scored {
+  std::vector<float> log_probs;
+  double nats_per_byte;
+};
+
+Scored scored(const Model& model, const std::string& text) {
+  std::vector<float> log_probs(text.size());
+  const double nats = model.score(bytes(text), text.size(), log_probs.data()).nats_per_byte;
+  return {log_probs, nats};
+}
+
+double log_prob(const std::vector<float>& logits, uint8_t byte) {
+  const double top = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(logit - top);
+  return logits[byte] - top - std::log(sum);
+}
+
+std::vector<double> plain_log_probs(const Model& model, const std::string& text) {
+  std::vector<double> out;
+  std::vector<float> logits(slm::kVocabSize);
+  for (size_t begin = 0; begin < text.size(); begin += slm::kSegmentBytes) {
+    slm::State state = model.new_state();
+    if (begin == 0) model.step(&slm::kFirstByte, state, logits.data());
+    for (size_t i = begin == 0 ? 0 : begin - slm::kWarmBytes; i < begin; ++i)
+      model.step(bytes(text) + i, state, logits.data());
+    for (size_t i = begin; i < std::min(text.size(), begin + slm::kSegmentBytes); ++i) {
+      out.push_back(log_prob(logits, static_cast<uint8_t>(text[i])));
+      model.step(bytes(text) + i, state, logits.data());
+    }
+  }
+  return out;
+}
+
+void test_protocol() {
+  const Model model = make_model(1);
+  const std::string text = make_text(2 * slm::kSegmentBytes + 300);
+  const std::vector<double> expected = plain_log_probs(model, text);
+  std::vector<float> actual(text.size());
+  const slm::Score score = model.score(bytes(text), text.size(), actual.data());
+  double sum = 0, worst = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    sum -= expected[i];
+    worst = std::max(worst, std::abs(expected[i] - double{actual[i]}));
+  }
+  CHECK_NEAR(worst, 0, 1e-5);
+  CHECK_NEAR(score.nats_per_byte, sum / static_cast<double>(text.size()), 1e-6);
+  CHECK_NEAR(score.bits_per_byte, score.nats_per_byte / std::log(2.0), 1e-12);
+  CHECK_NEAR(score.perplexity, std::exp(score.nats_per_byte), 1e-9);
+  CHECK_EQ(score.num_bytes, text.size());
+  CHECK_EQ(model.score(text).nats_per_byte, score.nats_per_byte);
+}
+
+// Neither threads nor what else is scored in the same batch or the batches before change a bit.
+void test_independence() {
+  const std::string text = make_text(66 * slm::kSegmentBytes + 1);
+  const Model one = make_model(1), three = make_model(3);
+  const Scored all = scored(one, text), same = scored(three, text);
+  CHECK(all.log_probs == same.log_probs);
+  CHECK_EQ(all.nats_per_byte, same.nats_per_byte);
+  for (const size_t size : {size_t{1}, size_t{255}, size_t{slm::kSegmentBytes},
+                            size_t{slm::kSegmentBytes} + 1, size_t{5} * slm::kSegmentBytes + 7}) {
+    const std::vector<float> part = scored(one, text.substr(0, size)).log_probs;
+    CHECK(std::equal(part.begin(), part.end(), all.log_probs.begin()));
+  }
+}
+
+void test_errors() {
+  Model model = make_model(1);
+  CHECK_THROWS(ErrorKind::config, "is empty", model.score(""));
+  const slm::TensorInfo& head = model.tensors().back();
+  const std::vector<float> huge(static_cast<size_t>(head.size), 3e38f);
+  model.set_parameter(head.name, huge.data(), head.size);
+  CHECK_THROWS(ErrorKind::training, "bytes 0 to 26", model.score("abcdefghijklmnopqrstuvwxyz"));
+}
+
+void test_estimate() {
+  const Model model = make_model(1);
+  const std::string text = make_text(3 * slm::kSegmentBytes);
+  double time = 0;
+  const auto clock = [&time] { return time += 0.5; };
+  // 32 steps take half a second; the rows have 255 + 16384.
+  CHECK_NEAR(slm::estimate_score_seconds(model.impl(), bytes(text), text.size(), clock),
+             0.5 * (255 + 16384) / 32, 1e-9);
+  CHECK_NEAR(slm::estimate_score_seconds(model.impl(), bytes(text), 16, clock), 0.5, 1e-9);
+}
+
+}  // namespace
+
+int main() {
+  test_protocol();
+  test_independence();
+  test_errors();
+  test_estimate();
+  return test_result();
+}
