@@ -54,7 +54,7 @@ class Case:
         }
 
     def random_parameters(self) -> reference.Parameters:
-        rng = np.random.default_rng(self.embed_dim)
+        rng = np.random.default_rng(self.state_dim)
         return reference.random_parameters(self.embed_dim, self.state_dim, self.num_layers, rng)
 
 
