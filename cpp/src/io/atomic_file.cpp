@@ -29,12 +29,12 @@ bool is_same_file(const struct stat& a, const struct stat& b) {
 }  // namespace
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path) {
-  std::error_code error;
   if (path.empty()) fail(ENOENT);
-  if (fs::is_symlink(path, error)) path_ = fs::canonical(path, error).string();
-  if (error) {
-    path_ = path;
-    fail(error.value());
+  std::error_code error;
+  if (fs::is_symlink(path, error)) {
+    const fs::path target = fs::canonical(path, error);
+    if (error) fail(error.value());
+    path_ = target.string();
   }
   // Told now and not by rename(), when all has been written; and a device is not to be replaced.
   struct stat status;

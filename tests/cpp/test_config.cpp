@@ -1,0 +1,152 @@
+// Presets, the limits of every field, and configs as they stand in files.
+#include <functional>
+#include <limits>
+
+#include "check.h"
+#include "io/config_json.h"
+#include "tensors.h"
+
+using slm::Config;
+using slm::ErrorKind;
+using slm::Json;
+using slm::TrainConfig;
+
+namespace {
+
+void test_presets() {
+  for (const std::string& name : slm::preset_names()) {
+    validate(slm::preset(name).model);
+    validate(slm::preset(name).training);
+  }
+  const slm::Preset seed = slm::preset("seed");
+  CHECK_EQ(slm::TensorTable(seed.model).num_parameters(), 4653056);
+  CHECK_EQ(seed.training.learning_rate, 1e-4f);
+  CHECK_EQ(seed.training.clip_norm, 0.0f);
+  CHECK_EQ(seed.training.schedule, "constant");
+  CHECK_EQ(slm::preset(slm::kDefaultPreset).model.embed_dim, 128);
+  CHECK_THROWS(ErrorKind::config, "preset is \"nano2\"; it must be \"seed\"", slm::preset("nano2"));
+}
+
+void refuse_model(const std::string& sentence, const std::function<void(Config&)>& change) {
+  Config config;
+  change(config);
+  CHECK_THROWS(ErrorKind::config, sentence, validate(config));
+}
+
+void refuse_training(const std::string& sentence, const std::function<void(TrainConfig&)>& change) {
+  TrainConfig config;
+  change(config);
+  CHECK_THROWS(ErrorKind::config, sentence, validate(config));
+}
+
+void test_limits() {
+  for (const int64_t bad :
+       {int64_t{0}, int64_t{-1}, int64_t{65537}, std::numeric_limits<int64_t>::min(),
+        std::numeric_limits<int64_t>::max()}) {
+    const std::string is = " is " + std::to_string(bad) + "; it must be from 1 to 65536";
+    refuse_model("embed_dim" + is, [&](Config& c) { c.embed_dim = bad; });
+    refuse_model("state_dim" + is, [&](Config& c) { c.state_dim = bad; });
+    refuse_training("batch_size" + is, [&](TrainConfig& c) { c.batch_size = bad; });
+  }
+  for (const int64_t bad : {0, -1, 1025})
+    refuse_model("it must be from 1 to 1024", [&](Config& c) { c.num_layers = bad; });
+  refuse_model("cell is \"lstm\"; it must be \"dense\"", [](Config& c) { c.cell = "lstm"; });
+  refuse_model("init is \"\"; it must be \"seed\" or \"tuned\"", [](Config& c) { c.init = ""; });
+  refuse_model("the number of parameters", [](Config& c) {
+    c.embed_dim = c.state_dim = 65536;
+    c.num_layers = 1024;
+  });
+
+  for (const int64_t bad : {0, -5}) {
+    refuse_training("steps is", [&](TrainConfig& c) { c.steps = bad; });
+    refuse_training("seq_len is", [&](TrainConfig& c) { c.seq_len = bad; });
+  }
+  refuse_training("seq_len is 16777217", [](TrainConfig& c) { c.seq_len = 16777217; });
+  refuse_training("warmup_steps is -1", [](TrainConfig& c) { c.warmup_steps = -1; });
+  refuse_training("schedule is \"linear\"", [](TrainConfig& c) { c.schedule = "linear"; });
+  refuse_training("sampling is \"all\"", [](TrainConfig& c) { c.sampling = "all"; });
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -1.0f}) {
+    refuse_training("learning_rate is", [&](TrainConfig& c) { c.learning_rate = bad; });
+    refuse_training("beta1 is", [&](TrainConfig& c) { c.beta1 = bad; });
+    refuse_training("beta2 is", [&](TrainConfig& c) { c.beta2 = bad; });
+    refuse_training("epsilon is", [&](TrainConfig& c) { c.epsilon = bad; });
+    refuse_training("weight_decay is", [&](TrainConfig& c) { c.weight_decay = bad; });
+    refuse_training("clip_norm is", [&](TrainConfig& c) { c.clip_norm = bad; });
+  }
+  refuse_training("learning_rate is 0", [](TrainConfig& c) { c.learning_rate = 0; });
+  refuse_training("epsilon is 0", [](TrainConfig& c) { c.epsilon = 0; });
+  refuse_training("beta2 is 1", [](TrainConfig& c) { c.beta2 = 1; });
+
+  TrainConfig stream;
+  stream.sampling = "stream";
+  stream.clip_norm = stream.weight_decay = stream.beta1 = 0;
+  validate(stream);
+}
+
+void test_json() {
+  Config config;
+  config.embed_dim = 96;
+  config.init = "seed";
+  const std::string text = config_to_json(config).dump();
+  CHECK_EQ(text,
+           "{\"cell\":\"dense\",\"embed_dim\":96,\"state_dim\":128,\"num_layers\":2,"
+           "\"init\":\"seed\"}");
+  CHECK_EQ(config_to_json(slm::config_from_json(Json::parse(text, "x"), "x")).dump(), text);
+
+  for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 62, (uint64_t{1} << 63) - 1,
+                              uint64_t{1} << 63, std::numeric_limits<uint64_t>::max()}) {
+    TrainConfig training;
+    training.seed = seed;
+    training.learning_rate = 0.0012345679f;
+    const Json json = Json::parse(training_to_json(training).dump(), "x");
+    const TrainConfig back = slm::training_from_json(json, "x");
+    CHECK_EQ(back.seed, seed);
+    CHECK_EQ(back.learning_rate, training.learning_rate);
+    CHECK_EQ(back.beta2, training.beta2);
+    CHECK_EQ(training_to_json(back).dump(), json.dump());
+  }
+}
+
+// Replaces one field's value, or takes the field away where `value` is null.
+Json changed(const Json& json, const std::string& name, const Json* value) {
+  Json::Object members;
+  for (const auto& member : *json.get_if<Json::Object>()) {
+    if (member.first != name)
+      members.push_back(member);
+    else if (value != nullptr)
+      members.emplace_back(name, *value);
+  }
+  return members;
+}
+
+template <typename Read>
+void test_every_field(const Json& good, Read read) {
+  for (const auto& member : *good.get_if<Json::Object>()) {
+    const std::string& name = member.first;
+    CHECK_THROWS(ErrorKind::format, "the field \"" + name + "\" of the file is missing",
+                 read(changed(good, name, nullptr)));
+    for (const char* text :
+         {"null", "true", "\"?\"", "[]", "{}", "-1", "-9223372036854775808", "-1e300", "1e300"}) {
+      const Json bad = Json::parse(text, "x");
+      CHECK_THROWS(ErrorKind::format, name, read(changed(good, name, &bad)));
+    }
+  }
+  Json more = good;
+  more.set("more", 1);
+  CHECK_THROWS(ErrorKind::format, "the field \"more\" of the file is unknown", read(more));
+  CHECK_THROWS(ErrorKind::format, "the file must be an object, not a string", read(Json("x")));
+}
+
+}  // namespace
+
+int main() {
+  test_presets();
+  test_limits();
+  test_json();
+  test_every_field(config_to_json(Config{}),
+                   [](const Json& json) { slm::config_from_json(json, "the file"); });
+  test_every_field(training_to_json(TrainConfig{}),
+                   [](const Json& json) { slm::training_from_json(json, "the file"); });
+  return test_result();
+}
