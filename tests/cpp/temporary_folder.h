@@ -20,6 +20,8 @@ class TemporaryFolder {
   std::string path(const std::string& name) const { return (path_ / name).string(); }
 
   std::string write(const std::string& name, const std::string& bytes) const {
+    // Overwriting would make some file systems wait for the disk.
+    std::filesystem::remove(path_ / name);
     std::ofstream(path_ / name, std::ios::binary) << bytes;
     return path(name);
   }
