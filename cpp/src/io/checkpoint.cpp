@@ -63,7 +63,7 @@ Json state_to_json(const RunState& state) {
 template <typename T>
 T not_negative(T value, const char* name, const std::string& where) {
   if (value < 0)
-    throw Error(ErrorKind::format, "field '" + std::string(name) + "' of " + where + " is " +
+    throw Error(ErrorKind::format, "the field \"" + std::string(name) + "\" of " + where + " is " +
                                        std::to_string(value) + " but must be at least 0");
   return value;
 }
