@@ -11,7 +11,7 @@ namespace {
 
 struct Vec {
   static constexpr int kLanes = 8;
-  static constexpr int kMaxRows = 6;  // of a register tile: 6 x 2 accumulators of 16 registers
+  static constexpr int kTileVecs = 2, kMaxRows = 6;  // a tile's accumulators: 12 of 16 registers
   __m256 v;
 
   static Vec zero() { return {_mm256_setzero_ps()}; }

@@ -9,7 +9,7 @@ namespace {
 
 struct Vec {
   static constexpr int kLanes = 16;
-  static constexpr int kMaxRows = 12;  // of a register tile: 12 x 2 accumulators of 32 registers
+  static constexpr int kTileVecs = 2, kMaxRows = 12;  // a tile's accumulators: 24 of 32 registers
   __m512 v;
 
   static Vec zero() { return {_mm512_setzero_ps()}; }
