@@ -13,7 +13,7 @@ foreach(source IN LISTS test_sources)
   target_link_libraries(${test_name} PRIVATE slm::slm)
   target_include_directories(${test_name} PRIVATE ${PROJECT_SOURCE_DIR}/cpp/src
                                                   ${PROJECT_SOURCE_DIR}/tests/cpp)
-  target_compile_definitions(${test_name} PRIVATE $<$<BOOL:${SLM_HAS_X86}>:SLM_HAS_X86>)
+  target_compile_definitions(${test_name} PRIVATE ${slm_isa_definitions})
   target_compile_options(${test_name} PRIVATE -ffp-contract=off ${warnings})
   add_test(NAME ${test_name} COMMAND ${test_name})
 endforeach()

@@ -2,10 +2,12 @@
 find_package(Threads REQUIRED)
 
 file(GLOB_RECURSE slm_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/src/*.cpp)
-set(x86_pattern "/cpu/[^/]*_avx(2|512)\\.cpp$")
-set(slm_x86_sources ${slm_sources})
-list(FILTER slm_x86_sources INCLUDE REGEX ${x86_pattern})
-list(FILTER slm_sources EXCLUDE REGEX ${x86_pattern})
+# Kernels for one instruction set are in files that end in its name; see below.
+foreach(isa IN ITEMS avx2 avx512 neon)
+  set(slm_${isa}_sources ${slm_sources})
+  list(FILTER slm_${isa}_sources INCLUDE REGEX "/cpu/[^/]*_${isa}\\.cpp$")
+  list(FILTER slm_sources EXCLUDE REGEX "/cpu/[^/]*_${isa}\\.cpp$")
+endforeach()
 
 add_library(slm STATIC ${slm_sources})
 add_library(slm::slm ALIAS slm)
@@ -20,21 +22,20 @@ target_link_libraries(slm PUBLIC Threads::Threads)
 # bits whatever a loop was unrolled to. Nor may anything else reorder arithmetic between files.
 target_compile_options(slm PRIVATE -ffp-contract=off)
 
-# Kernels for one instruction set are compiled with its flags and chosen at run time; everything else
-# runs on any machine of its kind.
+# Each is compiled with its flags and chosen at run time; everything else runs on any machine of its
+# kind. What is built in is told to isa.cpp and to the tests.
+set(slm_isa_definitions "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
-  set(SLM_HAS_X86 ON)
-  target_sources(slm PRIVATE ${slm_x86_sources})
-  target_compile_definitions(slm PRIVATE SLM_HAS_X86)
-  foreach(source IN LISTS slm_x86_sources)
-    if(source MATCHES "_avx512\\.cpp$")
-      set(isa_flags -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma
-                    -mprefer-vector-width=512)
-      # GCC before 13 takes the don't-care operand of its own AVX-512 intrinsics for uninitialized.
-      list(APPEND isa_flags -Wno-uninitialized -Wno-maybe-uninitialized)
-    else()
-      set(isa_flags -mavx2 -mfma)
-    endif()
-    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${isa_flags}")
-  endforeach()
+  list(APPEND slm_isa_definitions SLM_HAS_X86)
+  target_sources(slm PRIVATE ${slm_avx2_sources} ${slm_avx512_sources})
+  set_source_files_properties(${slm_avx2_sources} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+  # GCC before 13 takes the don't-care operand of its own AVX-512 intrinsics for uninitialized.
+  set_source_files_properties(
+    ${slm_avx512_sources}
+    PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx2;-mfma;\
+-mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  list(APPEND slm_isa_definitions SLM_HAS_NEON)
+  target_sources(slm PRIVATE ${slm_neon_sources})
 endif()
+target_compile_definitions(slm PRIVATE ${slm_isa_definitions})

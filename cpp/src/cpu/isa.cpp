@@ -24,6 +24,9 @@ const Candidate kCandidates[] = {
               __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vl") != 0;
      }},
 #endif
+#ifdef SLM_HAS_NEON
+    {&kNeonKernels, [] { return true; }},  // part of every 64-bit Arm
+#endif
 };
 
 const Kernels& choose() {

@@ -69,5 +69,8 @@ extern const Kernels kScalarKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 #endif
+#ifdef SLM_HAS_NEON
+extern const Kernels kNeonKernels;
+#endif
 
 }  // namespace slm

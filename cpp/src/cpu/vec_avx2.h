@@ -1,7 +1,7 @@
 #pragma once
-// Eight floats in an AVX2 register. vec_avx512.h has the same interface, sixteen wide; the kernels
-// are written once against it. Everything has internal linkage: code compiled for an instruction
-// set must not be what the linker picks for a caller that may run without it.
+// Eight floats in an AVX2 register. vec_avx512.h and vec_neon.h have the same interface; the
+// kernels are written once against it. Everything has internal linkage: code compiled for an
+// instruction set must not be what the linker picks for a caller that may run without it.
 #include <immintrin.h>
 
 #include <cstdint>

@@ -1,0 +1,18 @@
+// The kernels compiled for one instruction set; CMake gives this file its flags.
+#include <type_traits>
+
+#include "cpu/kernels.h"
+// clang-format off: each builds on the ones before.
+#include "cpu/vec_neon.h"
+#include "cpu/math-inl.h"
+#include "cpu/matmul-inl.h"
+#include "cpu/elementwise-inl.h"
+// clang-format on
+
+namespace slm {
+
+const Kernels kNeonKernels = {"neon",    packed_size,   pack,           matmul,
+                              outer_sum, swish_forward, swish_backward, softmax_loss,
+                              add,       sum_squares,   adamw};
+
+}  // namespace slm
