@@ -84,7 +84,7 @@ CASES = [
 ] + [
     Case(*size, init, with_state)
     for size in LARGE_SIZES
-    for init, with_state in (("seed", False), ("tuned", True), ("random", True))
+    for init, with_state in (("seed", False), ("random", True))
 ]
 TRAINING_CASES = [
     Case(7, 5, 33, 17, 3, "seed", False),

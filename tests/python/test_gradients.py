@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
 import pytest
+import slm
 from engine_cases import (
     CASES,
     THREADS,
@@ -22,13 +22,8 @@ ISAS = supported_isas()
 
 
 @functools.cache
-def float32_parameters(case: Case) -> Any:
-    return run_worker("scalar")[f"1/{case}/parameters"]
-
-
-@functools.cache
 def expected(case: Case) -> tuple[float, reference.Parameters, reference.Array]:
-    params = split(float32_parameters(case), case)
+    params = split(run_worker("scalar")[f"1/{case}/parameters"], case)
     prefix, inputs, targets = case.windows()
     state = reference.forward(params, prefix)[1] if case.with_state else None
     loss, grads = reference.gradients(params, inputs, targets, state)
@@ -76,13 +71,22 @@ def test_vector_kernels_are_the_scalar_ones(isa: str) -> None:
     assert all(errors[key] == 0 for key in initial), "the initial values depend on the ISA"
 
 
+@pytest.mark.skipif("avx512" not in ISAS, reason="needs AVX2 and AVX-512")
+def test_vector_kernels_agree_bit_for_bit() -> None:
+    avx2, avx512 = run_worker("avx2"), run_worker("avx512")
+    differing = [
+        key for key in avx2 if key != "isa" and avx2[key].tobytes() != avx512[key].tobytes()
+    ]
+    assert differing == []
+
+
 @pytest.mark.parametrize("init", ["seed", "tuned"])
 def test_initial_values(init: str) -> None:
-    case = next(c for c in CASES if c.init == init and c.embed_dim == 130)
-    params = split(float32_parameters(case), case)
+    model = slm.Model("seed-small", embed_dim=130, state_dim=129, num_layers=2, init=init)
+    params = {name: w.astype(np.float64) for name, w in model.parameters.items()}
     seen = []
     for name, values in params.items():
-        bound = reference.init_bound(name, init, case.embed_dim, case.state_dim)
+        bound = reference.init_bound(name, init, 130, 129)
         spread = bound / np.sqrt(3)
         assert 0.99 * bound < np.abs(values).max() <= bound * (1 + 1e-6), name
         assert abs(values.mean()) < 5 * spread / np.sqrt(values.size), name

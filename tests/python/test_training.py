@@ -52,7 +52,6 @@ def test_twenty_steps_are_the_reference(plan: str) -> None:
         loss = trainer.step(text[:-1], text[1:])
         expected_loss, grads = reference.gradients(params, text[:-1], text[1:])
         assert loss == pytest.approx(expected_loss, abs=1e-5), f"step {step}"
-        norms.append(reference.global_norm(grads))
         rate = reference.learning_rate(
             step,
             peak=options["learning_rate"],
@@ -60,6 +59,9 @@ def test_twenty_steps_are_the_reference(plan: str) -> None:
             schedule=options["schedule"],
             steps=STEPS,
         )
+        assert trainer.learning_rate == pytest.approx(rate, rel=1e-6)
+        norms.append(reference.global_norm(grads))
+        assert trainer.grad_norm == pytest.approx(norms[-1], rel=1e-5)
         optimizer.step(grads, rate)
     if plan == "clipped":
         assert min(norms) > options["clip_norm"], "the plan does not test clipping"
@@ -78,7 +80,10 @@ def corpus_windows(rng: np.random.Generator, text: Any) -> Any:
 
 
 # Of the float64 reference, from the initial values of seed 0.
-FIRST_LOSSES: list[float] = []
+FIRST_LOSSES = [
+    5.711372, 5.655759, 5.578025, 5.457865, 5.302408, 5.092911, 4.815735, 4.509588, 4.081715,
+    3.955060,
+]  # fmt: skip
 
 
 def test_losses_of_the_first_ten_steps() -> None:
@@ -89,11 +94,10 @@ def test_losses_of_the_first_ten_steps() -> None:
     for _ in FIRST_LOSSES:
         window = corpus_windows(rng, text)
         losses.append(trainer.step(window[:-1], window[1:]))
-    np.testing.assert_allclose(losses, FIRST_LOSSES, atol=2e-4)
+    np.testing.assert_allclose(losses, FIRST_LOSSES, atol=1e-4)
 
 
 def test_learning() -> None:
     model = slm.Model("seed-small", seed=0)
-    history = model.train(slm.sample_text(), steps=100, seed=0)
-    assert history.best_loss == pytest.approx(2.2, abs=0.02)
-    assert history.evaluations[-1].train_loss < 2.5
+    history = model.train(slm.sample_text(), steps=100, eval_every=100, seed=0)
+    assert history.best_loss == pytest.approx(1.963, abs=0.02)
