@@ -114,16 +114,24 @@ Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, flo
 }
 
 double estimate_score_seconds(const Model::Impl& model, const uint8_t* data, size_t size,
-                              const std::function<double()>& now) {
+                              double budget, const std::function<double()>& now) {
   const auto num_bytes = static_cast<int64_t>(size);
   SegmentGroup group(model, data, num_bytes, 0);
-  const int64_t steps = std::min(kTimingSteps, group.num_steps());
-  group.run(0, steps, nullptr);  // touches the memory
+  const auto run = [&group](int64_t t) {
+    const int64_t end = std::min(t + kTimingSteps, group.num_steps());
+    group.run(t, end, nullptr);
+    return end;
+  };
+  run(0);  // touches the memory
   const double start = now();
-  group.run(0, steps, nullptr);
+  int64_t steps = 0;
+  double elapsed = 0;
+  do {
+    steps = run(steps);
+    elapsed = now() - start;
+  } while (elapsed < budget && steps < group.num_steps());
   const int64_t groups = (num_segments(num_bytes) + kMaxRows - 1) / kMaxRows;
-  return (now() - start) * static_cast<double>(groups * group.num_steps()) /
-         static_cast<double>(steps);
+  return elapsed * static_cast<double>(groups * group.num_steps()) / static_cast<double>(steps);
 }
 
 }  // namespace slm

@@ -15,8 +15,9 @@ inline constexpr int64_t kWarmBytes = 256;
 // where the model's output is not finite.
 Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs);
 
-// How long score_text would take, from a few of its steps; `now` is a clock in seconds.
+// How long score_text would take, in seconds of the clock `now`: measured on as many of its steps
+// as about `budget` seconds hold.
 double estimate_score_seconds(const Model::Impl& model, const uint8_t* data, size_t size,
-                              const std::function<double()>& now);
+                              double budget, const std::function<double()>& now);
 
 }  // namespace slm

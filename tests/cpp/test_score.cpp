@@ -112,10 +112,13 @@ void test_estimate() {
   const std::string text = make_text(3 * slm::kSegmentBytes);
   double time = 0;
   const auto clock = [&time] { return time += 0.5; };
+  const auto estimate = [&](size_t size, double budget) {
+    return slm::estimate_score_seconds(model.impl(), bytes(text), size, budget, clock);
+  };
   // 32 steps take half a second; the rows have 255 + 16384.
-  CHECK_NEAR(slm::estimate_score_seconds(model.impl(), bytes(text), text.size(), clock),
-             0.5 * (255 + 16384) / 32, 1e-9);
-  CHECK_NEAR(slm::estimate_score_seconds(model.impl(), bytes(text), 16, clock), 0.5, 1e-9);
+  CHECK_NEAR(estimate(text.size(), 0), 0.5 * (255 + 16384) / 32, 1e-9);
+  CHECK_NEAR(estimate(text.size(), 4), 0.5 * (255 + 16384) / 32, 1e-9);
+  CHECK_NEAR(estimate(16, 4), 0.5, 1e-9);
 }
 
 }  // namespace

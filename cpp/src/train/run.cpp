@@ -11,8 +11,11 @@
 namespace slm {
 namespace {
 
-constexpr double kMeasuredShare = 0.02;   // of a run by time, before its steps are fixed
-constexpr double kEvaluationShare = 0.1;  // of a run by time, at most for one evaluation
+// Shares of the time of a run by time.
+constexpr double kMeasuredShare = 0.02;   // before its number of steps is fixed
+constexpr double kSlowStepShare = 0.1;    // a first step that takes this is measured enough
+constexpr double kEstimateShare = 0.005;  // to estimate what an evaluation takes
+constexpr double kEvaluationShare = 0.2;  // for one evaluation, at most
 constexpr double kHardStop = 1.05;
 
 const uint8_t* bytes(std::string_view text) {
@@ -127,12 +130,15 @@ void Run::take_step() {
 }
 
 void Run::plan_when_measured() {
-  // The first step is not measured: it also allocates, and wakes threads and caches. What a
-  // callback and checkpoints take is.
-  if (++measured_steps_ == 1) measured_from_ = elapsed();
-  if (measured_steps_ == 1 || elapsed() < kMeasuredShare * options_.seconds) return;
+  const double now = elapsed();
+  // The first step also allocates, and wakes threads and caches, so it counts only where there is
+  // no time for another. What a callback and checkpoints take counts too.
+  if (++measured_steps_ == 1) measured_from_ = now;
+  const bool only_one = measured_steps_ == 1;
+  if (now < (only_one ? kSlowStepShare : kMeasuredShare) * options_.seconds) return;
   Speed speed;
-  speed.step = (elapsed() - measured_from_) / static_cast<double>(measured_steps_ - 1);
+  speed.step =
+      only_one ? step_seconds_ : (now - measured_from_) / static_cast<double>(measured_steps_ - 1);
   speed.evaluation = fit_validation_into_time();
   state_.evaluation_seconds = speed.evaluation;
   const Plan plan =
@@ -144,16 +150,22 @@ void Run::plan_when_measured() {
   set_plan(plan);
 }
 
-// Halves the validation text until evaluating it once is cheap enough, but keeps one segment.
-// Returns what that takes.
+// Cuts the validation text until evaluating it once is cheap enough, but keeps one segment. Returns
+// what that takes.
 double Run::fit_validation_into_time() {
   if (validation_.empty()) return 0;
-  const Model::Impl& model = trainer_.model;
+  const double allowed = kEvaluationShare * options_.seconds;
   int64_t num_bytes = state_.validation_bytes;
-  double cost = estimate_score_seconds(model, bytes(validation_), validation_.size(), now_);
-  while (cost > kEvaluationShare * options_.seconds && num_bytes > kSegmentBytes) {
-    num_bytes = std::max<int64_t>(num_bytes / kSegmentBytes / 2, 1) * kSegmentBytes;
-    cost = estimate_score_seconds(model, bytes(validation_), static_cast<size_t>(num_bytes), now_);
+  const auto estimate = [&] {
+    return estimate_score_seconds(trainer_.model, bytes(validation_),
+                                  static_cast<size_t>(num_bytes), kEstimateShare * options_.seconds,
+                                  now_);
+  };
+  double cost = estimate();
+  while (cost > allowed && num_bytes > kSegmentBytes) {
+    const auto affordable = static_cast<int64_t>(static_cast<double>(num_bytes) * allowed / cost);
+    num_bytes = std::max<int64_t>(affordable / kSegmentBytes, 1) * kSegmentBytes;
+    cost = estimate();
   }
   if (num_bytes < state_.validation_bytes) use_validation(num_bytes);
   return cost;
