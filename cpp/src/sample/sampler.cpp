@@ -71,7 +71,7 @@ void keep_top_k(size_t k, Probabilities& p) {
 }
 
 // A heap gives the bytes in order one by one: usually a few are enough, and sorting all 256 would
-// cost more than the model's own step.
+// cost as much as a small model's step.
 void keep_nucleus(double top_p, Probabilities& p) {
   auto bytes = all_bytes();
   const auto after = [&](uint8_t a, uint8_t b) { return Before{p}(b, a); };
