@@ -1,5 +1,6 @@
 #pragma once
 // The fields of the option structs by name, and their way from and to a Python dict.
+#include <charconv>
 #include <string>
 
 #include "bindings.h"
@@ -91,10 +92,22 @@ Options from_dict(const py::dict& values) {
   return options;
 }
 
+inline py::object to_python(float value) {
+  // The decimal that a person wrote, 0.01 and not 0.009999999776482582; it reads back the same.
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  return py::float_(py::str(text, static_cast<size_t>(end - text)));
+}
+
+template <class T>
+py::object to_python(const T& value) {
+  return py::cast(value);
+}
+
 template <class Options>
 py::dict to_dict(Options options) {
   py::dict values;
-  each_field(options, [&](const char* name, auto& field) { values[name] = field; });
+  each_field(options, [&](const char* name, auto& field) { values[name] = to_python(field); });
   return values;
 }
 

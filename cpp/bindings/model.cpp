@@ -34,23 +34,27 @@ py::list tensors(const Model& model) {
   return list;
 }
 
-FloatArray logits(const Model& model, py::handle inputs, State* state) {
+FloatArray logits(const Model& model, py::handle inputs, py::handle state_in) {
   const Window w(inputs);
+  State* state = state_of(state_in);
   FloatArray out({w.seq_len(), w.batch_size(), kVocabSize});
   float* to = out.mutable_data();
   run_long([&] { model.logits(w.inputs.data(), w.seq_len(), w.batch_size(), state, to); });
   return out;
 }
 
-float loss(const Model& model, py::handle inputs, py::handle targets, State* state) {
+float loss(const Model& model, py::handle inputs, py::handle targets, py::handle state_in) {
   const Window w(inputs, targets);
+  State* state = state_of(state_in);
   return run_long([&] {
     return model.loss(w.inputs.data(), w.targets.data(), w.seq_len(), w.batch_size(), state);
   });
 }
 
-py::tuple gradients(const Model& model, py::handle inputs, py::handle targets, State* state) {
+py::tuple gradients(const Model& model, py::handle inputs, py::handle targets,
+                    py::handle state_in) {
   const Window w(inputs, targets);
+  State* state = state_of(state_in);
   FloatArray flat(model.num_parameters());
   float* to = flat.mutable_data();
   const float value = run_long([&] {
@@ -60,8 +64,10 @@ py::tuple gradients(const Model& model, py::handle inputs, py::handle targets, S
   return py::make_tuple(value, tensor_dict(model, flat, true));
 }
 
-FloatArray step(const Model& model, py::handle tokens, State& state) {
+FloatArray step(const Model& model, py::handle tokens, py::handle state_in) {
   const ByteArray bytes = byte_array(tokens, "tokens", "(B,)", 1);
+  if (state_in.is_none()) throw py::type_error("state must be a State, got None");
+  State& state = *state_of(state_in);
   if (bytes.size() != state.batch_size()) {
     throw Error(ErrorKind::config, "tokens must have one byte for each of the state's " +
                                        std::to_string(state.batch_size()) + " texts, got " +
@@ -128,10 +134,9 @@ void register_model(py::module_& m) {
           },
           py::arg("batch_size"))
       .def("step", &step, py::arg("tokens"), py::arg("state"))
-      .def("logits", &logits, py::arg("inputs"), py::arg("state").none(true))
-      .def("loss", &loss, py::arg("inputs"), py::arg("targets"), py::arg("state").none(true))
-      .def("gradients", &gradients, py::arg("inputs"), py::arg("targets"),
-           py::arg("state").none(true))
+      .def("logits", &logits, py::arg("inputs"), py::arg("state"))
+      .def("loss", &loss, py::arg("inputs"), py::arg("targets"), py::arg("state"))
+      .def("gradients", &gradients, py::arg("inputs"), py::arg("targets"), py::arg("state"))
       .def("score", &score, py::arg("text"), py::arg("log_probs"));
 }
 

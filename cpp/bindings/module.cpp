@@ -1,7 +1,7 @@
 #include "bindings.h"
 #include "cpu/isa.h"
 
-PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used(false)) {
+PYBIND11_MODULE(_core, m) {
   using namespace slm::python;
   m.doc() = "The compiled part of slm. Use the package slm, which adds defaults and documentation.";
   m.attr("__version__") = slm::kVersion;

@@ -34,8 +34,9 @@ py::dict history_fields(const History& history) {
   return fields;
 }
 
-float step(Trainer& trainer, py::handle inputs_in, py::handle targets_in, State* state) {
-  const Window w(inputs_in, targets_in);
+float step(Trainer& trainer, py::handle inputs, py::handle targets, py::handle state_in) {
+  const Window w(inputs, targets);
+  State* state = state_of(state_in);
   return run_long([&] {
     return trainer.step(w.inputs.data(), w.targets.data(), w.seq_len(), w.batch_size(), state);
   });
@@ -72,7 +73,7 @@ void register_trainer(py::module_& m) {
              return Trainer(model, from_dict<TrainConfig>(config));
            }),
            py::keep_alive<1, 2>(), py::arg("model"), py::arg("config"))
-      .def("step", &step, py::arg("inputs"), py::arg("targets"), py::arg("state").none(true))
+      .def("step", &step, py::arg("inputs"), py::arg("targets"), py::arg("state"))
       .def("fit", &fit, py::arg("text"), py::arg("validation"), py::arg("options"),
            py::arg("callback"))
       .def_property_readonly("steps_done", &Trainer::steps_done)

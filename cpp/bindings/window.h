@@ -22,4 +22,14 @@ struct Window {
   ByteArray inputs, targets;
 };
 
+// The state that a window starts from; None is null where there need be none.
+inline State* state_of(py::handle state) {
+  if (state.is_none()) return nullptr;
+  if (!py::isinstance<State>(state)) {
+    throw py::type_error("state must be a State made by new_state(), got " +
+                         std::string(py::str(py::type::of(state).attr("__name__"))));
+  }
+  return state.cast<State*>();
+}
+
 }  // namespace slm::python

@@ -171,10 +171,10 @@ def train(
     ConfigError for a value out of range or an empty text, TrainingError where the loss is no longer
     finite or the run cannot be resumed, OSError for files.
     """
-    if seconds is not None and not seconds > 0:
-        raise ConfigError(f"seconds must be above 0, got {seconds!r}")
+    if seconds == 0:  # which the library takes for none
+        raise ConfigError("seconds is 0; it must be above 0")
     if steps is not None and seconds is not None:
-        raise ConfigError(f"give steps ({steps}) or seconds ({seconds:g}), not both")
+        raise ConfigError(f"give steps ({steps}) or seconds ({seconds}), not both")
     trainer = _trainer(
         self,
         {

@@ -4,16 +4,27 @@
 
 namespace slm {
 
-void check_window(const char* where, int64_t seq_len, int64_t batch_size, const State* state) {
+void check_window(const char* where, const Config& config, int64_t seq_len, int64_t batch_size,
+                  const State* state) {
   if (seq_len < 1 || batch_size < 1)
     throw Error(ErrorKind::config,
                 std::string(where) + ": a window of shape (" + std::to_string(seq_len) + ", " +
                     std::to_string(batch_size) +
                     ") is empty; expected (seq_len, batch_size), both at least 1");
-  if (state != nullptr && state->batch_size() != batch_size)
+  if (state == nullptr) return;
+  check_state(where, config, *state);
+  if (state->batch_size() != batch_size)
     throw Error(ErrorKind::config,
                 std::string(where) + ": the state is for " + std::to_string(state->batch_size()) +
                     " texts, but the window has batch_size " + std::to_string(batch_size));
+}
+
+void check_state(const char* where, const Config& config, const State& state) {
+  const Config& other = state.impl().config;
+  if (other.cell != config.cell || other.embed_dim != config.embed_dim ||
+      other.state_dim != config.state_dim || other.num_layers != config.num_layers)
+    throw Error(ErrorKind::config,
+                std::string(where) + ": the state was made by a model of another shape");
 }
 
 }  // namespace slm

@@ -6,7 +6,10 @@
 
 namespace slm {
 
-// Throws Error(config): seq_len and batch_size must be at least 1 and the state of that batch size.
-void check_window(const char* where, int64_t seq_len, int64_t batch_size, const State* state);
+// Throws Error(config): seq_len and batch_size must be at least 1, and the state, if there is one,
+// of that batch size and of a model of the same shape.
+void check_window(const char* where, const Config& config, int64_t seq_len, int64_t batch_size,
+                  const State* state);
+void check_state(const char* where, const Config& config, const State& state);
 
 }  // namespace slm
