@@ -58,3 +58,10 @@ def test_code_blocks_run(
 def test_install_commands_are_the_two_promised() -> None:
     promised = ["pip install . && python -m slm train", "pip install '.[test]' && pytest"]
     assert install_commands(ROOT / "README.md") == promised
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    lost = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
+    assert not lost
