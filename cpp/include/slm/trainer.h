@@ -70,8 +70,9 @@ class Trainer {
   float learning_rate() const;  ///< of the latest step
   float grad_norm() const;      ///< of the latest step, before clipping
 
-  /// Trains on a text (bytes; not copied). The model ends with the weights that were best on the
-  /// validation text, or the last ones without validation. `callback` returns false to stop.
+  /// Trains on a text (bytes; not copied), as a run of its own with fresh moments. The model ends
+  /// with the weights that were best on the validation text, or the last ones without validation,
+  /// also when this throws. `callback` returns false to stop.
   History fit(std::string_view text, const FitOptions& options = {},
               const std::function<bool(const Progress&)>& callback = {});
 
