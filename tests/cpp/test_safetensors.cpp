@@ -1,8 +1,10 @@
 // Safetensors files: our own come back, and every header that lies is refused by name.
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <limits>
 
 #include "check.h"
@@ -221,6 +223,24 @@ void test_atomic_file(const TemporaryFolder& folder) {
   CHECK(folder.list().find(".tmp") == std::string::npos);
 }
 
+// The system refuses to write on, as when the disk is full.
+void test_no_room(const TemporaryFolder& folder) {
+  folder.write("room", "old");
+  const std::vector<float> values(100000, 1.0f);
+  struct rlimit before, small;
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  small = before;
+  small.rlim_cur = 100000;
+  std::signal(SIGXFSZ, SIG_IGN);
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  CHECK_THROWS(ErrorKind::io, "cannot write",
+               slm::write_tensor_file(folder.path("room"), {},
+                                      {slm::tensor_source("w", {100000}, values.data())}));
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  CHECK_EQ(folder.read("room"), "old");
+  CHECK(folder.list().find(".tmp") == std::string::npos);
+}
+
 }  // namespace
 
 int main() {
@@ -231,5 +251,6 @@ int main() {
   test_shrinks_while_open(folder);
   test_paths(folder);
   test_atomic_file(folder);
+  test_no_room(folder);
   return test_result();
 }
