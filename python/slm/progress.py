@@ -43,7 +43,7 @@ class _LiveLine:
     def __init__(self) -> None:
         from tqdm import tqdm
 
-        form = "{desc}{percentage:3.0f}%|{bar:20}| {postfix}"
+        form = "{percentage:3.0f}%|{bar:20}| {desc}"
         self._bar = tqdm(total=1, desc="", bar_format=form, file=sys.stderr, dynamic_ncols=True)
         self._validation = ""
 
@@ -57,9 +57,8 @@ class _LiveLine:
         if p.evaluation and not isnan(p.evaluation.validation_loss):
             self._validation = f"validation {p.evaluation.validation_loss:.3f}  "
         self._bar.total = p.steps or None
-        self._bar.set_description_str(f"step {p.step}/{p.steps or '?'} ", refresh=False)
-        text = f"loss {p.loss:.3f}  {self._validation}{_speed(p)}"
-        self._bar.set_postfix_str(text, refresh=False)
+        text = f"step {p.step}/{p.steps or '?'}  loss {p.loss:.3f}  {self._validation}{_speed(p)}"
+        self._bar.set_description_str(text, refresh=False)
         self._bar.update(p.step - self._bar.n)
         if p.evaluation:
             self._bar.refresh()

@@ -186,7 +186,7 @@ PYTHON: list[Case] = [
     (train(text=Path("empty.txt")), slm.ConfigError, "empty"),
     (train(text=Path("folder")), slm.ConfigError, "folder"),
     (train(text=Path("/dev/null")), slm.ConfigError, "/dev/null"),
-    (lambda m: slm.load_text(), slm.ConfigError, "no path"),
+    (lambda m: slm.load_text(), slm.ConfigError, "at least one file or folder"),
     (lambda m: m.score(""), slm.ConfigError, "empty"),
     (lambda m: m.score(3), TypeError, "text must be"),  # type: ignore[arg-type]
     # Generation
@@ -229,7 +229,6 @@ def test_python(case: Case, model: slm.Model, folder: Path) -> None:
     assert contents(folder) == before
     for name, value in model.parameters.items():
         np.testing.assert_array_equal(value, parameters[name])
-
 
 
 COMMANDS: list[tuple[str, int, str]] = [

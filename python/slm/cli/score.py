@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
         name: slm.load_text(name) for name in args.files
     }  # all of them exist, or none is scored
     model = open_model(args)
-    for name, text in texts.items():
+    for name, text in zip(args.files, texts, strict=True):
         score = model.score(text, log_probs=args.per_byte)
         summary = (
             f"{name}: {score.nats_per_byte:.4f} nats per byte, {score.bits_per_byte:.4f} bits per "

@@ -84,7 +84,7 @@ def add_parser(commands: Commands) -> None:
     run_options.add_argument(
         "--sample-bytes",
         type=int,
-        default=120,
+        default=90,
         metavar="N",
         help="length of the sample at every evaluation, 0 for none (default: %(default)s)",
     )
@@ -158,9 +158,9 @@ def _train(args: argparse.Namespace, model: slm.Model, text: Text, checkpoint: P
     def show_sample(p: slm.Progress) -> None:
         if p.evaluation and args.sample_bytes > 0 and not args.quiet:
             sample = model.generate("", args.sample_bytes, temperature=0.8, seed=p.step)
-            for line in sample.splitlines():
-                # A model that has learnt little says escape sequences, too.
-                say("  | " + "".join(c if c.isprintable() else "\ufffd" for c in line))
+            # One line; and a model that has learnt little says escape sequences, too.
+            line = " ".join(sample.split())
+            say("  | " + "".join(c if c.isprintable() else "\ufffd" for c in line))
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)

@@ -1,0 +1,342 @@
+"""The Python API: what it takes and gives, training, and what happens on exceptions and Ctrl-C."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import slm
+from slm import _core
+
+TINY: dict[str, Any] = {"embed_dim": 12, "state_dim": 10, "num_layers": 2}
+TEXT = b"the quick brown fox jumps over the lazy dog\n" * 100
+
+
+def windows(text: bytes = TEXT, seq_len: int = 16, batch_size: int = 4) -> tuple[Any, Any]:
+    rows = np.frombuffer(text, np.uint8)[: (seq_len + 1) * batch_size].reshape(batch_size, -1).T
+    return rows[:-1], rows[1:]
+
+
+def test_presets() -> None:
+    presets = slm.presets()
+    assert slm.default_preset in presets and {"seed", "seed-small"} <= set(presets)
+    model = slm.Model(**TINY)
+    assert model.training == presets[slm.default_preset].training
+    assert dataclasses.asdict(model.config).items() >= TINY.items()
+    assert slm.Model(presets["seed-small"], **TINY).config == slm.Model("seed-small", **TINY).config
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        model.config.embed_dim = 3  # type: ignore[misc]
+
+
+def test_seed_has_the_size_of_the_reference_system() -> None:
+    assert slm.Model("seed").num_parameters == 4_653_056
+
+
+def test_config_fields_are_those_of_the_library() -> None:
+    model, training = _core.preset(slm.default_preset)
+    assert list(model) == [field.name for field in dataclasses.fields(slm.Config)]
+    assert list(training) == [field.name for field in dataclasses.fields(slm.TrainConfig)]
+
+
+def test_numbers_keep_the_decimals_they_were_written_with() -> None:
+    training = slm.presets()["seed-small"].training
+    assert (training.learning_rate, training.beta2) == (0.01, 0.999)
+
+
+def test_parameters_are_read_only_copies() -> None:
+    model = slm.Model(**TINY)
+    parameters = model.parameters
+    assert {name: w.shape for name, w in parameters.items()} == {
+        "embedding.weight": (256, 12),
+        "layers.0.A": (10, 10),
+        "layers.0.B": (10, 12),
+        "layers.0.C": (12, 10),
+        "layers.0.D": (12, 12),
+        "layers.1.A": (10, 10),
+        "layers.1.B": (10, 12),
+        "layers.1.C": (256, 10),
+        "layers.1.D": (256, 12),
+    }
+    assert sum(w.size for w in parameters.values()) == model.num_parameters
+    assert all(w.dtype == np.float32 for w in parameters.values())
+    with pytest.raises(ValueError, match="read-only"):
+        parameters["layers.0.A"][0, 0] = 1
+    before = parameters["layers.0.A"].copy()
+    model.set_parameters({"layers.0.A": np.zeros((10, 10)), "layers.0.B": [[1] * 12] * 10})
+    np.testing.assert_array_equal(parameters["layers.0.A"], before)
+    assert not model.parameters["layers.0.A"].any() and model.parameters["layers.0.B"].all()
+    del model
+    gc.collect()
+    np.testing.assert_array_equal(parameters["layers.0.A"], before)
+
+
+def test_set_parameters_checks_all_before_it_writes_any() -> None:
+    model = slm.Model(**TINY)
+    before = model.parameters
+    with pytest.raises(slm.ConfigError, match=r"layers\.1\.A"):
+        model.set_parameters({"layers.0.A": np.zeros((10, 10)), "layers.1.A": np.zeros(3)})
+    np.testing.assert_array_equal(model.parameters["layers.0.A"], before["layers.0.A"])
+
+
+def test_loss_logits_and_gradients_agree() -> None:
+    model = slm.Model(**TINY)
+    inputs, targets = windows()
+    logits = model.logits(inputs)
+    assert logits.shape == (16, 4, 256) and logits.dtype == np.float32
+    log_p = logits - np.log(np.exp(logits.astype(float)).sum(-1, keepdims=True))
+    expected = -np.take_along_axis(log_p, targets[..., None].astype(int), -1).mean()
+    loss, gradients = model.gradients(inputs, targets)
+    assert loss == pytest.approx(expected, abs=1e-5)
+    assert model.loss(inputs, targets) == pytest.approx(expected, abs=1e-5)
+    assert {name: g.shape for name, g in gradients.items()} == {
+        name: w.shape for name, w in model.parameters.items()
+    }
+
+
+def test_arrays_of_any_layout() -> None:
+    model = slm.Model(**TINY)
+    inputs, targets = windows()
+    assert not inputs.flags.c_contiguous
+    expected = model.loss(np.ascontiguousarray(inputs), np.ascontiguousarray(targets))
+    assert model.loss(inputs, targets) == expected
+    assert model.loss(np.asfortranarray(inputs), targets) == expected
+    backwards = inputs[::-1].copy()[::-1]
+    assert model.loss(backwards, targets) == expected
+
+
+def test_state_outlives_its_model() -> None:
+    state = slm.Model(**TINY).new_state(2)
+    gc.collect()
+    copy = state.copy()
+    del state
+    gc.collect()
+    assert copy.batch_size == 2
+    assert slm.Model(**TINY).step(np.array([1, 2], np.uint8), copy).shape == (2, 256)
+
+
+def test_score() -> None:
+    model = slm.Model(**TINY)
+    score = model.score(TEXT)
+    assert score.num_bytes == len(TEXT) and score.log_probs.shape == (len(TEXT),)
+    assert score.nats_per_byte == pytest.approx(-score.log_probs.mean(dtype=float), rel=1e-6)
+    assert score.bits_per_byte == pytest.approx(score.nats_per_byte / np.log(2))
+    assert score.perplexity == pytest.approx(np.exp(score.nats_per_byte))
+    short = model.score(TEXT, log_probs=False)
+    assert short.log_probs.size == 0 and short.nats_per_byte == score.nats_per_byte
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    model = slm.Model(**TINY, seed=5)
+    model.save(tmp_path / "m.safetensors")
+    loaded = slm.load(str(tmp_path / "m.safetensors"), threads=1)
+    assert loaded.config == model.config and loaded.training == model.training
+    for name, value in model.parameters.items():
+        np.testing.assert_array_equal(loaded.parameters[name], value)
+    assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_train_reports_every_step() -> None:
+    model = slm.Model(**TINY)
+    seen: list[slm.Progress] = []
+    history = model.train(TEXT, steps=20, eval_every=8, callback=seen.append, learning_rate=0.02)
+    assert [p.step for p in seen] == list(range(1, 21)) and all(p.steps == 20 for p in seen)
+    assert [p.step for p in seen if p.evaluation] == [8, 16] or seen[-1].evaluation
+    assert [e.step for e in history.evaluations] == [8, 16, 20]
+    assert history.steps == 20 and not history.stopped
+    assert history.best_loss == min(e.validation_loss for e in history.evaluations)
+    assert history.config.learning_rate == 0.02 and model.training == history.config
+    assert model.score(TEXT).nats_per_byte < slm.Model(**TINY).score(TEXT).nats_per_byte
+
+
+def test_callback_stops_on_false_alone() -> None:
+    model = slm.Model(**TINY)
+    assert not model.train(TEXT, steps=3, callback=lambda p: None).stopped
+    history = model.train(TEXT, steps=9, callback=lambda p: p.step < 4)
+    assert history.stopped and history.steps == 4
+
+
+def test_callback_may_use_the_model() -> None:
+    model = slm.Model(**TINY)
+    samples: list[str] = []
+    model.train(TEXT, steps=3, callback=lambda p: samples.append(model.generate("a", 5, seed=1)))
+    assert len(samples) == 3
+
+
+def test_exceptions_in_callbacks_pass_through(tmp_path: Path) -> None:
+    model, checkpoint = slm.Model(**TINY), tmp_path / "c.safetensors"
+
+    def fail(p: slm.Progress) -> None:
+        if p.step == 3:
+            raise LookupError("of my own")
+
+    with pytest.raises(LookupError, match="of my own"):
+        model.train(TEXT, steps=9, callback=fail, checkpoint=checkpoint)
+    steps: list[int] = []
+    model.train(
+        TEXT, steps=9, checkpoint=checkpoint, resume=True, callback=lambda p: steps.append(p.step)
+    )
+    assert steps[0] == 4 and steps[-1] == 9
+
+
+def test_resume_is_no_interruption(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"steps": 12, "eval_every": 5, "seed": 3}
+    whole = slm.Model(**TINY)
+    whole.train(TEXT, **options)
+    options["checkpoint"] = tmp_path / "c.safetensors"
+    slm.Model(**TINY).train(TEXT, **options, callback=lambda p: p.step < 7)
+    resumed = slm.Model(**TINY, seed=99)
+    resumed.train(TEXT, **options, resume=True)
+    for name, value in whole.parameters.items():
+        np.testing.assert_array_equal(resumed.parameters[name], value)
+
+
+def test_resume_with_another_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    slm.Model(**TINY).train(TEXT, steps=2, checkpoint=path)
+    with pytest.raises(slm.TrainingError, match="text"):
+        slm.Model(**TINY).train(TEXT + b"!", steps=2, checkpoint=path, resume=True)
+    with pytest.raises(slm.TrainingError, match="learning_rate"):
+        slm.Model(**TINY).train(TEXT, steps=2, checkpoint=path, resume=True, learning_rate=0.5)
+    with pytest.raises(slm.TrainingError, match="state_dim"):
+        model = slm.Model(**{**TINY, "state_dim": 9})
+        model.train(TEXT, steps=2, checkpoint=path, resume=True)
+
+
+def test_validation_kinds() -> None:
+    model = slm.Model(**TINY)
+    assert np.isnan(model.train(TEXT, steps=1, validation=None).evaluations[-1].validation_loss)
+    history = model.train(TEXT, steps=1, validation="to be validated on")
+    assert history.best_loss == pytest.approx(model.score("to be validated on").nats_per_byte)
+
+
+def test_a_short_text_shrinks_the_window_and_says_so() -> None:
+    with pytest.warns(UserWarning, match="window"):
+        history = slm.Model(**TINY).train(b"to be or not to be", steps=2, validation=None)
+    assert history.config.seq_len < 128 and history.notes
+
+
+def test_diverging_is_an_error_that_keeps_the_weights_finite() -> None:
+    model = slm.Model(**TINY)
+    with pytest.raises(slm.TrainingError, match="finite"):
+        model.train(TEXT, steps=50, learning_rate=1e30, warmup_steps=0, clip_norm=0)
+    assert all(np.isfinite(w).all() for w in model.parameters.values())
+
+
+def test_trainer() -> None:
+    model = slm.Model(**TINY)
+    trainer = slm.Trainer(model, learning_rate=0.01, warmup_steps=0, schedule="constant")
+    inputs, targets = windows()
+    before = model.loss(inputs, targets)
+    assert trainer.step(inputs, targets) == pytest.approx(before, abs=1e-6)
+    for _ in range(20):
+        trainer.step(inputs, targets)
+    assert model.loss(inputs, targets) < before
+    assert trainer.steps_done == 21 and trainer.grad_norm > 0
+    assert trainer.learning_rate == pytest.approx(0.01)
+    del model
+    gc.collect()
+    trainer.step(inputs, targets)  # keeps its model alive
+
+
+def test_threads_of_python_share_a_model() -> None:
+    model = slm.Model(**TINY)
+    expected = model.score(TEXT).nats_per_byte
+    results: list[float] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(model.score(TEXT).nats_per_byte))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [expected] * 4
+
+
+def test_long_calls_release_the_gil() -> None:
+    model, ticks = slm.Model(embed_dim=64, state_dim=64), 0
+    thread = threading.Thread(target=lambda: model.score(b"x" * 2_000_000))
+    thread.start()
+    while thread.is_alive():
+        ticks += 1
+        time.sleep(0.001)
+    assert ticks > 5
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time, slm
+model = slm.Model("seed", threads=1)
+stopped_at = []
+def press() -> None:
+    stopped_at.append(time.monotonic())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Timer(1.0, press).start()
+try:
+    {call}
+    print("never interrupted")
+except KeyboardInterrupt:
+    print(time.monotonic() - stopped_at[0])
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "model.train(slm.sample_text(), checkpoint=sys.argv[1])",
+        "model.score(slm.sample_text())",
+        "model.generate('', 10**9)",
+        "list(model.stream('', 10**9))",
+        "slm.Trainer(model).step(*[slm.sample_text()[i:i + 2**14].reshape(-1, 8) for i in (0, 8)])",
+    ],
+)
+def test_ctrl_c_stops_long_calls(call: str, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "c.safetensors"
+    program = INTERRUPTED.format(call=call)
+    result = subprocess.run(
+        [sys.executable, "-c", program, checkpoint], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout) < 5  # on a busy machine; the promise is 0.2 s and is measured
+    assert checkpoint.exists() == ("checkpoint" in call)
+
+
+def test_warnings_and_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    model = slm.Model(**TINY)
+    model.train(TEXT, steps=4, eval_every=2)
+    assert capsys.readouterr() == ("", "")
+    model.train(TEXT, steps=4, eval_every=2, progress=True)
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 2
+    assert err.startswith("step 2/4  loss ") and "validation" in err
+
+
+def test_notes_can_be_silenced(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        slm.Model(**TINY).train(b"short", steps=1, validation=None, progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_import_is_light() -> None:
+    program = "import sys, slm; print(*[m for m in ('tqdm', 'argparse') if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == ""
+
+
+def test_signal_handlers_are_left_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    slm.Model(**TINY).train(TEXT, steps=1)
+    assert signal.getsignal(signal.SIGINT) is before and os.getpid() > 0

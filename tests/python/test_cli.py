@@ -1,0 +1,290 @@
+"""The command line, run as a user runs it: a process, its two streams and its exit status."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import slm
+
+TEXT = b"the quick brown fox jumps over the lazy dog\n" * 200
+TINY = ["--embed-dim", "12", "--state-dim", "10", "--batch-size", "4", "--seq-len", "16"]
+
+
+def slm_command(*args: str | Path, folder: Path, **options: Any) -> Any:
+    command = [sys.executable, "-m", "slm", *map(str, args)]
+    return subprocess.run(command, cwd=folder, capture_output=True, timeout=120, **options)
+
+
+def results(*args: str | Path, folder: Path, **options: Any) -> bytes:
+    done = slm_command(*args, folder=folder, **options)
+    assert done.returncode == 0, done.stderr.decode()
+    assert isinstance(done.stdout, bytes)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a text and a model trained on it."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "text.txt").write_bytes(TEXT)
+    results("train", "text.txt", "--steps", "30", *TINY, folder=folder)
+    return folder
+
+
+def test_train_writes_model_and_checkpoint_and_says_what_to_do_next(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    done = slm_command(
+        "train", "text.txt", "--steps", "20", "-o", "my model.st", *TINY, folder=tmp_path
+    )
+    assert done.returncode == 0 and done.stdout == b""
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["my model.ckpt.safetensors", "my model.st", "text.txt"]
+    lines = done.stderr.decode().splitlines()
+    assert sum(line.startswith("step ") for line in lines) == 10
+    assert any(line.startswith("  | ") for line in lines)
+    assert lines[-1].endswith("slm generate -m 'my model.st'")
+    model = slm.load(tmp_path / "my model.st")
+    assert model.config.embed_dim == 12 and model.training.steps == 20
+
+
+def test_train_quiet_and_json(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    done = slm_command(
+        "train", "text.txt", "--steps", "2", "--quiet", "--json", *TINY, folder=tmp_path
+    )
+    assert done.returncode == 0 and done.stderr == b""
+    result = json.loads(done.stdout)
+    assert result["steps"] == 2 and result["model"] == "slm.safetensors"
+    assert result["best_loss"] == min(e["validation_loss"] for e in result["evaluations"])
+
+
+def test_train_without_a_file_takes_the_bundled_corpus(tmp_path: Path) -> None:
+    done = slm_command("train", "--steps", "2", "--validation", "0", *TINY, folder=tmp_path)
+    assert done.returncode == 0 and b"tinyshakespeare" in done.stderr
+    done = slm_command("generate", "--max-bytes", "5", folder=tmp_path)
+    assert done.returncode == 0 and b"using slm.safetensors" in done.stderr
+
+
+def test_train_says_python_does(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    (tmp_path / "valid.txt").write_bytes(TEXT[:300])
+    results(
+        *("train", "text.txt", "--steps", "8", "--seed", "5", "--learning-rate", "0.02"),
+        *("--validation", "valid.txt", "--schedule", "constant", "--eval-every", "3", *TINY),
+        folder=tmp_path,
+    )
+    model = slm.Model(embed_dim=12, state_dim=10, seed=5)
+    options: dict[str, Any] = {"batch_size": 4, "seq_len": 16, "learning_rate": 0.02}
+    model.train(
+        tmp_path / "text.txt",
+        steps=8,
+        seed=5,
+        validation=tmp_path / "valid.txt",
+        schedule="constant",
+        eval_every=3,
+        **options,
+    )
+    loaded = slm.load(tmp_path / "slm.safetensors")
+    for name, value in model.parameters.items():
+        np.testing.assert_array_equal(loaded.parameters[name], value)
+
+
+def test_train_from_a_model(folder: Path) -> None:
+    before = slm.load(folder / "slm.safetensors")
+    results(
+        *("train", "text.txt", "--from", "slm.safetensors", "--steps", "1", "-o", "from.st"),
+        *("--learning-rate", "1e-9"),
+        folder=folder,
+    )
+    after = slm.load(folder / "from.st")
+    assert after.config == before.config and after.training.steps == 1
+    np.testing.assert_allclose(
+        after.parameters["layers.0.A"], before.parameters["layers.0.A"], atol=1e-6
+    )
+
+
+def test_a_short_text_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(b"to be or not to be")
+    done = slm_command("train", "text.txt", "--steps", "1", *TINY, folder=tmp_path)
+    assert done.returncode == 0 and b"slm: note: " in done.stderr
+    assert b"Warning" not in done.stderr
+
+
+def test_ctrl_c_then_resume_is_no_interruption(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    args = ["train", "text.txt", "--steps", "600", "--checkpoint-seconds", "1000", *TINY]
+    args[-1:] = ["64", "--embed-dim", "64"]
+    results(*args, "-o", "whole.st", folder=tmp_path)
+
+    command = [sys.executable, "-m", "slm", *args, "-o", "cut.st"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith(b"step 60/"):
+        pass
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate()[1].decode()
+    assert process.returncode == 130 and "Traceback" not in rest
+    assert rest.splitlines()[-1].endswith("-o cut.st --resume")
+    assert (tmp_path / "cut.ckpt.safetensors").exists() and not (tmp_path / "cut.st").exists()
+
+    done = slm_command(*args, "-o", "cut.st", folder=tmp_path)
+    assert done.returncode == 1 and b"unfinished run" in done.stderr
+    results(*args, "-o", "cut.st", "--resume", folder=tmp_path)
+    whole, cut = slm.load(tmp_path / "whole.st"), slm.load(tmp_path / "cut.st")
+    for name, value in whole.parameters.items():
+        np.testing.assert_array_equal(cut.parameters[name], value)
+
+
+def test_resume_needs_no_option_of_the_model_again(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    results("train", "text.txt", "--steps", "3", *TINY, folder=tmp_path)
+    (tmp_path / "slm.safetensors").unlink()
+    results("train", "text.txt", "--resume", folder=tmp_path)
+    assert slm.load(tmp_path / "slm.safetensors").config.embed_dim == 12
+
+
+def test_time(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    out = results("train", "text.txt", "--time", "0.02m", "--json", *TINY, folder=tmp_path)
+    result = json.loads(out)
+    assert result["steps"] > 1 and result["config"]["steps"] >= result["steps"]
+
+
+def test_a_terminal_gets_one_live_line(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
+    command = [sys.executable, "-m", "slm", "train", "text.txt", "--steps", "40", *TINY]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=slave, stdout=slave)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(master, 1 << 16)
+        except OSError:  # the other end is closed
+            break
+    os.close(master)
+    assert process.wait() == 0
+    text = shown.decode()
+    live = [part for part in text.split("\r") if "%|" in part]
+    assert len(live) > 5
+    assert all(word in live[-1] for word in ("step 40/40", "loss", "validation", "MB/s", "left"))
+    assert text.count("\n") < 40
+
+
+def test_generate_streams_the_bytes_of_python(folder: Path) -> None:
+    model = slm.load(folder / "slm.safetensors")
+    out = results("generate", "--prompt", "the", "--max-bytes", "50", "--seed", "1", folder=folder)
+    assert out == model.generate(b"the", 50, seed=1)
+    out = results(
+        *("generate", "-m", "slm.safetensors", "--prompt", "-", "--no-include-prompt"),
+        *("--max-bytes", "50", "--seed", "2", "--temperature", "0.7", "--top-p", "0.9"),
+        *("--top-k", "9", "--min-p", "0.01", "--stop", "zz", "--stop", "q"),
+        folder=folder,
+        input=b"\xff any bytes",
+    )
+    assert out == model.generate(
+        b"\xff any bytes",
+        50,
+        seed=2,
+        temperature=0.7,
+        top_p=0.9,
+        top_k=9,
+        min_p=0.01,
+        stop=["zz", "q"],
+        include_prompt=False,
+    )
+
+
+def test_generate_several(folder: Path) -> None:
+    model = slm.load(folder / "slm.safetensors")
+    samples = model.generate("the", 20, seed=1, num_samples=3)
+    args = ("generate", "--prompt", "the", "--max-bytes", "20", "--seed", "1", "-n", "3")
+    out = results(*args, folder=folder).decode(errors="replace")
+    assert out == "\n---\n".join(samples) + "\n"
+    lines = results(*args, "--json", folder=folder).splitlines()
+    assert [json.loads(line)["text"] for line in lines] == samples
+
+
+def test_generate_comes_as_it_is_drawn_and_stops_on_ctrl_c(folder: Path) -> None:
+    command = [sys.executable, "-m", "slm", "generate", "--max-bytes", str(10**9)]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.read(10)
+    process.send_signal(signal.SIGINT)
+    stopped = time.monotonic()
+    err = process.communicate()[1]
+    assert process.returncode == 130 and time.monotonic() - stopped < 5
+    assert b"Traceback" not in err
+
+
+def test_a_closed_pipe_is_quiet(folder: Path) -> None:
+    program = f"{sys.executable} -m slm generate --quiet --max-bytes 1000000 | head -c 20"
+    done = subprocess.run(["bash", "-c", program], cwd=folder, capture_output=True, timeout=60)
+    assert len(done.stdout) == 20 and done.stderr == b""
+
+
+def test_score(folder: Path) -> None:
+    expected = slm.load(folder / "slm.safetensors").score(TEXT)
+    out = results("score", "text.txt", folder=folder).decode()
+    assert out.startswith(f"text.txt: {expected.nats_per_byte:.4f} nats per byte")
+    lines = results("score", "text.txt", "text.txt", "--json", folder=folder).splitlines()
+    assert len(lines) == 2
+    assert json.loads(lines[0]) == {
+        "file": "text.txt",
+        "num_bytes": expected.num_bytes,
+        "nats_per_byte": expected.nats_per_byte,
+        "bits_per_byte": expected.bits_per_byte,
+        "perplexity": expected.perplexity,
+    }
+    done = slm_command("score", "text.txt", "--per-byte", folder=folder)
+    rows = [line.split("\t") for line in done.stdout.decode().splitlines()]
+    assert [int(row[2]) for row in rows] == list(TEXT)
+    np.testing.assert_allclose(
+        [float(row[3]) for row in rows], expected.log_probs, rtol=1e-5, atol=1e-6
+    )
+    assert b"nats per byte" in done.stderr
+    out = results("score", "text.txt", "--per-byte", "--json", folder=folder).decode()
+    assert len(json.loads(out)["log_probs"]) == len(TEXT)
+
+
+def test_info(folder: Path) -> None:
+    facts = json.loads(results("info", "slm.safetensors", "--json", folder=folder))
+    assert facts["config"]["embed_dim"] == 12 and facts["training"]["steps"] == 30
+    assert facts["tensors"]["embedding.weight"] == [256, 12]
+    assert b"layers.0.A" in results("info", "slm.safetensors", folder=folder)
+    installation = json.loads(results("info", "--json", folder=folder))
+    assert installation["version"] == slm.__version__ and installation["device"] == "cpu"
+
+
+def test_presets(folder: Path) -> None:
+    lines = results("presets", "--json", folder=folder).splitlines()
+    by_name = {value["name"]: value for value in map(json.loads, lines)}
+    assert set(by_name) == set(slm.presets()) and by_name[slm.default_preset]["default"]
+    assert b"(default)" in results("presets", folder=folder)
+
+
+def test_help_and_version(folder: Path) -> None:
+    assert results("--version", folder=folder).decode().strip() == f"slm {slm.__version__}"
+    for command in ("train", "generate", "score", "info", "presets"):
+        assert b"--quiet" in results(command, "--help", folder=folder)
+        assert command.encode() in results("--help", folder=folder)
+
+
+def test_errors_are_one_line_without_a_traceback(folder: Path) -> None:
+    done = slm_command("train", "no such file", folder=folder)
+    assert done.returncode == 1 and done.stdout == b""
+    assert done.stderr.startswith(b"slm: error: ") and done.stderr.count(b"\n") == 1
