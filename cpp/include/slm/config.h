@@ -23,7 +23,7 @@ struct Config {
 
 /// How to train: optimiser (AdamW), schedule, window and sampling. Rates are per step.
 struct TrainConfig {
-  int64_t steps = 1000;
+  int64_t steps = 1500;
   int64_t seq_len = 128;    ///< T, bytes per window
   int64_t batch_size = 32;  ///< B, windows per step
   float learning_rate = 1e-2f;
