@@ -62,6 +62,11 @@ struct Kernels {
 
   double (*sum_squares)(const float* x, int64_t n);
   void (*adamw)(const AdamWArgs& args, float* w, float* g, float* m, float* v, int64_t n);
+
+  // What probe.h times. Multiply-adds in registers, whose outcome goes to `out`: how many
+  // floating-point operations they were. And the sum of an array.
+  double (*fma_loop)(int64_t rounds, float* out);
+  float (*read_loop)(const float* x, int64_t n);
 };
 
 extern const Kernels kScalarKernels;

@@ -7,12 +7,13 @@
 #include "cpu/math-inl.h"
 #include "cpu/matmul-inl.h"
 #include "cpu/elementwise-inl.h"
+#include "cpu/probe-inl.h"
 // clang-format on
 
 namespace slm {
 
-const Kernels kNeonKernels = {"neon",    packed_size,   pack,           matmul,
-                              outer_sum, swish_forward, swish_backward, softmax_loss,
-                              add,       sum_squares,   adamw};
+const Kernels kNeonKernels = {"neon",        packed_size,    pack,         matmul, outer_sum,
+                              swish_forward, swish_backward, softmax_loss, add,    sum_squares,
+                              adamw,         fma_loop,       read_loop};
 
 }  // namespace slm

@@ -97,10 +97,31 @@ void adamw(const AdamWArgs& a, float* w, float* g, float* m, float* v, int64_t n
   }
 }
 
+double fma_loop(int64_t rounds, float* out) {
+  constexpr int kSums = 32;
+  float sums[kSums];
+  for (int i = 0; i < kSums; ++i) sums[i] = static_cast<float>(i);
+  for (int64_t r = 0; r < rounds; ++r)
+    for (float& sum : sums) sum = sum * 0.5f + 1.0f;
+  *out = 0;
+  for (float sum : sums) *out += sum;
+  return 2.0 * static_cast<double>(rounds) * kSums;
+}
+
+float read_loop(const float* x, int64_t n) {
+  float sums[32] = {};
+  for (; n >= 32; n -= 32, x += 32)
+    for (int i = 0; i < 32; ++i) sums[i] += x[i];
+  for (int64_t i = 0; i < n; ++i) sums[i] += x[i];
+  float total = 0;
+  for (float sum : sums) total += sum;
+  return total;
+}
+
 }  // namespace
 
-const Kernels kScalarKernels = {"scalar",  packed_size,   pack,           matmul,
-                                outer_sum, swish_forward, swish_backward, softmax_loss,
-                                add,       sum_squares,   adamw};
+const Kernels kScalarKernels = {"scalar",      packed_size,    pack,         matmul, outer_sum,
+                                swish_forward, swish_backward, softmax_loss, add,    sum_squares,
+                                adamw,         fma_loop,       read_loop};
 
 }  // namespace slm
