@@ -35,9 +35,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    texts = {
-        name: slm.load_text(name) for name in args.files
-    }  # all of them exist, or none is scored
+    texts = [slm.load_text(name) for name in args.files]  # none is scored unless all can be read
     model = open_model(args)
     for name, text in zip(args.files, texts, strict=True):
         score = model.score(text, log_probs=args.per_byte)
