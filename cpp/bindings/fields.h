@@ -4,34 +4,9 @@
 #include <string>
 
 #include "bindings.h"
+#include "config_fields.h"
 
 namespace slm::python {
-
-template <class F>
-void each_field(Config& c, F&& f) {
-  f("cell", c.cell);
-  f("embed_dim", c.embed_dim);
-  f("state_dim", c.state_dim);
-  f("num_layers", c.num_layers);
-  f("init", c.init);
-}
-
-template <class F>
-void each_field(TrainConfig& c, F&& f) {
-  f("steps", c.steps);
-  f("seq_len", c.seq_len);
-  f("batch_size", c.batch_size);
-  f("learning_rate", c.learning_rate);
-  f("beta1", c.beta1);
-  f("beta2", c.beta2);
-  f("epsilon", c.epsilon);
-  f("weight_decay", c.weight_decay);
-  f("clip_norm", c.clip_norm);
-  f("warmup_steps", c.warmup_steps);
-  f("schedule", c.schedule);
-  f("sampling", c.sampling);
-  f("seed", c.seed);
-}
 
 // The validation text is a view, so it is passed on its own.
 template <class F>
@@ -86,7 +61,7 @@ void read_field(const char* name, py::handle value, T& out) {
 template <class Options>
 Options from_dict(const py::dict& values) {
   Options options;
-  each_field(options, [&](const char* name, auto& field) {
+  each_field(options, [&](const char* name, auto& field, auto...) {
     if (values.contains(name)) read_field(name, values[name], field);
   });
   return options;
@@ -107,7 +82,8 @@ py::object to_python(const T& value) {
 template <class Options>
 py::dict to_dict(Options options) {
   py::dict values;
-  each_field(options, [&](const char* name, auto& field) { values[name] = to_python(field); });
+  each_field(options,
+             [&](const char* name, auto& field, auto...) { values[name] = to_python(field); });
   return values;
 }
 

@@ -64,6 +64,9 @@ class Backend {
   virtual void copy(const Buffer& from, Buffer& to) const = 0;  // of the same size
   virtual std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const = 0;
   virtual std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const = 0;
+  // What make_weights and make_workspace take, in bytes.
+  virtual int64_t weights_bytes(const Config&, const TensorTable&) const = 0;
+  virtual int64_t workspace_bytes(const Config&, const WorkspaceShape&) const = 0;
 
   // To be called after flat() was written: the only place that packs weights.
   virtual void params_changed(Weights&) const = 0;
@@ -72,9 +75,12 @@ class Backend {
   // Time steps that one call should cover, so that its arrays stay in cache. Depends on the config
   // and the batch size alone: sums over time are cut at these bounds, whatever the threads.
   virtual int64_t chunk_steps(const Config&, int64_t batch_size) const = 0;
-  // Takes in the tokens (T, B); targets may be null. h_{-1} is `state` (L, B, N), or zero.
+  // Takes in the tokens (T, B), which must stay where they are; targets may be null. h_{-1} is
+  // `state` (L, B, N), or zero.
   virtual void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets,
                             int64_t seq_len, const Buffer* state) const = 0;
+  // From here on, layer_backward goes on where it was: no gradient has come from later windows yet.
+  virtual void begin_backward(Workspace&) const = 0;
   // The state after the last time step that was computed, into `state` (L, B, N).
   virtual void save_state(const Workspace&, Buffer& state) const = 0;
 
@@ -91,9 +97,9 @@ class Backend {
                               int64_t t1) const = 0;
 
   // Softmax and cross-entropy of the last layer's output. In a training workspace the output is
-  // replaced by its gradient, (p - onehot) / (T B), which is where the last layer's backward pass
+  // replaced by its gradient, (p - onehot) * scale, which is where the last layer's backward pass
   // looks for it.
-  virtual void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
+  virtual void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const = 0;
   // (t1 - t0, B, V), before head_loss; and -log p of the targets, (t1 - t0, B), after it.
   virtual void read_logits(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
   virtual void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;

@@ -145,13 +145,11 @@ float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t se
                        int64_t batch_size, State* state, float* out) const {
   check_window("Model::gradients", impl_->config, seq_len, batch_size, state);
   const Backend& backend = *impl_->backend;
-  const auto workspace =
-      backend.make_workspace(impl_->config, {seq_len, batch_size, /*training=*/true});
+  TrainingPass pass(*impl_, seq_len, batch_size, impl_->training.recompute);
   const auto grads = backend.make_buffer(num_parameters());
-  const double loss = backward_pass(*impl_, *workspace, {inputs, targets, seq_len, batch_size},
-                                    buffer_of(state), *grads);
+  const double loss = pass.run({inputs, targets, seq_len, batch_size}, buffer_of(state), *grads);
   backend.read(*grads, 0, num_parameters(), out);
-  if (state != nullptr) backend.save_state(*workspace, *state->impl().h);
+  if (state != nullptr) pass.save_state(*state->impl().h);
   return static_cast<float>(loss);
 }
 

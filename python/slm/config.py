@@ -41,6 +41,7 @@ class TrainConfig:
     schedule: str = _option('learning rate after the warm-up: "cosine" to zero, or "constant"')
     sampling: str = _option('"random" windows from zero state, or "stream": the state is carried')
     seed: int = _option("of the window positions")
+    recompute: bool = _option("compute most of a window twice, to keep about √T of its steps")
 
 
 @dataclass(frozen=True)

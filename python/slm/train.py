@@ -82,6 +82,7 @@ class Trainer:
         clip_norm: float | None = None,
         warmup_steps: int | None = None,
         schedule: str | None = None,
+        recompute: bool | None = None,
     ) -> None:
         self._core = _trainer(
             model,
@@ -95,6 +96,7 @@ class Trainer:
                 "clip_norm": clip_norm,
                 "warmup_steps": warmup_steps,
                 "schedule": schedule,
+                "recompute": recompute,
             },
         )
 
@@ -141,6 +143,7 @@ def train(
     schedule: str | None = None,
     sampling: str | None = None,
     seed: int | None = None,
+    recompute: bool | None = None,
     validation: float | Text | None = 0.1,
     eval_every: int = 0,
     patience: int = 0,
@@ -157,7 +160,7 @@ def train(
     a list of those, which is joined. A single file is memory-mapped.
     steps, seconds: how long, by one of the two; neither: the training config's steps. Seconds are
     wall time with evaluation.
-    seq_len ... seed: fields of `TrainConfig`; None takes the model's own (`model.training`).
+    seq_len ... recompute: fields of `TrainConfig`; None takes the model's own (`model.training`).
     validation: a share of the text, cut off its end (at most 1 MiB), or another text, or None.
     eval_every: steps between evaluations; 0: about ten in the run. patience: stop after so many
     evaluations without a new best; 0: never.
@@ -191,6 +194,7 @@ def train(
             "schedule": schedule,
             "sampling": sampling,
             "seed": seed,
+            "recompute": recompute,
         },
     )
     fraction, validation_text = _validation(validation)

@@ -124,11 +124,16 @@ template <typename Read>
 void test_every_field(const Json& good, Read read) {
   for (const auto& member : *good.get_if<Json::Object>()) {
     const std::string& name = member.first;
-    CHECK_THROWS(ErrorKind::format, "the field \"" + name + "\" of the file is missing",
-                 read(changed(good, name, nullptr)));
+    const bool is_bool = member.second.get_if<bool>() != nullptr;
+    if (name == "recompute")  // which the first files did not have
+      read(changed(good, name, nullptr));
+    else
+      CHECK_THROWS(ErrorKind::format, "the field \"" + name + "\" of the file is missing",
+                   read(changed(good, name, nullptr)));
     for (const char* text :
          {"null", "true", "\"?\"", "[]", "{}", "-1", "-9223372036854775808", "-1e300", "1e300"}) {
       const Json bad = Json::parse(text, "x");
+      if (is_bool && bad.get_if<bool>()) continue;
       CHECK_THROWS(ErrorKind::format, name, read(changed(good, name, &bad)));
     }
   }

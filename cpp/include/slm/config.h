@@ -34,9 +34,11 @@ struct TrainConfig {
   float clip_norm = 1.0f;           ///< largest global gradient norm; 0 does not clip
   int64_t warmup_steps = 50;        ///< linear from lr / warmup_steps to lr
   std::string schedule = "cosine";  ///< after the warm-up: "cosine" to zero, or "constant"
-  std::string sampling =
-      "random";       ///< "random" windows from zero state, or "stream": carried state
-  uint64_t seed = 0;  ///< of the window positions
+  std::string sampling = "random";  ///< "random" windows, or "stream": the state is carried
+  uint64_t seed = 0;                ///< of the window positions
+  /// Keep about √T of a window's time steps instead of all, and compute the rest twice: the same
+  /// bits from less memory, for a third more arithmetic.
+  bool recompute = false;
 };
 
 /// A preset is a model and the way to train it.

@@ -8,8 +8,7 @@
 namespace slm {
 namespace {
 
-// Positions (time steps x batch rows) of a chunk: its arrays stay in L2 between the operations.
-constexpr int64_t kChunkPositions = 512;
+constexpr int64_t kFloatBytes = sizeof(float);
 
 void copy_floats(const float* from, int64_t count, float* to) {
   std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
@@ -43,8 +42,25 @@ std::unique_ptr<Weights> CpuBackend::make_weights(const Config& config,
 
 std::unique_ptr<Workspace> CpuBackend::make_workspace(const Config& config,
                                                       const WorkspaceShape& shape) const {
-  const int64_t chunk = std::min(shape.seq_len, chunk_steps(config, shape.batch_size));
-  return std::make_unique<CpuWorkspace>(config, shape, chunk);
+  return std::make_unique<CpuWorkspace>(config, shape, plan(config, shape));
+}
+
+WorkspacePlan CpuBackend::plan(const Config& config, const WorkspaceShape& shape) const {
+  return {config, shape, std::min(shape.seq_len, chunk_steps(config, shape.batch_size))};
+}
+
+int64_t CpuBackend::workspace_bytes(const Config& config, const WorkspaceShape& shape) const {
+  return plan(config, shape).total() * kFloatBytes;
+}
+
+int64_t CpuBackend::weights_bytes(const Config& config, const TensorTable& table) const {
+  int64_t floats = table.num_parameters();
+  for (int64_t i = 0; i < config.num_layers; ++i)
+    for (const char* name : {"A", "B", "C", "D"}) {
+      const int64_t rows = table.layer(i, name).rows(), cols = table.layer(i, name).cols();
+      floats += kernels_.packed_size(rows, cols) + kernels_.packed_size(cols, rows);
+    }
+  return floats * kFloatBytes;
 }
 
 void CpuBackend::params_changed(Weights& any_weights) const {
@@ -66,11 +82,10 @@ int64_t CpuBackend::chunk_steps(const Config&, int64_t batch_size) const {
 }
 
 void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
-                              const uint8_t* targets, int64_t seq_len, const Buffer* state) const {
+                              const uint8_t* targets, int64_t, const Buffer* state) const {
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   ws.tokens = inputs;
   ws.targets = targets;
-  ws.window_len = seq_len;
   ws.computed = 0;
   const int64_t size = ws.B * ws.N;
   for (int64_t i = 0; i < ws.L; ++i) {
@@ -79,7 +94,11 @@ void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
     else
       std::fill_n(ws.h(i, -1), size, 0.0f);
   }
-  if (ws.shape.training) std::fill_n(ws.dh_next.get(), ws.L * size, 0.0f);
+}
+
+void CpuBackend::begin_backward(Workspace& any_workspace) const {
+  auto& ws = static_cast<CpuWorkspace&>(any_workspace);
+  std::fill_n(ws.dh_next.get(), ws.L * ws.B * ws.N, 0.0f);
 }
 
 void CpuBackend::save_state(const Workspace& any_workspace, Buffer& state) const {

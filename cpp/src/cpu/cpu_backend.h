@@ -1,10 +1,19 @@
 #pragma once
 // The CPU side of backend.h, one file per operation: embedding.cpp, dense_layer.cpp, head.cpp,
 // optimizer.cpp; memory and windows in cpu_backend.cpp.
+#include <algorithm>
+#include <initializer_list>
+
 #include "cpu/memory.h"
 #include "util/thread_pool.h"
 
 namespace slm {
+
+// Positions (time steps x batch rows) of a chunk: its arrays stay in L2 between the operations.
+// Also the most terms that a gradient adds up in a row before the sum goes into the total.
+constexpr int64_t kChunkPositions = 512;
+
+struct WeightGrad;  // dense_layer.cpp
 
 class CpuBackend final : public Backend {
  public:
@@ -18,11 +27,14 @@ class CpuBackend final : public Backend {
   void copy(const Buffer& from, Buffer& to) const override;
   std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const override;
   std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const override;
+  int64_t weights_bytes(const Config&, const TensorTable&) const override;
+  int64_t workspace_bytes(const Config&, const WorkspaceShape&) const override;
   void params_changed(Weights&) const override;
 
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
   void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                     const Buffer* state) const override;
+  void begin_backward(Workspace&) const override;
   void save_state(const Workspace&, Buffer& state) const override;
 
   void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
@@ -32,7 +44,7 @@ class CpuBackend final : public Backend {
                      int64_t t1) const override;
   void layer_backward(const Weights&, Workspace&, Buffer& grads, int64_t layer, int64_t t0,
                       int64_t t1) const override;
-  void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
+  void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
   void read_logits(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
 
@@ -41,11 +53,17 @@ class CpuBackend final : public Backend {
              const AdamWStep&) const override;
 
  private:
-  // f(begin, end) over [0, n) cut into one piece per thread, or in one piece where `flops`, the
-  // work of the whole, is too little to be worth waking a thread for.
+  WorkspacePlan plan(const Config&, const WorkspaceShape&) const;
+  void add_weight_gradients(std::initializer_list<WeightGrad> weights, int64_t positions,
+                            double flops, float* grads) const;
+
+  // Threads that work of this size keeps busy.
+  int64_t threads_worth(double flops) const { return flops < 2e5 ? 1 : pool_.size(); }
+
+  // f(begin, end) over [0, n), cut into one piece per thread.
   template <class F>
   void split(int64_t n, double flops, const F& f) const {
-    const int64_t pieces = flops < 2e5 ? 1 : n < pool_.size() ? n : pool_.size();
+    const int64_t pieces = std::min(n, threads_worth(flops));
     pool_.run(pieces, [&](int64_t i) { f(n * i / pieces, n * (i + 1) / pieces); });
   }
 

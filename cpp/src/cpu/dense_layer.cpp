@@ -1,12 +1,10 @@
 // The dense cell: h_t = A h_{t-1} + B u_t, s_t = swish(h_t), y_t = C s_t + D u_t.
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "cpu/cpu_backend.h"
 
 namespace slm {
-namespace {
 
 // Weight gradients are shared out in tiles of this many rows and columns.
 constexpr int64_t kTileRows = 48, kTileCols = 64;
@@ -21,44 +19,80 @@ struct WeightGrad {
   int64_t tiles() const { return (tensor->rows() + kTileRows - 1) / kTileRows * col_tiles(); }
 };
 
-void add_tile(const Kernels& kernels, const WeightGrad& w, int64_t index, int64_t positions,
-              float* grads) {
+namespace {
+
+// A part of a chunk: time steps [t0, t1) of batch rows [b0, b1).
+struct Block {
+  int64_t t0, t1, b0, b1;
+  RowGrid grid() const { return {t1 - t0, b1 - b0}; }
+};
+
+// A time-major array (steps, batch, width).
+struct Array {
+  float* data;
+  int64_t batch, width;
+
+  Rows rows(const Block& at) const { return {row(at.t0, at.b0), batch * width, width}; }
+  float* row(int64_t t, int64_t b) const { return data + (t * batch + b) * width; }
+};
+
+// Runs before(block), recurrence(b0, b1), after(block) over a chunk. Threads split the batch: a row
+// never leaves its thread and nobody waits for anybody. Where there are fewer rows than threads,
+// what goes before and after the recurrence is split over time instead.
+template <class Before, class Recurrence, class After, class Split>
+void split_layer(const Split& split, int64_t threads, int64_t steps, int64_t batch,
+                 const Before& before, const Recurrence& recurrence, const After& after) {
+  if (batch >= threads) {
+    split(batch, [&](int64_t b0, int64_t b1) {
+      before(Block{0, steps, b0, b1});
+      recurrence(b0, b1);
+      after(Block{0, steps, b0, b1});
+    });
+  } else {
+    split(steps, [&](int64_t t0, int64_t t1) { before(Block{t0, t1, 0, batch}); });
+    split(batch, recurrence);
+    split(steps, [&](int64_t t0, int64_t t1) { after(Block{t0, t1, 0, batch}); });
+  }
+}
+
+// A tile of one weight's gradient, from `positions` positions that start at `first`.
+void add_tile(const Kernels& kernels, const WeightGrad& w, int64_t index, int64_t first,
+              int64_t positions, float* grads) {
   const int64_t rows = w.tensor->rows(), cols = w.tensor->cols();
   const int64_t i = index / w.col_tiles() * kTileRows, j = index % w.col_tiles() * kTileCols;
-  kernels.outer_sum(w.dy + i, rows, w.x + j, cols, positions,
+  kernels.outer_sum(w.dy + first * rows + i, rows, w.x + first * cols + j, cols, positions,
                     grads + w.tensor->offset + i * cols + j, cols, std::min(kTileRows, rows - i),
                     std::min(kTileCols, cols - j));
 }
 
 }  // namespace
 
-// Threads split the batch: a row's recurrence never leaves its thread and nobody waits for anybody.
 void CpuBackend::layer_forward(const Weights& any_weights, Workspace& any_workspace, int64_t layer,
                                int64_t t0, int64_t t1) const {
   const PackedLayer& w = static_cast<const CpuWeights&>(any_weights).layers[layer];
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   const bool last = layer + 1 == ws.L;
   const int64_t B = ws.B, E = ws.E, N = ws.N, O = last ? kVocabSize : E, steps = t1 - t0;
-  float* y = last ? ws.logits_at(t0) : ws.u(layer + 1, t0);
+  const Array u{ws.u(layer, t0), B, E}, h{ws.h(layer, t0), B, N}, s{ws.s.get(), B, N};
+  const Array y{last ? ws.logits_at(t0) : ws.u(layer + 1, t0), B, O};
   const double flops = 2.0 * static_cast<double>(steps * B * (N + O) * (N + E));
 
-  split(B, flops, [&](int64_t b0, int64_t b1) {
-    const int64_t rows = b1 - b0;
-    const RowGrid all{steps, rows}, one{1, rows};
-    const ConstRows u{ws.u(layer, t0) + b0 * E, B * E, E};
-    const Rows h{ws.h(layer, t0) + b0 * N, B * N, N};
-    const Rows out{y + b0 * O, B * O, O};
-    float* s = ws.s.get() + b0 * N;
-
-    kernels_.matmul(all, u, w.B.forward(), h, false);
-    for (int64_t t = 0; t < steps; ++t) {
-      float* now = h.data + t * B * N;
-      kernels_.matmul(one, {now - B * N, 0, N}, w.A.forward(), {now, 0, N}, true);
-      kernels_.swish_forward(now, s + t * B * N, rows * N);
-    }
-    kernels_.matmul(all, {s, B * N, N}, w.C.forward(), out, false);
-    kernels_.matmul(all, u, w.D.forward(), out, true);
-  });
+  split_layer([&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), steps, B,
+              [&](const Block& at) {
+                kernels_.matmul(at.grid(), u.rows(at), w.B.forward(), h.rows(at), false);
+              },
+              [&](int64_t b0, int64_t b1) {
+                const RowGrid one{1, b1 - b0};
+                for (int64_t t = 0; t < steps; ++t) {
+                  kernels_.matmul(one, {h.row(t - 1, b0), 0, N}, w.A.forward(),
+                                  {h.row(t, b0), 0, N}, true);
+                  kernels_.swish_forward(h.row(t, b0), s.row(t, b0), (b1 - b0) * N);
+                }
+              },
+              [&](const Block& at) {
+                kernels_.matmul(at.grid(), s.rows(at), w.C.forward(), y.rows(at), false);
+                kernels_.matmul(at.grid(), u.rows(at), w.D.forward(), y.rows(at), true);
+              });
 }
 
 // In mirrored order. ws.dy holds dy (the last layer's is in ws.logits); on return it holds du.
@@ -68,48 +102,53 @@ void CpuBackend::layer_backward(const Weights& any_weights, Workspace& any_works
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   const bool last = layer + 1 == ws.L;
   const int64_t B = ws.B, E = ws.E, N = ws.N, O = last ? kVocabSize : E, steps = t1 - t0;
-  const float* dy = last ? ws.logits_at(t0) : ws.dy.get();
-  float* carried = ws.dh_next.get() + layer * B * N;
+  const Array h{ws.h(layer, t0), B, N}, s{ws.s.get(), B, N}, dh{ws.dh.get(), B, N};
+  const Array du{ws.du.get(), B, E}, dy{last ? ws.logits_at(t0) : ws.dy.get(), B, O};
+  const Array carried{ws.dh_next.get() + layer * B * N, B, N};  // one time step
   const double flops = 2.0 * static_cast<double>(steps * B * (N + O) * (N + E));
 
-  split(B, flops, [&](int64_t b0, int64_t b1) {
-    const int64_t rows = b1 - b0;
-    const size_t row_bytes = static_cast<size_t>(rows * N) * sizeof(float);
-    const RowGrid all{steps, rows}, one{1, rows};
-    const ConstRows out{dy + b0 * O, B * O, O};
-    const Rows dh{ws.dh.get() + b0 * N, B * N, N};
-    const Rows du{ws.du.get() + b0 * E, B * E, E};
-    const float* h = ws.h(layer, t0) + b0 * N;
-    float* s = ws.s.get() + b0 * N;
-
-    kernels_.matmul(all, out, w.C.backward(), dh, false);  // ds
-    std::memcpy(dh.data + steps * B * N, carried + b0 * N, row_bytes);
-    for (int64_t t = steps - 1; t >= 0; --t) {
-      float* now = dh.data + t * B * N;
-      kernels_.swish_backward(h + t * B * N, s + t * B * N, now, rows * N);
-      kernels_.matmul(one, {now + B * N, 0, N}, w.A.backward(), {now, 0, N}, true);
-    }
-    std::memcpy(carried + b0 * N, dh.data, row_bytes);
-    kernels_.matmul(all, out, w.D.backward(), du, false);
-    kernels_.matmul(all, {dh.data, B * N, N}, w.B.backward(), du, true);
-  });
-
-  const WeightGrad weight_grads[] = {{w.A.tensor, ws.dh.get(), ws.h(layer, t0 - 1)},
-                                     {w.B.tensor, ws.dh.get(), ws.u(layer, t0)},
-                                     {w.C.tensor, dy, ws.s.get()},
-                                     {w.D.tensor, dy, ws.u(layer, t0)}};
-  int64_t tiles = 0;
-  for (const WeightGrad& weight : weight_grads) tiles += weight.tiles();
-  const int64_t positions = steps * B;
-  const auto do_tile = [&](int64_t index) {
-    const WeightGrad* weight = weight_grads;
-    while (index >= weight->tiles()) index -= (weight++)->tiles();
-    add_tile(kernels_, *weight, index, positions, data(grads));
-  };
-  split(tiles, flops, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) do_tile(i);
-  });
+  split_layer([&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), steps, B,
+              [&](const Block& at) {  // ds, in the place of dh
+                kernels_.matmul(at.grid(), dy.rows(at), w.C.backward(), dh.rows(at), false);
+              },
+              [&](int64_t b0, int64_t b1) {
+                const int64_t size = (b1 - b0) * N;
+                const size_t bytes = static_cast<size_t>(size) * sizeof(float);
+                std::memcpy(dh.row(steps, b0), carried.row(0, b0), bytes);
+                for (int64_t t = steps - 1; t >= 0; --t) {
+                  kernels_.swish_backward(h.row(t, b0), s.row(t, b0), dh.row(t, b0), size);
+                  kernels_.matmul({1, b1 - b0}, {dh.row(t + 1, b0), 0, N}, w.A.backward(),
+                                  {dh.row(t, b0), 0, N}, true);
+                }
+                std::memcpy(carried.row(0, b0), dh.row(0, b0), bytes);
+              },
+              [&](const Block& at) {
+                kernels_.matmul(at.grid(), dy.rows(at), w.D.backward(), du.rows(at), false);
+                kernels_.matmul(at.grid(), dh.rows(at), w.B.backward(), du.rows(at), true);
+              });
+  add_weight_gradients({{w.A.tensor, dh.data, h.row(-1, 0)},
+                        {w.B.tensor, dh.data, ws.u(layer, t0)},
+                        {w.C.tensor, dy.data, s.data},
+                        {w.D.tensor, dy.data, ws.u(layer, t0)}},
+                       steps * B, flops, data(grads));
   std::swap(ws.dy, ws.du);
+}
+
+// Sums of at most kChunkPositions terms are formed first and then added, which keeps the rounding
+// of a sum over a million positions small.
+void CpuBackend::add_weight_gradients(std::initializer_list<WeightGrad> weights, int64_t positions,
+                                      double flops, float* grads) const {
+  int64_t tiles = 0;
+  for (const WeightGrad& weight : weights) tiles += weight.tiles();
+  split(tiles, flops, [&](int64_t begin, int64_t end) {
+    for (int64_t r = 0; r < positions; r += kChunkPositions)
+      for (int64_t i = begin; i < end; ++i) {
+        const WeightGrad* weight = weights.begin();
+        int64_t index = i;
+        while (index >= weight->tiles()) index -= (weight++)->tiles();
+        add_tile(kernels_, *weight, index, r, std::min(kChunkPositions, positions - r), grads);
+      }
+  });
 }
 
 }  // namespace slm

@@ -5,9 +5,9 @@
 
 namespace slm {
 
-void CpuBackend::head_loss(const Weights&, Workspace& any_workspace, int64_t t0, int64_t t1) const {
+void CpuBackend::head_loss(const Weights&, Workspace& any_workspace, int64_t t0, int64_t t1,
+                           float scale) const {
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
-  const float scale = 1.0f / static_cast<float>(ws.window_len * ws.B);
   const int64_t first = t0 * ws.B, positions = (t1 - t0) * ws.B;
   split(positions, 20.0 * static_cast<double>(positions * kVocabSize),
         [&](int64_t begin, int64_t end) {

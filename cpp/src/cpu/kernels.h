@@ -15,12 +15,16 @@ struct RowGrid {
 };
 
 // Where row (i, j) of a grid starts: data + i * outer + j * inner, in floats.
-struct ConstRows {
-  const float* data;
-  int64_t outer, inner;
-};
 struct Rows {
   float* data;
+  int64_t outer, inner;
+};
+struct ConstRows {
+  ConstRows(const float* values, int64_t outer_stride, int64_t inner_stride)
+      : data(values), outer(outer_stride), inner(inner_stride) {}
+  ConstRows(Rows rows) : data(rows.data), outer(rows.outer), inner(rows.inner) {}
+
+  const float* data;
   int64_t outer, inner;
 };
 

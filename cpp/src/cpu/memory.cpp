@@ -31,24 +31,45 @@ CpuWeights::CpuWeights(const Config& config, const TensorTable& source, const Ke
          make_packed(table.layer(i, "C"), kernels), make_packed(table.layer(i, "D"), kernels)});
 }
 
-CpuWorkspace::CpuWorkspace(const Config& config, const WorkspaceShape& window, int64_t chunk_steps)
+WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
+                             int64_t chunk_steps) {
+  const int64_t E = config.embed_dim, N = config.state_dim, T = shape.seq_len, B = shape.batch_size;
+  layers = config.num_layers;
+  u = T * B * E;
+  h = (T + 1) * B * N;
+  logits = T * B * kVocabSize;
+  losses = T * B;
+  s = chunk_steps * B * N;
+  if (shape.training) {
+    dh = (chunk_steps + 1) * B * N;
+    dy = chunk_steps * B * E;
+    dh_next = layers * B * N;
+    table = kVocabSize * E;
+  }
+}
+
+int64_t WorkspacePlan::total() const {
+  return layers * (u + h) + logits + losses + s + dh + 2 * dy + dh_next + table;
+}
+
+CpuWorkspace::CpuWorkspace(const Config& config, const WorkspaceShape& window,
+                           const WorkspacePlan& plan)
     : E(config.embed_dim),
       N(config.state_dim),
       L(config.num_layers),
       B(window.batch_size),
       shape(window),
-      logits(window.seq_len * B * kVocabSize),
-      losses(window.seq_len * B),
-      s(chunk_steps * B * N) {
+      logits(plan.logits),
+      losses(plan.losses),
+      s(plan.s),
+      dh(plan.dh),
+      dy(plan.dy),
+      du(plan.dy),
+      dh_next(plan.dh_next),
+      table(plan.table) {
   for (int64_t i = 0; i < L; ++i) {
-    inputs.emplace_back(window.seq_len * B * E);
-    states.emplace_back((window.seq_len + 1) * B * N);
-  }
-  if (window.training) {
-    dh = FloatArray((chunk_steps + 1) * B * N);
-    dy = FloatArray(chunk_steps * B * E);
-    du = FloatArray(chunk_steps * B * E);
-    dh_next = FloatArray(L * B * N);
+    inputs.emplace_back(plan.u);
+    states.emplace_back(plan.h);
   }
 }
 

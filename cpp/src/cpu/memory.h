@@ -57,8 +57,19 @@ struct CpuWeights final : Weights {
   std::vector<PackedLayer> layers;
 };
 
+// Floats of each array of a workspace. The workspace is allocated by it and `slm info` prints it.
+struct WorkspacePlan {
+  WorkspacePlan(const Config& config, const WorkspaceShape& shape, int64_t chunk_steps);
+  int64_t total() const;
+
+  int64_t layers;
+  int64_t u, h;                                    // of one layer
+  int64_t logits, losses, s;                       // of all layers together, as the rest
+  int64_t dh = 0, dy = 0, dh_next = 0, table = 0;  // training alone
+};
+
 struct CpuWorkspace final : Workspace {
-  CpuWorkspace(const Config& config, const WorkspaceShape& shape, int64_t chunk_steps);
+  CpuWorkspace(const Config& config, const WorkspaceShape& shape, const WorkspacePlan& plan);
 
   float* u(int64_t layer, int64_t t) { return inputs[layer].get() + t * B * E; }
   float* h(int64_t layer, int64_t t) { return states[layer].get() + (t + 1) * B * N; }
@@ -83,6 +94,7 @@ struct CpuWorkspace final : Workspace {
   FloatArray dh;       // (chunk + 1, B, N): the last slot is dh of the time step after the chunk
   FloatArray dy, du;   // (chunk, B, E), swapped from layer to layer
   FloatArray dh_next;  // (L, B, N): carried from chunk to chunk
+  FloatArray table;    // (V, E): the chunk's part of the embedding's gradient
 };
 
 }  // namespace slm

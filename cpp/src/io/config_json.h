@@ -1,6 +1,7 @@
 #pragma once
-// Configs as they stand in files. Every field is required and no other is allowed: a file says
-// everything about its model, and a misspelt field is not silently a default.
+// Configs as they stand in files. Every field is required, but for those that came after the first
+// files, and no other is allowed: a file says everything about its model, and a misspelt field is
+// not silently a default.
 #include "io/json.h"
 #include "slm/config.h"
 

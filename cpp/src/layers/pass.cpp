@@ -1,21 +1,11 @@
 #include "layers/pass.h"
 
-#include <algorithm>
-#include <vector>
+#include <cmath>
 
 #include "util/interrupt.h"
 
 namespace slm {
 namespace {
-
-// The time steps of a window, in the pieces that one operation covers.
-struct Chunks {
-  int64_t seq_len, steps;
-
-  int64_t count() const { return (seq_len + steps - 1) / steps; }
-  int64_t begin(int64_t i) const { return i * steps; }
-  int64_t end(int64_t i) const { return std::min(seq_len, (i + 1) * steps); }
-};
 
 void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, int64_t t1) {
   const Backend& backend = *model.backend;
@@ -24,6 +14,14 @@ void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, i
     backend.layer_forward(*model.weights, workspace, i, t0, t1);
     poll_interrupt();
   }
+}
+
+// The window cut into segments; without recomputing, into one.
+Chunks segments_of(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute) {
+  const Chunks chunks{seq_len, model.backend->chunk_steps(model.config, batch_size)};
+  if (!recompute) return {seq_len, seq_len};
+  const double root = std::sqrt(static_cast<double>(chunks.count()));
+  return {seq_len, std::min(seq_len, chunks.steps * static_cast<int64_t>(std::ceil(root)))};
 }
 
 void backward_chunk(const Model::Impl& model, Workspace& workspace, Buffer& grads, int64_t t0,
@@ -57,7 +55,7 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
     forward_chunk(model, workspace, 0, steps);
     if (logits != nullptr) backend.read_logits(workspace, 0, steps, logits + at * kVocabSize);
     if (losses != nullptr) {
-      backend.head_loss(*model.weights, workspace, 0, steps);
+      backend.head_loss(*model.weights, workspace, 0, steps, 1.0f);
       backend.read_losses(workspace, 0, steps, losses + at);
     }
     if (carried) {
@@ -68,24 +66,73 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
   if (state != nullptr) backend.save_state(workspace, *state);
 }
 
-double backward_pass(const Model::Impl& model, Workspace& workspace, const Window& window,
-                     const Buffer* state, Buffer& grads) {
-  const Backend& backend = *model.backend;
-  const int64_t B = window.batch_size;
-  const Chunks chunks{window.seq_len, backend.chunk_steps(model.config, B)};
-  backend.begin_window(workspace, window.inputs, window.targets, window.seq_len, state);
-  for (int64_t i = 0; i < chunks.count(); ++i) {
-    forward_chunk(model, workspace, chunks.begin(i), chunks.end(i));
-    backend.head_loss(*model.weights, workspace, chunks.begin(i), chunks.end(i));
-  }
-  for (int64_t i = chunks.count() - 1; i >= 0; --i)
-    backward_chunk(model, workspace, grads, chunks.begin(i), chunks.end(i));
+TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
+                           bool recompute)
+    : model_(model),
+      segments_(segments_of(model, seq_len, batch_size, recompute)),
+      workspace_(model.backend->make_workspace(model.config,
+                                               {segments_.steps, batch_size, /*training=*/true})),
+      losses_(static_cast<size_t>(seq_len * batch_size)) {
+  const int64_t state_size = model.config.num_layers * batch_size * model.config.state_dim;
+  for (int64_t i = 0; i < segments_.count(); ++i)
+    states_.push_back(model.backend->make_buffer(state_size));
+}
 
-  std::vector<float> losses(static_cast<size_t>(window.seq_len * B));
-  backend.read_losses(workspace, 0, window.seq_len, losses.data());
+int64_t TrainingPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
+                            bool recompute) {
+  const Chunks segments = segments_of(model, seq_len, batch_size, recompute);
+  const int64_t state_size = model.config.num_layers * batch_size * model.config.state_dim;
+  const int64_t floats = segments.count() * state_size + seq_len * batch_size;
+  return model.backend->workspace_bytes(model.config,
+                                        {segments.steps, batch_size, /*training=*/true}) +
+         floats * static_cast<int64_t>(sizeof(float));
+}
+
+// All but the last segment are computed for the sake of the state that they end in, and once more
+// when the backward pass needs what is inside them.
+double TrainingPass::run(const Window& window, const Buffer* state, Buffer& grads) {
+  const int64_t last = segments_.count() - 1;
+  const auto start_of = [&](int64_t i) {
+    return i == 0 ? state : states_[static_cast<size_t>(i - 1)].get();
+  };
+  for (int64_t i = 0; i < last; ++i) {
+    forward(window, start_of(i), segments_.begin(i), segments_.end(i));
+    model_.backend->save_state(*workspace_, *states_[static_cast<size_t>(i)]);
+  }
+  model_.backend->begin_backward(*workspace_);
+  for (int64_t i = last; i >= 0; --i) {
+    const int64_t begin = segments_.begin(i), end = segments_.end(i);
+    forward(window, start_of(i), begin, end);
+    if (i == last) model_.backend->save_state(*workspace_, *states_.back());
+    backward(end - begin, grads);
+    model_.backend->read_losses(*workspace_, 0, end - begin,
+                                losses_.data() + begin * window.batch_size);
+  }
   double sum = 0;
-  for (float loss : losses) sum += double{loss};
-  return sum / static_cast<double>(losses.size());
+  for (float loss : losses_) sum += double{loss};
+  return sum / static_cast<double>(losses_.size());
+}
+
+void TrainingPass::save_state(Buffer& state) const { model_.backend->copy(*states_.back(), state); }
+
+void TrainingPass::forward(const Window& window, const Buffer* state, int64_t begin, int64_t end) {
+  const int64_t at = begin * window.batch_size;
+  model_.backend->begin_window(*workspace_, window.inputs + at, window.targets + at, end - begin,
+                               state);
+  const Chunks chunks{end - begin, model_.backend->chunk_steps(model_.config, window.batch_size)};
+  for (int64_t i = 0; i < chunks.count(); ++i)
+    forward_chunk(model_, *workspace_, chunks.begin(i), chunks.end(i));
+}
+
+void TrainingPass::backward(int64_t steps, Buffer& grads) {
+  const auto positions = static_cast<int64_t>(losses_.size());
+  const int64_t batch_size = positions / segments_.seq_len;
+  const Chunks chunks{steps, model_.backend->chunk_steps(model_.config, batch_size)};
+  for (int64_t i = chunks.count() - 1; i >= 0; --i) {
+    model_.backend->head_loss(*model_.weights, *workspace_, chunks.begin(i), chunks.end(i),
+                              1.0f / static_cast<float>(positions));
+    backward_chunk(model_, *workspace_, grads, chunks.begin(i), chunks.end(i));
+  }
 }
 
 }  // namespace slm

@@ -15,21 +15,23 @@ Trainer::Impl::Impl(Model::Impl& trained, const TrainConfig& how)
       m(model.backend->make_buffer(model.table.num_parameters())),
       v(model.backend->make_buffer(model.table.num_parameters())) {}
 
-Workspace& Trainer::Impl::workspace_for(int64_t seq_len, int64_t batch_size) {
-  if (!workspace_ || shape_.seq_len < seq_len || shape_.batch_size != batch_size) {
-    workspace_.reset();
-    shape_ = {seq_len, batch_size, /*training=*/true};
-    workspace_ = model.backend->make_workspace(model.config, shape_);
+TrainingPass& Trainer::Impl::pass_for(const Window& window) {
+  if (seq_len_ != window.seq_len || batch_size_ != window.batch_size) {
+    pass_.reset();
+    pass_ =
+        std::make_unique<TrainingPass>(model, window.seq_len, window.batch_size, config.recompute);
+    seq_len_ = window.seq_len;
+    batch_size_ = window.batch_size;
   }
-  return *workspace_;
+  return *pass_;
 }
 
 float Trainer::Impl::step_window(const Window& window, Buffer* state, float lr) {
-  Workspace& workspace = workspace_for(window.seq_len, window.batch_size);
+  TrainingPass& pass = pass_for(window);
   const Backend& backend = *model.backend;
   double loss = 0, norm = 0;
   try {
-    loss = backward_pass(model, workspace, window, state, *grads);
+    loss = pass.run(window, state, *grads);
     norm = backend.grad_norm(*grads);
     if (!std::isfinite(loss) || !std::isfinite(norm))
       throw Error(ErrorKind::training, "at update " + std::to_string(updates + 1) + " the " +
@@ -56,7 +58,7 @@ float Trainer::Impl::step_window(const Window& window, Buffer* state, float lr) 
   backend.adamw(*model.weights, *grads, *m, *v, model.table, step);
   backend.params_changed(*model.weights);
 
-  if (state) backend.save_state(workspace, *state);
+  if (state) pass.save_state(*state);
   learning_rate = lr;
   grad_norm = static_cast<float>(norm);
   return static_cast<float>(loss);

@@ -22,10 +22,10 @@ struct Trainer::Impl {
   float grad_norm = 0;                  // of the latest step, before clipping
 
  private:
-  Workspace& workspace_for(int64_t seq_len, int64_t batch_size);
+  TrainingPass& pass_for(const Window& window);
 
-  std::unique_ptr<Workspace> workspace_;  // planned for shape_, kept from step to step
-  WorkspaceShape shape_;
+  std::unique_ptr<TrainingPass> pass_;  // of windows of this shape, kept from step to step
+  int64_t seq_len_ = 0, batch_size_ = 0;
 };
 
 }  // namespace slm

@@ -71,7 +71,14 @@ def open_model(args: argparse.Namespace) -> Model:
 def add_fields(parser: Options, config: type[Config | TrainConfig]) -> None:
     """An option for every field, by the field's name. --seed is on its own."""
     for f in fields(config):
-        if f.name != "seed":
+        if f.type == "bool":
+            parser.add_argument(
+                "--" + f.name.replace("_", "-"),
+                action="store_const",
+                const=True,
+                help=f.metadata["help"],
+            )
+        elif f.name != "seed":
             parser.add_argument(
                 "--" + f.name.replace("_", "-"),
                 type=_TYPES[str(f.type)],

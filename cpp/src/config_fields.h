@@ -1,0 +1,38 @@
+#pragma once
+// The fields of the configs by name, in one list: files, Python and the command line all walk it.
+#include "slm/config.h"
+
+namespace slm {
+
+// Whether a file must have a field. One that came after format 1 was first written may be missing
+// there; its default then means what such files mean.
+enum class FieldAge { original, added };
+
+template <typename F>
+void each_field(Config& c, F&& f) {
+  f("cell", c.cell, FieldAge::original);
+  f("embed_dim", c.embed_dim, FieldAge::original);
+  f("state_dim", c.state_dim, FieldAge::original);
+  f("num_layers", c.num_layers, FieldAge::original);
+  f("init", c.init, FieldAge::original);
+}
+
+template <typename F>
+void each_field(TrainConfig& c, F&& f) {
+  f("steps", c.steps, FieldAge::original);
+  f("seq_len", c.seq_len, FieldAge::original);
+  f("batch_size", c.batch_size, FieldAge::original);
+  f("learning_rate", c.learning_rate, FieldAge::original);
+  f("beta1", c.beta1, FieldAge::original);
+  f("beta2", c.beta2, FieldAge::original);
+  f("epsilon", c.epsilon, FieldAge::original);
+  f("weight_decay", c.weight_decay, FieldAge::original);
+  f("clip_norm", c.clip_norm, FieldAge::original);
+  f("warmup_steps", c.warmup_steps, FieldAge::original);
+  f("schedule", c.schedule, FieldAge::original);
+  f("sampling", c.sampling, FieldAge::original);
+  f("seed", c.seed, FieldAge::original);
+  f("recompute", c.recompute, FieldAge::added);
+}
+
+}  // namespace slm

@@ -1,0 +1,141 @@
+// A training pass with recomputed segments, against one that keeps everything: the same bits. And
+// what long windows add up to.
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "check.h"
+#include "layers/pass.h"
+#include "util/philox.h"
+
+namespace {
+
+using slm::Model;
+using Floats = std::vector<float>;
+using Bytes = std::vector<uint8_t>;
+
+Model small_model(int threads = 2) {
+  slm::Config config;
+  config.embed_dim = 9;
+  config.state_dim = 20;
+  config.num_layers = 3;
+  slm::ModelOptions options;
+  options.threads = threads;
+  return Model(config, options);
+}
+
+Bytes random_bytes(int64_t size) {
+  const slm::Philox random(5, slm::PhiloxStream::window);
+  Bytes out(static_cast<size_t>(size));
+  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint8_t>(random.below(256, i));
+  return out;
+}
+
+bool same_bits(const Floats& a, const Floats& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// The state before a window: what a few bytes leave behind.
+slm::State warm_state(const Model& model, int64_t batch_size) {
+  slm::State state = model.new_state(batch_size);
+  const Bytes bytes = random_bytes(3 * batch_size);
+  Floats logits(static_cast<size_t>(3 * batch_size * slm::kVocabSize));
+  model.logits(bytes.data(), 3, batch_size, &state, logits.data());
+  return state;
+}
+
+struct Result {
+  double loss;
+  Floats gradients, state;
+};
+
+Result run(const Model& model, int64_t seq_len, int64_t batch_size, bool recompute) {
+  const slm::Backend& backend = *model.impl().backend;
+  const slm::State state = warm_state(model, batch_size);
+  const Bytes inputs = random_bytes(seq_len * batch_size);
+  const Bytes targets = random_bytes(seq_len * batch_size + 1);
+  const auto grads = backend.make_buffer(model.num_parameters());
+  slm::TrainingPass pass(model.impl(), seq_len, batch_size, recompute);
+  Result result;
+  result.loss = pass.run({inputs.data(), targets.data() + 1, seq_len, batch_size},
+                         state.impl().h.get(), *grads);
+  const auto after = backend.make_buffer(state.impl().h->size());
+  pass.save_state(*after);
+  result.gradients.resize(static_cast<size_t>(grads->size()));
+  backend.read(*grads, 0, grads->size(), result.gradients.data());
+  result.state.resize(static_cast<size_t>(after->size()));
+  backend.read(*after, 0, after->size(), result.state.data());
+  return result;
+}
+
+void test_recompute(int64_t seq_len, int64_t batch_size) {
+  const Model model = small_model();
+  const Result kept = run(model, seq_len, batch_size, false);
+  const Result recomputed = run(model, seq_len, batch_size, true);
+  CHECK_EQ(kept.loss, recomputed.loss);
+  CHECK(same_bits(kept.gradients, recomputed.gradients));
+  CHECK(same_bits(kept.state, recomputed.state));
+}
+
+void test_recompute_takes_less_memory() {
+  const Model model = small_model();
+  const auto bytes = [&](int64_t seq_len, bool recompute) {
+    return slm::TrainingPass::bytes(model.impl(), seq_len, 16, recompute);
+  };
+  CHECK(bytes(4096, true) * 4 < bytes(4096, false));
+  // Sixteen times the window is four times the memory, and not sixteen.
+  CHECK(bytes(65536, true) < 6 * bytes(4096, true));
+  CHECK_EQ(bytes(1, true), bytes(1, false));
+}
+
+void test_threads_do_not_change_small_batches() {
+  for (const int64_t batch_size : {1, 2, 3}) {
+    const Result one = run(small_model(1), 700, batch_size, false);
+    for (const int threads : {2, 5}) {
+      const Result many = run(small_model(threads), 700, batch_size, false);
+      CHECK(same_bits(one.gradients, many.gradients));
+      CHECK(same_bits(one.state, many.state));
+    }
+  }
+}
+
+// A million positions of the same 64 bytes, over and over: mean loss and gradient must be those of
+// a window that holds them a few times. What differs is how long the sums are.
+void test_long_sums_lose_no_accuracy() {
+  slm::Config config;
+  config.embed_dim = config.state_dim = 8;
+  config.num_layers = 1;
+  const Model model(config);
+  const Bytes pattern = random_bytes(65);
+  const auto gradients = [&](int64_t batch_size, Floats& out) {
+    constexpr int64_t kSteps = 64;
+    Bytes inputs, targets;
+    for (int64_t t = 0; t < kSteps; ++t) {
+      inputs.insert(inputs.end(), static_cast<size_t>(batch_size), pattern[size_t(t)]);
+      targets.insert(targets.end(), static_cast<size_t>(batch_size), pattern[size_t(t) + 1]);
+    }
+    out.resize(static_cast<size_t>(model.num_parameters()));
+    return model.gradients(inputs.data(), targets.data(), kSteps, batch_size, nullptr, out.data());
+  };
+  Floats few, million;
+  CHECK_NEAR(gradients(1, few), gradients(15625, million), 1e-6);
+  float largest = 0, difference = 0;
+  for (size_t i = 0; i < few.size(); ++i) {
+    largest = std::max(largest, std::abs(few[i]));
+    difference = std::max(difference, std::abs(few[i] - million[i]));
+  }
+  CHECK_NEAR(difference / largest, 0, 1e-5);
+}
+
+}  // namespace
+
+int main() {
+  test_recompute(1, 1);
+  test_recompute(1200, 1);
+  test_recompute(130, 64);
+  test_recompute(257, 16);
+  test_recompute_takes_less_memory();
+  test_threads_do_not_change_small_batches();
+  test_long_sums_lose_no_accuracy();
+  return test_result();
+}
