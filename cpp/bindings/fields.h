@@ -1,10 +1,10 @@
 #pragma once
 // The fields of the option structs by name, and their way from and to a Python dict.
-#include <charconv>
 #include <string>
 
 #include "bindings.h"
 #include "config_fields.h"
+#include "io/json.h"
 
 namespace slm::python {
 
@@ -69,9 +69,7 @@ Options from_dict(const py::dict& values) {
 
 inline py::object to_python(float value) {
   // The decimal that a person wrote, 0.01 and not 0.009999999776482582; it reads back the same.
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  return py::float_(py::str(text, static_cast<size_t>(end - text)));
+  return py::float_(py::str(Json(value).dump()));
 }
 
 template <class T>
