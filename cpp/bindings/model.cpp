@@ -34,6 +34,16 @@ py::list tensors(const Model& model) {
   return list;
 }
 
+py::dict memory(const Model& model) {
+  const MemoryPlan plan = model.memory();
+  py::dict bytes;
+  bytes["weights"] = plan.weights;
+  bytes["optimizer"] = plan.optimizer;
+  bytes["window"] = plan.window;
+  bytes["state"] = plan.state;
+  return bytes;
+}
+
 FloatArray logits(const Model& model, py::handle inputs, py::handle state_in) {
   const Window w(inputs);
   State* state = state_of(state_in);
@@ -117,6 +127,7 @@ void register_model(py::module_& m) {
                              [](const Model& model) { return to_dict(model.training()); })
       .def_property_readonly("device", &Model::device)
       .def_property_readonly("num_parameters", &Model::num_parameters)
+      .def_property_readonly("memory", &memory)
       .def_property_readonly("tensors", &tensors)
       .def("parameters", &parameters)
       .def(

@@ -90,6 +90,19 @@ const Config& Model::config() const { return impl_->config; }
 const TrainConfig& Model::training() const { return impl_->training; }
 const std::string& Model::device() const { return impl_->device; }
 int64_t Model::num_parameters() const { return impl_->table.num_parameters(); }
+MemoryPlan Model::memory() const {
+  const Backend& backend = *impl_->backend;
+  const TrainConfig& how = impl_->training;
+  constexpr int64_t kFloatBytes = sizeof(float);
+  MemoryPlan plan;
+  plan.weights = backend.weights_bytes(impl_->config, impl_->table);
+  plan.optimizer = 3 * num_parameters() * kFloatBytes;
+  plan.window = TrainingPass::bytes(*impl_, how.seq_len, how.batch_size, how.recompute);
+  plan.state = backend.workspace_bytes(impl_->config, {1, 1, /*training=*/false}) +
+               impl_->config.num_layers * impl_->config.state_dim * kFloatBytes;
+  return plan;
+}
+
 const std::vector<TensorInfo>& Model::tensors() const { return impl_->infos; }
 
 void Model::parameters(float* out) const {

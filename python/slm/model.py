@@ -96,6 +96,12 @@ class Model:
         return self._core.num_parameters
 
     @property
+    def memory(self) -> dict[str, int]:
+        """Bytes, planned from the configs: "weights" (with the copies that the kernels read),
+        "optimizer" and "window" (both while training), "state" (of one text in generation)."""
+        return self._core.memory
+
+    @property
     def parameters(self) -> dict[str, FloatArray]:
         """A copy of every parameter by name: read-only float32, shapes as docs/python.md lists."""
         return self._core.parameters()

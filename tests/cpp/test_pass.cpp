@@ -86,6 +86,12 @@ void test_recompute_takes_less_memory() {
   // Sixteen times the window is four times the memory, and not sixteen.
   CHECK(bytes(65536, true) < 6 * bytes(4096, true));
   CHECK_EQ(bytes(1, true), bytes(1, false));
+  // What users are told is what is planned here.
+  const slm::TrainConfig how;
+  CHECK_EQ(model.memory().window,
+           slm::TrainingPass::bytes(model.impl(), how.seq_len, how.batch_size, false));
+  CHECK_EQ(model.memory().optimizer, 3 * 4 * model.num_parameters());
+  CHECK(model.memory().weights >= 3 * 4 * model.num_parameters() - 4 * 256 * 9);
 }
 
 void test_threads_do_not_change_small_batches() {

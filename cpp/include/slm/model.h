@@ -51,6 +51,14 @@ struct Score {
   int64_t num_bytes = 0;
 };
 
+/// Memory in bytes, planned from the configs before anything is allocated.
+struct MemoryPlan {
+  int64_t weights = 0;    ///< parameters, and the copies of them that the kernels read
+  int64_t optimizer = 0;  ///< gradients and AdamW's two moments, while training
+  int64_t window = 0;     ///< everything else of a training step on the training config's window
+  int64_t state = 0;      ///< of one text in generation, with what one step needs
+};
+
 /// A byte-level language model. Arrays are time-major and row-major: bytes (T, B), logits (T, B,
 /// 256). Const members may run on several threads at once, each with its own State.
 class Model {
@@ -73,6 +81,7 @@ class Model {
   const TrainConfig& training() const;
   const std::string& device() const;
   int64_t num_parameters() const;
+  MemoryPlan memory() const;
 
   /// In the order of the flat buffers that parameters() and gradients() fill.
   const std::vector<TensorInfo>& tensors() const;

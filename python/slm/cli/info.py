@@ -52,6 +52,7 @@ def _model(path: str) -> dict[str, Any]:
         "file": path,
         "bytes": os.path.getsize(path),
         "parameters": model.num_parameters,
+        "memory, bytes": model.memory,
         "config": asdict(model.config),
         "training": asdict(model.training),
         "tensors": {name: list(shape) for name, shape in model._core.tensors},
