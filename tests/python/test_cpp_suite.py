@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from project import ROOT, run
 
-NAMES = sorted(path.stem for path in (ROOT / "tests" / "cpp").glob("test_*.cpp"))
+NAMES = sorted(
+    path.stem for folder in ("cpp", "cuda") for path in (ROOT / "tests" / folder).glob("test_*.cpp")
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

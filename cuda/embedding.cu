@@ -1,0 +1,93 @@
+// e_t = W_E[x_t]: a gather forward, a scatter backward. The scatter has no atomics: a block owns a
+// piece of one table row and looks through the tokens for its byte, in tiles as large as the CPU's
+// chunks. So every sum has the CPU's order and bits. All blocks read all tokens, but a token is one
+// byte where its gradient is 4 E, and stays in the cache.
+#include "backend.cuh"
+
+namespace slm {
+namespace {
+
+constexpr int kThreads = 128;  // of a block: columns of the table
+constexpr int kPerThread = 4;  // tokens that a thread looks at in a tile
+constexpr int kTile = kThreads * kPerThread;
+constexpr int kWarpSize = 32;
+constexpr unsigned kAllLanes = 0xFFFFFFFF;
+
+// One block per position.
+__global__ void gather_rows(const float* table, const uint8_t* tokens, int64_t E, float* u) {
+  const float* row = table + tokens[blockIdx.x] * E;
+  for (int64_t e = threadIdx.x; e < E; e += kThreads) u[blockIdx.x * E + e] = row[e];
+}
+
+// The sum of `count` over the threads before this one; `total` is over all of the block, which has
+// to meet at another barrier before the next call.
+__device__ int sum_before(int count, int& total) {
+  __shared__ int warp_sums[kThreads / kWarpSize];
+  const int lane = threadIdx.x % kWarpSize, warp = threadIdx.x / kWarpSize;
+  int sum = count;
+  for (int distance = 1; distance < kWarpSize; distance *= 2) {
+    const int below = __shfl_up_sync(kAllLanes, sum, distance);
+    if (lane >= distance) sum += below;
+  }
+  if (lane == kWarpSize - 1) warp_sums[warp] = sum;
+  __syncthreads();
+  total = 0;
+  for (int w = 0; w < kThreads / kWarpSize; ++w) {
+    if (w == warp) sum += total;
+    total += warp_sums[w];
+  }
+  return sum - count;
+}
+
+// Block (v, i) adds the gradients of byte v to columns [i, i + 1) kThreads of its row.
+__global__ void scatter_rows(const float* dy, const uint8_t* tokens, int64_t positions, int64_t E,
+                             float* table) {
+  __shared__ int matches[kTile];  // positions in the tile that have the byte, rising
+  const unsigned v = blockIdx.x;
+  const int64_t e = int64_t{blockIdx.y} * kThreads + threadIdx.x;
+  float total = e < E ? table[v * E + e] : 0.0f;
+  for (int64_t tile = 0; tile < positions; tile += kTile) {
+    bool found[kPerThread];
+    const int first = threadIdx.x * kPerThread;
+    int count = 0;
+    for (int i = 0; i < kPerThread; ++i) {
+      const int64_t r = tile + first + i;
+      found[i] = r < positions && tokens[r] == v;
+      count += found[i];
+    }
+    int found_in_tile;
+    int at = sum_before(count, found_in_tile);
+    for (int i = 0; i < kPerThread; ++i)
+      if (found[i]) matches[at++] = first + i;
+    __syncthreads();
+    if (e >= E || found_in_tile == 0) continue;
+    float sum = 0;
+    for (int i = 0; i < found_in_tile; ++i) sum += dy[(tile + matches[i]) * E + e];
+    total += sum;
+  }
+  if (e < E) table[v * E + e] = total;
+}
+
+}  // namespace
+
+void CudaBackend::embed_forward(const Weights& any_weights, Workspace& any_workspace, int64_t t0,
+                                int64_t t1) const {
+  const auto& weights = static_cast<const CudaWeights&>(any_weights);
+  auto& ws = static_cast<CudaWorkspace&>(any_workspace);
+  const int64_t first = t0 * ws.B, positions = (t1 - t0) * ws.B;
+  launch(stream_, num_blocks(positions, 1), kThreads, gather_rows,
+         device_data(weights.values) + weights.embedding, ws.tokens.get() + first, ws.E,
+         device_data(ws.u) + first * ws.E);
+}
+
+void CudaBackend::embed_backward(const Weights& any_weights, Workspace& any_workspace,
+                                 Buffer& grads, int64_t t0, int64_t t1) const {
+  const auto& weights = static_cast<const CudaWeights&>(any_weights);
+  auto& ws = static_cast<CudaWorkspace&>(any_workspace);
+  const int64_t first = t0 * ws.B, positions = (t1 - t0) * ws.B;
+  launch(stream_, dim3(kVocabSize, num_blocks(ws.E, kThreads)), kThreads, scatter_rows,
+         device_data(ws.dy) + first * ws.E, ws.tokens.get() + first, positions, ws.E,
+         device_data(grads) + weights.embedding);
+}
+
+}  // namespace slm

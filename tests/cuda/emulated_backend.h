@@ -1,0 +1,65 @@
+#pragma once
+// The CUDA backend for tests, and arrays to feed it and the CPU backend with.
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "backend.cuh"
+#include "check.h"
+#include "cpu/cpu_backend.h"
+
+using Floats = std::vector<float>;
+using Bytes = std::vector<uint8_t>;
+
+// Runs on the CPU through emulate.h. What cuda/ does not have yet is an error here.
+class EmulatedBackend final : public slm::CudaBackend {
+ public:
+  int64_t weights_bytes(const slm::Config&, const slm::TensorTable&) const override { missing(); }
+  int64_t workspace_bytes(const slm::Config&, const slm::WorkspaceShape&) const override {
+    missing();
+  }
+  int64_t chunk_steps(const slm::Config&, int64_t) const override { missing(); }
+  void begin_backward(slm::Workspace&) const override { missing(); }
+  void layer_forward(const slm::Weights&, slm::Workspace&, int64_t, int64_t,
+                     int64_t) const override {
+    missing();
+  }
+  void layer_backward(const slm::Weights&, slm::Workspace&, slm::Buffer&, int64_t, int64_t,
+                      int64_t) const override {
+    missing();
+  }
+  void head_loss(const slm::Weights&, slm::Workspace&, int64_t, int64_t, float) const override {
+    missing();
+  }
+  void read_logits(const slm::Workspace&, int64_t, int64_t, float*) const override { missing(); }
+  void read_losses(const slm::Workspace&, int64_t, int64_t, float*) const override { missing(); }
+
+ private:
+  [[noreturn]] static void missing() {
+    throw slm::Error(slm::ErrorKind::device, "this operation is not written for CUDA yet");
+  }
+};
+
+inline Floats random_floats(int64_t size, uint32_t seed, float low = -1, float high = 1) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> uniform(low, high);
+  Floats values(static_cast<size_t>(size));
+  for (float& value : values) value = uniform(random);
+  return values;
+}
+
+inline bool same_bits(const Floats& a, const Floats& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+inline Floats read_all(const slm::Backend& backend, const slm::Buffer& buffer) {
+  Floats values(static_cast<size_t>(buffer.size()));
+  backend.read(buffer, 0, buffer.size(), values.data());
+  return values;
+}
+
+inline std::unique_ptr<slm::Buffer> make_buffer(const slm::Backend& backend, const Floats& values) {
+  auto buffer = backend.make_buffer(static_cast<int64_t>(values.size()));
+  backend.write(values.data(), buffer->size(), *buffer, 0);
+  return buffer;
+}

@@ -1,0 +1,97 @@
+// AdamW on CUDA gives the bits of the CPU's vector kernels, and the gradient's norm is the CPU's up
+// to rounding.
+#include <cmath>
+#include <limits>
+
+#include "cpu/isa.h"
+#include "emulated_backend.h"
+
+namespace {
+
+// The plain kernels fuse no multiply-adds, so they differ in rounding.
+void check_same(const Floats& a, const Floats& b) {
+  CHECK_EQ(a.size(), b.size());
+  if (slm::isa_name() != "scalar") CHECK(same_bits(a, b));
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double difference = std::abs(double{a[i]} - double{b[i]}) / (1 + std::abs(double{b[i]}));
+    if (!(difference <= worst)) worst = difference;
+  }
+  CHECK_NEAR(worst, 0, 1e-6);
+}
+
+struct Training {
+  Training(const slm::Backend& on, const slm::Config& config, const slm::TensorTable& table)
+      : backend(on), weights(on.make_weights(config, table)) {
+    const int64_t size = table.num_parameters();
+    backend.write(random_floats(size, 1).data(), size, weights->flat(), 0);
+    m = make_buffer(backend, random_floats(size, 2));
+    v = make_buffer(backend, random_floats(size, 3, 0, 1));
+    grads = make_buffer(backend, Floats(static_cast<size_t>(size)));
+  }
+
+  void update(const slm::TensorTable& table, uint32_t seed, const slm::AdamWStep& step) {
+    const int64_t size = table.num_parameters();
+    backend.write(random_floats(size, seed).data(), size, *grads, 0);
+    backend.adamw(*weights, *grads, *m, *v, table, step);
+    backend.params_changed(*weights);
+  }
+
+  const slm::Backend& backend;
+  std::unique_ptr<slm::Weights> weights;
+  std::unique_ptr<slm::Buffer> grads, m, v;
+};
+
+void test_adamw(int64_t embed_dim, int64_t state_dim, int64_t num_layers) {
+  slm::Config config;
+  config.embed_dim = embed_dim;
+  config.state_dim = state_dim;
+  config.num_layers = num_layers;
+  slm::TensorTable table(config);
+  // One tensor without decay, so that there is more than one launch.
+  const_cast<slm::Tensor&>(table.tensors()[1]).decay_scale = 0;
+  const slm::CpuBackend cpu_backend(2);
+  const EmulatedBackend cuda_backend;
+  Training cpu(cpu_backend, config, table), cuda(cuda_backend, config, table);
+  for (int k = 1; k <= 3; ++k) {
+    const slm::AdamWStep step = {0.01f,
+                                 0.9f,
+                                 0.98f,
+                                 1e-8f,
+                                 0.05f,
+                                 static_cast<float>(1 - std::pow(0.9, k)),
+                                 static_cast<float>(1 - std::pow(0.98, k)),
+                                 k == 2 ? 0.3f : 1.0f};
+    for (Training* training : {&cpu, &cuda})
+      training->update(table, 10 + static_cast<uint32_t>(k), step);
+  }
+  check_same(read_all(cuda_backend, cuda.weights->flat()),
+             read_all(cpu_backend, cpu.weights->flat()));
+  check_same(read_all(cuda_backend, *cuda.m), read_all(cpu_backend, *cpu.m));
+  check_same(read_all(cuda_backend, *cuda.v), read_all(cpu_backend, *cpu.v));
+  CHECK(same_bits(read_all(cuda_backend, *cuda.grads),
+                  Floats(static_cast<size_t>(table.num_parameters()))));
+}
+
+void test_grad_norm(int64_t size) {
+  const slm::CpuBackend cpu(2);
+  const EmulatedBackend cuda;
+  Floats grads = random_floats(size, 5);
+  const double expected = cpu.grad_norm(*make_buffer(cpu, grads));
+  CHECK_NEAR(cuda.grad_norm(*make_buffer(cuda, grads)), expected, 1e-6 * expected);
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    grads.back() = bad;
+    CHECK(!std::isfinite(cuda.grad_norm(*make_buffer(cuda, grads))));
+  }
+}
+
+}  // namespace
+
+int main() {
+  test_adamw(1, 1, 1);
+  test_adamw(7, 5, 3);
+  test_adamw(33, 64, 2);
+  for (const int64_t size : {1, 255, 256, 257, 4095, 4096, 4097, 2200001}) test_grad_norm(size);
+  return test_result();
+}
