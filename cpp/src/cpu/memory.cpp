@@ -1,12 +1,12 @@
 #include "cpu/memory.h"
 
-#include <cstring>
+#include <cstdlib>
 #include <new>
 
 namespace slm {
 namespace {
 
-constexpr std::align_val_t kCacheLine{64};
+constexpr size_t kCacheLine = 64;
 
 PackedWeight make_packed(const Tensor& tensor, const Kernels& kernels) {
   return {&tensor, FloatArray(kernels.packed_size(tensor.cols(), tensor.rows())),
@@ -16,12 +16,15 @@ PackedWeight make_packed(const Tensor& tensor, const Kernels& kernels) {
 }  // namespace
 
 FloatArray::FloatArray(int64_t size) {
-  const size_t bytes = static_cast<size_t>(size) * sizeof(float);
-  data_.reset(static_cast<float*>(::operator new(bytes, kCacheLine)));
-  std::memset(data_.get(), 0, bytes);
+  size_t space = static_cast<size_t>(size) * sizeof(float) + kCacheLine;
+  block_.reset(std::calloc(space, 1));
+  void* start = block_.get();
+  if (start == nullptr) throw std::bad_alloc();
+  aligned_ = static_cast<float*>(
+      std::align(kCacheLine, static_cast<size_t>(size) * sizeof(float), start, space));
 }
 
-void FloatArray::Free::operator()(float* p) const { ::operator delete(p, kCacheLine); }
+void FloatArray::Free::operator()(void* p) const { std::free(p); }
 
 CpuWeights::CpuWeights(const Config& config, const TensorTable& source, const Kernels& kernels)
     : table(source), values(table.num_parameters()), embedding(&table.at("embedding.weight")) {

@@ -1,6 +1,7 @@
 #pragma once
 // What the CPU backend's opaque objects are made of.
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "backend.h"
@@ -8,19 +9,32 @@
 
 namespace slm {
 
-// A zeroed array that starts on a cache line.
+// A zeroed array that starts on a cache line. The memory comes from calloc, which hands out large
+// blocks untouched, so that planning a huge window takes no time.
 class FloatArray {
  public:
   FloatArray() = default;
   explicit FloatArray(int64_t size);
-  float* get() { return data_.get(); }
-  const float* get() const { return data_.get(); }
+  float* get() { return aligned_; }
+  const float* get() const { return aligned_; }
+
+  FloatArray(FloatArray&& other) noexcept { swap(other); }
+  FloatArray& operator=(FloatArray&& other) noexcept {
+    swap(other);
+    return *this;
+  }
 
  private:
   struct Free {
-    void operator()(float* p) const;
+    void operator()(void* p) const;
   };
-  std::unique_ptr<float, Free> data_;
+  void swap(FloatArray& other) noexcept {
+    std::swap(block_, other.block_);
+    std::swap(aligned_, other.aligned_);
+  }
+
+  std::unique_ptr<void, Free> block_;
+  float* aligned_ = nullptr;
 };
 
 struct CpuBuffer final : Buffer {
