@@ -89,19 +89,22 @@ class Backend {
   virtual void embed_backward(const Weights&, Workspace&, Buffer& grads, int64_t t0,
                               int64_t t1) const = 0;
 
-  // h_t = A h_{t-1} + B u_t, y_t = C swish(h_t) + D u_t. Forward in rising time order. Backward in
-  // falling order: replaces dy of the range by du, adds to the layer's gradients, carries dh.
+  // h_t = A h_{t-1} + B u_t, y_t = C swish(h_t) + D u_t; the last layer's y is left to the head.
+  // Forward in rising time order. Backward in falling order: replaces dy of the range by du, adds
+  // to the layer's gradients, carries dh.
   virtual void layer_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
                              int64_t t1) const = 0;
   virtual void layer_backward(const Weights&, Workspace&, Buffer& grads, int64_t layer, int64_t t0,
                               int64_t t1) const = 0;
 
-  // Softmax and cross-entropy of the last layer's output. In a training workspace the output is
-  // replaced by its gradient, (p - onehot) * scale, which is where the last layer's backward pass
-  // looks for it.
+  // The last layer's output; with head_loss, also softmax and cross-entropy of the targets. In a
+  // training workspace the output is then replaced by its gradient, (p - onehot) * scale, which is
+  // where layer_backward of the same range looks for it.
+  virtual void head_logits(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
   virtual void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const = 0;
-  // (t1 - t0, B, V), before head_loss; and -log p of the targets, (t1 - t0, B), after it.
-  virtual void read_logits(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
+  // The first `count` rows of 256 that the latest head_logits computed.
+  virtual void read_logits(const Workspace&, int64_t count, float* out) const = 0;
+  // -log p of the targets, (t1 - t0, B), of all ranges that head_loss has seen.
   virtual void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
 
   // --- optimiser

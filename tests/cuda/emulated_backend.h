@@ -31,7 +31,10 @@ class EmulatedBackend final : public slm::CudaBackend {
   void head_loss(const slm::Weights&, slm::Workspace&, int64_t, int64_t, float) const override {
     missing();
   }
-  void read_logits(const slm::Workspace&, int64_t, int64_t, float*) const override { missing(); }
+  void head_logits(const slm::Weights&, slm::Workspace&, int64_t, int64_t) const override {
+    missing();
+  }
+  void read_logits(const slm::Workspace&, int64_t, float*) const override { missing(); }
   void read_losses(const slm::Workspace&, int64_t, int64_t, float*) const override { missing(); }
 
  private:

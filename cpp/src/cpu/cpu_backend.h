@@ -44,8 +44,9 @@ class CpuBackend final : public Backend {
                      int64_t t1) const override;
   void layer_backward(const Weights&, Workspace&, Buffer& grads, int64_t layer, int64_t t0,
                       int64_t t1) const override;
+  void head_logits(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
   void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
-  void read_logits(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
+  void read_logits(const Workspace&, int64_t count, float* out) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
 
   double grad_norm(const Buffer& grads) const override;
@@ -54,6 +55,8 @@ class CpuBackend final : public Backend {
 
  private:
   WorkspacePlan plan(const Config&, const WorkspaceShape&) const;
+  template <class Finish>
+  void head(const Weights&, CpuWorkspace&, int64_t t0, int64_t t1, const Finish& finish) const;
   void add_weight_gradients(std::initializer_list<WeightGrad> weights, int64_t positions,
                             double flops, float* grads) const;
 

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <utility>
 
+#include "cpu/blocks.h"
 #include "cpu/cpu_backend.h"
 
 namespace slm {
@@ -21,40 +22,6 @@ struct WeightGrad {
 
 namespace {
 
-// A part of a chunk: time steps [t0, t1) of batch rows [b0, b1).
-struct Block {
-  int64_t t0, t1, b0, b1;
-  RowGrid grid() const { return {t1 - t0, b1 - b0}; }
-};
-
-// A time-major array (steps, batch, width).
-struct Array {
-  float* data;
-  int64_t batch, width;
-
-  Rows rows(const Block& at) const { return {row(at.t0, at.b0), batch * width, width}; }
-  float* row(int64_t t, int64_t b) const { return data + (t * batch + b) * width; }
-};
-
-// Runs before(block), recurrence(b0, b1), after(block) over a chunk. Threads split the batch: a row
-// never leaves its thread and nobody waits for anybody. Where there are fewer rows than threads,
-// what goes before and after the recurrence is split over time instead.
-template <class Before, class Recurrence, class After, class Split>
-void split_layer(const Split& split, int64_t threads, int64_t steps, int64_t batch,
-                 const Before& before, const Recurrence& recurrence, const After& after) {
-  if (batch >= threads) {
-    split(batch, [&](int64_t b0, int64_t b1) {
-      before(Block{0, steps, b0, b1});
-      recurrence(b0, b1);
-      after(Block{0, steps, b0, b1});
-    });
-  } else {
-    split(steps, [&](int64_t t0, int64_t t1) { before(Block{t0, t1, 0, batch}); });
-    split(batch, recurrence);
-    split(steps, [&](int64_t t0, int64_t t1) { after(Block{t0, t1, 0, batch}); });
-  }
-}
-
 // A tile of one weight's gradient, from `positions` positions that start at `first`.
 void add_tile(const Kernels& kernels, const WeightGrad& w, int64_t index, int64_t first,
               int64_t positions, float* grads) {
@@ -72,10 +39,10 @@ void CpuBackend::layer_forward(const Weights& any_weights, Workspace& any_worksp
   const PackedLayer& w = static_cast<const CpuWeights&>(any_weights).layers[layer];
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   const bool last = layer + 1 == ws.L;
-  const int64_t B = ws.B, E = ws.E, N = ws.N, O = last ? kVocabSize : E, steps = t1 - t0;
+  const int64_t B = ws.B, E = ws.E, N = ws.N, steps = t1 - t0;
   const Array u{ws.u(layer, t0), B, E}, h{ws.h(layer, t0), B, N}, s{ws.s.get(), B, N};
-  const Array y{last ? ws.logits_at(t0) : ws.u(layer + 1, t0), B, O};
-  const double flops = 2.0 * static_cast<double>(steps * B * (N + O) * (N + E));
+  const Array y{last ? nullptr : ws.u(layer + 1, t0), B, E};
+  const double flops = 2.0 * static_cast<double>(steps * B * (N + (last ? 0 : E)) * (N + E));
 
   split_layer([&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), steps, B,
               [&](const Block& at) {
@@ -86,16 +53,17 @@ void CpuBackend::layer_forward(const Weights& any_weights, Workspace& any_worksp
                 for (int64_t t = 0; t < steps; ++t) {
                   kernels_.matmul(one, {h.row(t - 1, b0), 0, N}, w.A.forward(),
                                   {h.row(t, b0), 0, N}, true);
-                  kernels_.swish_forward(h.row(t, b0), s.row(t, b0), (b1 - b0) * N);
+                  if (!last) kernels_.swish_forward(h.row(t, b0), s.row(t, b0), (b1 - b0) * N);
                 }
               },
               [&](const Block& at) {
+                if (last) return;
                 kernels_.matmul(at.grid(), s.rows(at), w.C.forward(), y.rows(at), false);
                 kernels_.matmul(at.grid(), u.rows(at), w.D.forward(), y.rows(at), true);
               });
 }
 
-// In mirrored order. ws.dy holds dy (the last layer's is in ws.logits); on return it holds du.
+// In mirrored order. ws.dy holds dy (the last layer's is where head_loss left it); on return, du.
 void CpuBackend::layer_backward(const Weights& any_weights, Workspace& any_workspace, Buffer& grads,
                                 int64_t layer, int64_t t0, int64_t t1) const {
   const PackedLayer& w = static_cast<const CpuWeights&>(any_weights).layers[layer];
@@ -103,7 +71,7 @@ void CpuBackend::layer_backward(const Weights& any_weights, Workspace& any_works
   const bool last = layer + 1 == ws.L;
   const int64_t B = ws.B, E = ws.E, N = ws.N, O = last ? kVocabSize : E, steps = t1 - t0;
   const Array h{ws.h(layer, t0), B, N}, s{ws.s.get(), B, N}, dh{ws.dh.get(), B, N};
-  const Array du{ws.du.get(), B, E}, dy{last ? ws.logits_at(t0) : ws.dy.get(), B, O};
+  const Array du{ws.du.get(), B, E}, dy{last ? ws.logits.get() : ws.dy.get(), B, O};
   const Array carried{ws.dh_next.get() + layer * B * N, B, N};  // one time step
   const double flops = 2.0 * static_cast<double>(steps * B * (N + O) * (N + E));
 

@@ -40,8 +40,8 @@ WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
   layers = config.num_layers;
   u = T * B * E;
   h = (T + 1) * B * N;
-  logits = T * B * kVocabSize;
   losses = T * B;
+  logits = chunk_steps * B * kVocabSize;
   s = chunk_steps * B * N;
   if (shape.training) {
     dh = (chunk_steps + 1) * B * N;
@@ -62,8 +62,8 @@ CpuWorkspace::CpuWorkspace(const Config& config, const WorkspaceShape& window,
       L(config.num_layers),
       B(window.batch_size),
       shape(window),
-      logits(plan.logits),
       losses(plan.losses),
+      logits(plan.logits),
       s(plan.s),
       dh(plan.dh),
       dy(plan.dy),

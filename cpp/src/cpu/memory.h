@@ -88,7 +88,6 @@ struct CpuWorkspace final : Workspace {
   float* u(int64_t layer, int64_t t) { return inputs[layer].get() + t * B * E; }
   float* h(int64_t layer, int64_t t) { return states[layer].get() + (t + 1) * B * N; }
   const float* h(int64_t layer, int64_t t) const { return states[layer].get() + (t + 1) * B * N; }
-  float* logits_at(int64_t t) { return logits.get() + t * B * kVocabSize; }
 
   const int64_t E, N, L, B;
   const WorkspaceShape shape;
@@ -99,11 +98,11 @@ struct CpuWorkspace final : Workspace {
 
   std::vector<FloatArray> inputs;  // per layer u (T, B, E)
   std::vector<FloatArray> states;  // per layer h (1 + T, B, N): h_{-1} first
-  FloatArray logits;  // (T, B, V); after head_loss of a training window, their gradient
-  FloatArray losses;  // (T, B)
+  FloatArray losses;               // (T, B)
 
   // Arrays of one chunk of time. The s of the forward pass and everything of the backward pass are
   // made again for each chunk.
+  FloatArray logits;   // (chunk, B, V); after head_loss of a training window, their gradient
   FloatArray s;        // (chunk, B, N)
   FloatArray dh;       // (chunk + 1, B, N): the last slot is dh of the time step after the chunk
   FloatArray dy, du;   // (chunk, B, E), swapped from layer to layer

@@ -53,7 +53,10 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
     const uint8_t* targets = window.targets ? window.targets + at : nullptr;
     backend.begin_window(workspace, window.inputs + at, targets, steps, from);
     forward_chunk(model, workspace, 0, steps);
-    if (logits != nullptr) backend.read_logits(workspace, 0, steps, logits + at * kVocabSize);
+    if (logits != nullptr) {
+      backend.head_logits(*model.weights, workspace, 0, steps);
+      backend.read_logits(workspace, steps * B, logits + at * kVocabSize);
+    }
     if (losses != nullptr) {
       backend.head_loss(*model.weights, workspace, 0, steps, 1.0f);
       backend.read_losses(workspace, 0, steps, losses + at);
