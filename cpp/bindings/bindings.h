@@ -17,5 +17,6 @@ void register_text(py::module_& m);
 void register_model(py::module_& m);
 void register_trainer(py::module_& m);
 void register_generator(py::module_& m);
+void register_bench(py::module_& m);
 
 }  // namespace slm::python

@@ -14,4 +14,5 @@ PYBIND11_MODULE(_core, m) {
   register_model(m);
   register_trainer(m);
   register_generator(m);
+  register_bench(m);
 }

@@ -1,0 +1,155 @@
+#include "timed_backend.h"
+
+#include <chrono>
+#include <utility>
+
+#include "model_impl.h"
+
+namespace slm {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Adds the time of its own life to `seconds`.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& seconds) : seconds_(seconds), start_(Clock::now()) {}
+  ~Stopwatch() { seconds_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  double& seconds_;
+  const Clock::time_point start_;
+};
+
+}  // namespace
+
+TimedBackend::TimedBackend(std::shared_ptr<const Backend> timed) : inner_(std::move(timed)) {}
+
+template <class F>
+auto TimedBackend::timed(const char* operation, const F& f) const {
+  const Stopwatch stopwatch(phases_[operation]);
+  return f();
+}
+
+std::string TimedBackend::name() const { return inner_->name(); }
+
+std::unique_ptr<Buffer> TimedBackend::make_buffer(int64_t size) const {
+  return timed("make_buffer", [&] { return inner_->make_buffer(size); });
+}
+
+void TimedBackend::read(const Buffer& from, int64_t offset, int64_t count, float* to) const {
+  timed("read", [&] { inner_->read(from, offset, count, to); });
+}
+
+void TimedBackend::write(const float* from, int64_t count, Buffer& to, int64_t offset) const {
+  timed("write", [&] { inner_->write(from, count, to, offset); });
+}
+
+void TimedBackend::copy(const Buffer& from, Buffer& to) const {
+  timed("copy", [&] { inner_->copy(from, to); });
+}
+
+std::unique_ptr<Weights> TimedBackend::make_weights(const Config& config,
+                                                    const TensorTable& table) const {
+  return timed("make_weights", [&] { return inner_->make_weights(config, table); });
+}
+
+std::unique_ptr<Workspace> TimedBackend::make_workspace(const Config& config,
+                                                        const WorkspaceShape& shape) const {
+  return timed("make_workspace", [&] { return inner_->make_workspace(config, shape); });
+}
+
+int64_t TimedBackend::weights_bytes(const Config& config, const TensorTable& table) const {
+  return inner_->weights_bytes(config, table);
+}
+
+int64_t TimedBackend::workspace_bytes(const Config& config, const WorkspaceShape& shape) const {
+  return inner_->workspace_bytes(config, shape);
+}
+
+void TimedBackend::params_changed(Weights& weights) const {
+  timed("params_changed", [&] { inner_->params_changed(weights); });
+}
+
+int64_t TimedBackend::chunk_steps(const Config& config, int64_t batch_size) const {
+  return inner_->chunk_steps(config, batch_size);
+}
+
+void TimedBackend::begin_window(Workspace& workspace, const uint8_t* inputs, const uint8_t* targets,
+                                int64_t seq_len, const Buffer* state) const {
+  timed("begin_window", [&] { inner_->begin_window(workspace, inputs, targets, seq_len, state); });
+}
+
+void TimedBackend::begin_backward(Workspace& workspace) const {
+  timed("begin_backward", [&] { inner_->begin_backward(workspace); });
+}
+
+void TimedBackend::save_state(const Workspace& workspace, Buffer& state) const {
+  timed("save_state", [&] { inner_->save_state(workspace, state); });
+}
+
+void TimedBackend::embed_forward(const Weights& weights, Workspace& workspace, int64_t t0,
+                                 int64_t t1) const {
+  timed("embed_forward", [&] { inner_->embed_forward(weights, workspace, t0, t1); });
+}
+
+void TimedBackend::embed_backward(const Weights& weights, Workspace& workspace, Buffer& grads,
+                                  int64_t t0, int64_t t1) const {
+  timed("embed_backward", [&] { inner_->embed_backward(weights, workspace, grads, t0, t1); });
+}
+
+void TimedBackend::layer_forward(const Weights& weights, Workspace& workspace, int64_t layer,
+                                 int64_t t0, int64_t t1) const {
+  timed("layer_forward", [&] { inner_->layer_forward(weights, workspace, layer, t0, t1); });
+}
+
+void TimedBackend::layer_backward(const Weights& weights, Workspace& workspace, Buffer& grads,
+                                  int64_t layer, int64_t t0, int64_t t1) const {
+  timed("layer_backward",
+        [&] { inner_->layer_backward(weights, workspace, grads, layer, t0, t1); });
+}
+
+void TimedBackend::head_logits(const Weights& weights, Workspace& workspace, int64_t t0,
+                               int64_t t1) const {
+  timed("head_logits", [&] { inner_->head_logits(weights, workspace, t0, t1); });
+}
+
+void TimedBackend::head_loss(const Weights& weights, Workspace& workspace, int64_t t0, int64_t t1,
+                             float scale) const {
+  timed("head_loss", [&] { inner_->head_loss(weights, workspace, t0, t1, scale); });
+}
+
+void TimedBackend::read_logits(const Workspace& workspace, int64_t count, float* out) const {
+  timed("read_logits", [&] { inner_->read_logits(workspace, count, out); });
+}
+
+void TimedBackend::read_losses(const Workspace& workspace, int64_t t0, int64_t t1,
+                               float* out) const {
+  timed("read_losses", [&] { inner_->read_losses(workspace, t0, t1, out); });
+}
+
+double TimedBackend::grad_norm(const Buffer& grads) const {
+  return timed("grad_norm", [&] { return inner_->grad_norm(grads); });
+}
+
+void TimedBackend::adamw(Weights& weights, Buffer& grads, Buffer& m, Buffer& v,
+                         const TensorTable& table, const AdamWStep& step) const {
+  timed("adamw", [&] { inner_->adamw(weights, grads, m, v, table, step); });
+}
+
+Phases profile(Model& model, const std::function<void()>& work) {
+  std::shared_ptr<const Backend>& backend = model.impl().backend;
+  const auto timed = std::make_shared<TimedBackend>(backend);
+  struct Restore {
+    std::shared_ptr<const Backend>& backend;
+    const std::shared_ptr<const Backend> original;
+    ~Restore() { backend = original; }
+  } restore{backend, backend};
+  backend = timed;
+  work();
+  return timed->phases();
+}
+
+}  // namespace slm

@@ -1,0 +1,112 @@
+"""Meters: functions that return a rate. They take turns for some rounds and the best rate of each
+counts, so that a busy machine slows none of them more than another."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from slm import _core
+from slm.config import Preset
+from slm.model import Model
+from slm.text import ByteArray
+from slm.train import Trainer
+
+Meter: TypeAlias = Callable[[], float]
+
+LEARNING_RATE = 1e-9  # after any number of steps the model generates as before
+GENERATED_BYTES = 256
+PROMPT_BYTES = 1024
+SCORED_BYTES = 1 << 20  # 64 segments, as many as are computed in lockstep
+
+
+def best_of(rounds: int, meters: Mapping[str, Meter]) -> dict[str, float]:
+    best = dict.fromkeys(meters, 0.0)
+    for _ in range(rounds):
+        for name, meter in meters.items():
+            best[name] = max(best[name], meter())
+    return best
+
+
+def repeated(work: Callable[[], object], num_bytes: int, seconds: float) -> Meter:
+    """Bytes per second of the fastest run of `work` in about so many seconds."""
+    work()  # the first run touches the memory
+
+    def meter() -> float:
+        fastest = math.inf
+        end = time.perf_counter() + seconds
+        while fastest == math.inf or time.perf_counter() < end:
+            start = time.perf_counter()
+            work()
+            fastest = min(fastest, time.perf_counter() - start)
+        return num_bytes / fastest
+
+    return meter
+
+
+class Bench:
+    """A model of some size, windows of random bytes, and meters of bytes per second."""
+
+    def __init__(self, size: Preset, *, threads: int, seconds: float = 0.2) -> None:
+        self.model = Model(size, device="cpu", threads=threads)
+        self.phases: dict[str, float] = {}  # of profile(): seconds of the fastest step
+        self._threads = threads
+        self._seconds = seconds  # of one turn of one meter
+        self._trainer = Trainer(self.model, learning_rate=LEARNING_RATE, schedule="constant")
+        window = _random_bytes(size.training.seq_len + 1, size.training.batch_size)
+        self._inputs, self._targets = window[:-1], window[1:]
+
+    def training(self) -> Meter:
+        return self._steps(lambda: self._trainer.step(self._inputs, self._targets))
+
+    def torch(self, *, scan: bool) -> Meter:
+        """PyTorch's step on the same model."""
+        from slm.bench.peer import TorchModel
+
+        peer = TorchModel(self.model, LEARNING_RATE, scan=scan, threads=self._threads)
+        return self._steps(lambda: peer.step(self._inputs, self._targets))
+
+    def profile(self) -> Meter:
+        """Training with a clock at every operation; see `phases`."""
+
+        def step() -> None:
+            start = time.perf_counter()
+            phases = _core.profile_steps(
+                self.model._core, self._trainer._core, self._inputs, self._targets, steps=1
+            )
+            total = time.perf_counter() - start
+            if not self.phases or total < sum(self.phases.values()):
+                self.phases = {**phases, "other": total - sum(phases.values())}
+
+        return self._steps(step)
+
+    def generation(self) -> Meter:
+        """One stream, with the drawing of the bytes."""
+        return self._generated(b"", GENERATED_BYTES, GENERATED_BYTES)
+
+    def prompt(self) -> Meter:
+        prompt = _random_bytes(PROMPT_BYTES).tobytes()
+        return self._generated(prompt, 1, PROMPT_BYTES)
+
+    def scoring(self) -> Meter:
+        """By as much of a long text as the time allows."""
+        text = _random_bytes(SCORED_BYTES)
+        return lambda: (
+            SCORED_BYTES / _core.estimate_score_seconds(self.model._core, text, self._seconds)
+        )
+
+    def _steps(self, step: Callable[[], object]) -> Meter:
+        return repeated(step, self._inputs.size, self._seconds)
+
+    def _generated(self, prompt: bytes, max_bytes: int, num_bytes: int) -> Meter:
+        return repeated(
+            lambda: self.model.generate(prompt, max_bytes, seed=0), num_bytes, self._seconds
+        )
+
+
+def _random_bytes(*shape: int) -> ByteArray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)

@@ -1,0 +1,113 @@
+"""Measure this machine, and training and generation as shares of what it can reach.
+
+Without options of a size: every preset, and the sizes of docs/performance.md. Useful operations are
+6 per byte and weight that is multiplied; the peak is a loop of multiply-adds in registers on all
+threads. Everything takes turns, round by round, and the best counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from dataclasses import replace
+from typing import Any
+
+import slm
+from slm.cli.options import Commands, add_fields, add_output_options, given, new_parser, print_json
+from slm.config import Preset, preset
+from slm.errors import ConfigError
+
+
+def add_parser(commands: Commands) -> None:
+    parser = new_parser(commands, "bench", __doc__)
+    parser.set_defaults(run=run)
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: one per core")
+    parser.add_argument(
+        "--rounds", type=int, default=5, metavar="N", help="the best counts (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--against", choices=["torch"], help="measure PyTorch's step on the same model, too"
+    )
+    add_output_options(parser)
+    size = parser.add_argument_group("the size", "Each overrides the preset.")
+    size.add_argument(
+        "--preset", metavar="NAME", help=f"see `slm presets` (default: {slm.default_preset})"
+    )
+    add_fields(size, slm.Config)
+    size.add_argument("--seq-len", type=int, metavar="N", help="T, bytes per window")
+    size.add_argument("--batch-size", type=int, metavar="N", help="B, windows per step")
+    size.add_argument(
+        "--recompute", action="store_const", const=True, help="keep about √T of a window's steps"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    from slm.bench import machine, measure
+
+    if args.rounds < 1:
+        raise ConfigError(f"rounds is {args.rounds}, expected at least 1")
+    if args.against:
+        importlib.import_module("slm.bench.peer")  # or says that PyTorch is not here
+    here = machine.describe(args.threads)
+    if not args.json:
+        _print_machine(here)
+    for name, size in _sizes(args).items():
+        figures = measure.measure(
+            size, threads=here["threads"], rounds=args.rounds, peers=args.against is not None
+        )
+        if args.json:
+            print_json({**here, "name": name, **figures})
+        else:
+            _print_figures(name, size, figures)
+
+
+def _sizes(args: argparse.Namespace) -> dict[str, Preset]:
+    """The one that the options describe, or all that figures are kept of."""
+    from slm.bench.sizes import label, standard_sizes
+
+    model = given(args, slm.Config)
+    names = ("seq_len", "batch_size", "recompute")
+    window = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if not (args.preset or model or window):
+        return standard_sizes()
+    name = args.preset or slm.default_preset
+    base = preset(name)
+    size = Preset(replace(base.model, **model), replace(base.training, **window))
+    return {name if size == base else label(size): size}
+
+
+def _print_machine(here: dict[str, Any]) -> None:
+    print(
+        f"{here['cpu']}, {here['isa']}, {here['threads']} threads, slm {here['version']}\n"
+        f"  multiply-adds {here['fma_gflops']:.1f} GFLOP/s, "
+        f"reads from memory {here['memory_read_gbps']:.1f} GB/s",
+        flush=True,
+    )
+
+
+def _print_figures(name: str, size: Preset, figures: dict[str, Any]) -> None:
+    from slm.bench.sizes import label
+
+    f = figures
+    total = sum(f["phases"].values())
+    shares = sorted(((seconds / total, phase) for phase, seconds in f["phases"].items()))[::-1]
+    limit = {"read": "reading the weights", "fma": "multiply-adds"}[f["generate_limit"]]
+    lines = [
+        f"training    {_speed(f['train_bytes_per_second'])}  {f['train_gflops']:.1f} GFLOP/s, "
+        f"{f['train_share']:.2f} of {f['fma_gflops']:.1f}; {f['train_memory'] / 1e6:.0f} MB",
+        "  of which  " + ", ".join(f"{p} {s:.1%}" for s, p in shares if s >= 0.001),
+        f"generation  {_speed(f['generate_bytes_per_second'])}  {f['generate_share']:.2f} of the "
+        f"limit by {limit} ({f['read_gbps']:.1f} GB/s)",
+        f"prompt      {_speed(f['prompt_bytes_per_second'])}",
+        f"scoring     {_speed(f['score_bytes_per_second'])}",
+    ]
+    for peer, what in (("torch", "PyTorch"), ("torch_scan", "  with scan")):
+        if f"{peer}_ratio" in f:
+            speed = _speed(f[f"{peer}_bytes_per_second"])
+            lines.append(f"{what:12}{speed}  slm is {f[f'{peer}_ratio']:.2f} times as fast")
+    title = label(size) if name == label(size) else f"{name}: {label(size)}"
+    print(f"\n{title}, {f['num_parameters']:,} parameters", *lines, sep="\n  ", flush=True)
+
+
+def _speed(bytes_per_second: float) -> str:
+    return f"{bytes_per_second / 1e3:8.1f} kB/s"
