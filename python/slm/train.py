@@ -25,7 +25,7 @@ class Evaluation:
     step: int
     seconds: float  #: of training so far
     train_loss: float  #: nats per byte, mean since the evaluation before
-    validation_loss: float  #: nats per byte; NaN without validation
+    validation_loss: float  #: nats per byte; NaN without validation or if not finite
 
 
 @dataclass(frozen=True)

@@ -229,6 +229,31 @@ History fit_by_time(Model& model, TestClock& clock, const FitOptions& options,
   return slm::fit_text(trainer, kText, options, callback, std::ref(clock));
 }
 
+// A recurrence that doubles its state at every byte: fine within a window, and not finite after a
+// validation text of some hundred bytes.
+void test_validation_that_is_not_finite() {
+  Model model(tiny());
+  std::vector<float> A(100, 0.0f);
+  for (size_t i = 0; i < 10; ++i) A[i * 11] = 2.0f;
+  model.set_parameter("layers.0.A", A.data(), 100);
+  slm::TrainConfig how = tiny().training;
+  how.learning_rate = 1e-6f;
+  how.steps = 4;
+  FitOptions options;
+  options.eval_every = 2;
+  Trainer trainer(model, how);
+  const History history = trainer.fit(kText, options);
+  CHECK_EQ(history.steps, 4);
+  CHECK_EQ(history.evaluations.size(), 2);
+  for (const slm::Evaluation& evaluation : history.evaluations) {
+    CHECK(std::isnan(evaluation.validation_loss));
+    CHECK(std::isfinite(evaluation.train_loss));
+  }
+  CHECK_EQ(history.notes.size(), 2);
+  CHECK(history.notes.at(0).find("at step 2 the validation loss is not a finite") == 0);
+  CHECK_EQ(history.best_step, 4);
+}
+
 void test_time() {
   Model model(tiny());
   TestClock clock;
@@ -310,6 +335,7 @@ int main() {
   test_split();
   test_bad_options();
   test_not_finite();
+  test_validation_that_is_not_finite();
   test_time();
   test_costly_evaluation();
   test_plan();

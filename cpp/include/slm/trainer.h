@@ -25,7 +25,7 @@ struct Evaluation {
   int64_t step = 0;
   double seconds = 0;          ///< of training so far
   double train_loss = 0;       ///< nats per byte
-  double validation_loss = 0;  ///< nats per byte; NaN without validation
+  double validation_loss = 0;  ///< nats per byte; NaN without validation or if not finite
 };
 
 /// What the callback is told after every step.

@@ -181,10 +181,7 @@ bool Run::evaluate() {
   Model::Impl& model = trainer_.model;
   const double start = now_();
   Evaluation evaluation;
-  evaluation.validation_loss =
-      validation_.empty()
-          ? std::numeric_limits<double>::quiet_NaN()
-          : score_text(model, bytes(validation_), validation_.size(), nullptr).nats_per_byte;
+  evaluation.validation_loss = validation_loss();
   state_.evaluation_seconds = now_() - start;
   evaluation.step = state_.step;
   evaluation.seconds = elapsed();
@@ -195,6 +192,7 @@ bool Run::evaluate() {
   if (validation_.empty()) return false;
 
   ++state_.since_best;
+  if (std::isnan(evaluation.validation_loss)) return false;
   if (state_.best_step > 0 && evaluation.validation_loss >= state_.best_loss) return false;
   state_.best_step = state_.step;
   state_.best_loss = evaluation.validation_loss;
@@ -202,6 +200,22 @@ bool Run::evaluate() {
   best_.resize(static_cast<size_t>(model.table.num_parameters()));
   model.backend->read(model.weights->flat(), 0, model.table.num_parameters(), best_.data());
   return true;
+}
+
+// NaN where there is none to be had. The recurrence of a dense layer is linear, so that on texts
+// much longer than a window it can grow without bound; such weights are not the best, and that is
+// all.
+double Run::validation_loss() {
+  if (validation_.empty()) return std::numeric_limits<double>::quiet_NaN();
+  try {
+    return score_text(trainer_.model, bytes(validation_), validation_.size(), nullptr)
+        .nats_per_byte;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::training) throw;
+    notes_.push_back("at step " + std::to_string(state_.step) +
+                     " the validation loss is not a finite number: " + error.what());
+    return std::numeric_limits<double>::quiet_NaN();
+  }
 }
 
 void Run::finish() {

@@ -48,6 +48,7 @@ class Run {
   void set_plan(const Plan& plan);
   bool evaluation_due() const;
   bool evaluate();  // returns whether it is the best so far
+  double validation_loss();
   double elapsed() const { return state_.seconds + now_() - start_; }
   double bytes_per_second() const;
 
