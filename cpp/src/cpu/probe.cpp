@@ -85,13 +85,14 @@ double measure_read(int threads, int64_t num_bytes, double seconds) {
   if (size < 1)
     throw Error(ErrorKind::config,
                 "num_bytes is " + std::to_string(num_bytes) + ", expected at least one float, 4");
-  const FloatArray buffer(size);
+  FloatArray buffer(size);
+  std::fill_n(buffer.get(), size, 1.0f);  // or all its pages might be one page of zeros
+  const float* values = buffer.get();
   const Kernels& kernels = active_kernels();
   const int64_t parts = threads > 0 ? threads : available_cores();
   return 1e-9 * best_rate(threads, seconds, [&](int64_t part, int64_t repeats) {
            const int64_t begin = size * part / parts, end = size * (part + 1) / parts;
-           for (int64_t i = 0; i < repeats; ++i)
-             kernels.read_loop(buffer.get() + begin, end - begin);
+           for (int64_t i = 0; i < repeats; ++i) kernels.read_loop(values + begin, end - begin);
            return static_cast<double>(repeats * (end - begin)) * sizeof(float);
          });
 }

@@ -33,6 +33,14 @@ def describe(threads: int) -> dict[str, Any]:
     }
 
 
+def summary(here: dict[str, Any]) -> str:
+    threads = "1 thread" if here["threads"] == 1 else f"{here['threads']} threads"
+    return (
+        f"{here['cpu']}, {here['isa']}, {threads}, slm {here['version']}: multiply-adds "
+        f"{here['fma_gflops']:.1f} GFLOP/s, reads from memory {here['memory_read_gbps']:.1f} GB/s"
+    )
+
+
 def _largest_cache() -> int:
     """Bytes; where the system does not say, as much as is common."""
     caches = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")

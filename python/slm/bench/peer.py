@@ -43,10 +43,10 @@ class _Scan(torch.autograd.Function):
 
 def _loop(driven: torch.Tensor, A: torch.Tensor) -> torch.Tensor:
     """The recurrence as one writes it in PyTorch."""
-    h = driven[0]
-    states = [h]
-    for u in driven[1:]:
-        h = u + h @ A.T
+    h = torch.zeros_like(driven[0])
+    states = []
+    for t in range(len(driven)):
+        h = driven[t] + h @ A.T
         states.append(h)
     return torch.stack(states)
 

@@ -13,6 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 import slm
+from slm.bench import machine
+from slm.bench.measure import measure
+from slm.bench.sizes import label, standard_sizes
 from slm.cli.options import Commands, add_fields, add_output_options, given, new_parser, print_json
 from slm.config import Preset, preset
 from slm.errors import ConfigError
@@ -42,17 +45,16 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from slm.bench import machine, measure
-
     if args.rounds < 1:
         raise ConfigError(f"rounds is {args.rounds}, expected at least 1")
     if args.against:
         importlib.import_module("slm.bench.peer")  # or says that PyTorch is not here
+    sizes = _sizes(args)
     here = machine.describe(args.threads)
     if not args.json:
-        _print_machine(here)
-    for name, size in _sizes(args).items():
-        figures = measure.measure(
+        print(machine.summary(here), flush=True)
+    for name, size in sizes.items():
+        figures = measure(
             size, threads=here["threads"], rounds=args.rounds, peers=args.against is not None
         )
         if args.json:
@@ -63,8 +65,6 @@ def run(args: argparse.Namespace) -> None:
 
 def _sizes(args: argparse.Namespace) -> dict[str, Preset]:
     """The one that the options describe, or all that figures are kept of."""
-    from slm.bench.sizes import label, standard_sizes
-
     model = given(args, slm.Config)
     names = ("seq_len", "batch_size", "recompute")
     window = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -76,26 +76,16 @@ def _sizes(args: argparse.Namespace) -> dict[str, Preset]:
     return {name if size == base else label(size): size}
 
 
-def _print_machine(here: dict[str, Any]) -> None:
-    print(
-        f"{here['cpu']}, {here['isa']}, {here['threads']} threads, slm {here['version']}\n"
-        f"  multiply-adds {here['fma_gflops']:.1f} GFLOP/s, "
-        f"reads from memory {here['memory_read_gbps']:.1f} GB/s",
-        flush=True,
-    )
-
-
 def _print_figures(name: str, size: Preset, figures: dict[str, Any]) -> None:
-    from slm.bench.sizes import label
-
     f = figures
     total = sum(f["phases"].values())
-    shares = sorted(((seconds / total, phase) for phase, seconds in f["phases"].items()))[::-1]
+    phases = sorted(f["phases"].items(), key=lambda phase: -phase[1])
     limit = {"read": "reading the weights", "fma": "multiply-adds"}[f["generate_limit"]]
     lines = [
         f"training    {_speed(f['train_bytes_per_second'])}  {f['train_gflops']:.1f} GFLOP/s, "
         f"{f['train_share']:.2f} of {f['fma_gflops']:.1f}; {f['train_memory'] / 1e6:.0f} MB",
-        "  of which  " + ", ".join(f"{p} {s:.1%}" for s, p in shares if s >= 0.001),
+        "  of which  "
+        + ", ".join(f"{phase} {s / total:.1%}" for phase, s in phases if s >= total / 1000),
         f"generation  {_speed(f['generate_bytes_per_second'])}  {f['generate_share']:.2f} of the "
         f"limit by {limit} ({f['read_gbps']:.1f} GB/s)",
         f"prompt      {_speed(f['prompt_bytes_per_second'])}",
