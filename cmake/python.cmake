@@ -6,6 +6,10 @@ file(GLOB slm_bindings CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/bindings/*.cp
 pybind11_add_module(_core MODULE NO_EXTRAS ${slm_bindings})
 target_link_libraries(_core PRIVATE slm::slm)
 target_include_directories(_core PRIVATE ${PROJECT_SOURCE_DIR}/cpp/src)  # the sampler, for its tests
+# What the build found: pip hides what CMake prints, `slm info` does not.
+target_compile_definitions(
+  _core PRIVATE "SLM_BUILD=\"${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, \
+${slm_cuda_found}\"")
 
 # The module exports its init function and nothing else, so it cannot clash with another copy of slm
 # in the same process.

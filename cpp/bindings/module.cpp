@@ -5,6 +5,7 @@ PYBIND11_MODULE(_core, m) {
   using namespace slm::python;
   m.doc() = "The compiled part of slm. Use the package slm, which adds defaults and documentation.";
   m.attr("__version__") = slm::kVersion;
+  m.attr("build") = SLM_BUILD;
   m.attr("format_version") = slm::kFormatVersion;
   m.attr("default_preset") = slm::kDefaultPreset;
   m.def("isa", [] { return slm::isa_name(); });

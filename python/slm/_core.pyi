@@ -8,6 +8,7 @@ ByteArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
 __version__: str
+build: str
 format_version: int
 default_preset: str
 

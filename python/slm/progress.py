@@ -32,6 +32,12 @@ def say(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
 
 
+def speed(bytes_per_second: float) -> str:
+    if bytes_per_second < 1e6:
+        return f"{bytes_per_second / 1e3:.0f} kB/s"
+    return f"{bytes_per_second / 1e6:.1f} MB/s"
+
+
 def _print_evaluation(p: Progress) -> None:
     if p.evaluation:
         print(f"step {p.step}/{p.steps}  {_losses(p)}  {_speed(p)}", file=sys.stderr, flush=True)
@@ -74,7 +80,7 @@ def _losses(p: Progress) -> str:
 
 
 def _speed(p: Progress) -> str:
-    text = f"{p.bytes_per_second / 1e6:.2f} MB/s"
+    text = speed(p.bytes_per_second)
     if p.steps and p.step:
         left = p.seconds / p.step * (p.steps - p.step)
         text += f"  {int(left // 60)}:{int(left % 60):02d} left"

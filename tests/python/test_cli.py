@@ -181,7 +181,7 @@ def test_a_terminal_gets_one_live_line(tmp_path: Path) -> None:
     text = shown.decode()
     live = [part for part in text.split("\r") if "%|" in part]
     assert len(live) > 5
-    assert all(word in live[-1] for word in ("step 40/40", "loss", "validation", "MB/s", "left"))
+    assert all(word in live[-1] for word in ("step 40/40", "loss", "validation", "B/s", "left"))
     assert text.count("\n") < 40
 
 

@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
 def _installation() -> dict[str, Any]:
     return {
         "version": slm.__version__,
+        "build": _core.build,
         "format": _core.format_version,
         "kernels": _core.isa(),
         "cores": len(os.sched_getaffinity(0))

@@ -29,7 +29,7 @@ from slm.cli.options import (
     new_parser,
     print_json,
 )
-from slm.progress import say
+from slm.progress import say, speed
 from slm.text import Text
 
 
@@ -186,7 +186,7 @@ def _report(args: argparse.Namespace, history: slm.History, output: Path, checkp
     message(
         args,
         f"{history.steps} steps in {history.seconds:.1f} s, "
-        f"{history.bytes_per_second / 1e6:.2f} MB/s; best at step {history.best_step}: "
+        f"{speed(history.bytes_per_second)}; best at step {history.best_step}: "
         f"{history.best_loss:.4f} nats per byte ({kind})",
     )
     option = "" if args.output == DEFAULT_MODEL else f" -m {shlex.quote(args.output)}"
