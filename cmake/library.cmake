@@ -3,7 +3,7 @@ find_package(Threads REQUIRED)
 
 file(GLOB_RECURSE slm_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/src/*.cpp)
 # Kernels for one instruction set are in files that end in its name; see below.
-foreach(isa IN ITEMS avx2 avx512 neon)
+foreach(isa IN ITEMS avx2 avx512 avx512_bf16 neon)
   set(slm_${isa}_sources ${slm_sources})
   list(FILTER slm_${isa}_sources INCLUDE REGEX "/cpu/[^/]*_${isa}\\.cpp$")
   list(FILTER slm_sources EXCLUDE REGEX "/cpu/[^/]*_${isa}\\.cpp$")
@@ -27,13 +27,15 @@ target_compile_options(slm PRIVATE -ffp-contract=off)
 set(slm_isa_definitions "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   list(APPEND slm_isa_definitions SLM_HAS_X86)
-  target_sources(slm PRIVATE ${slm_avx2_sources} ${slm_avx512_sources})
+  target_sources(slm PRIVATE ${slm_avx2_sources} ${slm_avx512_sources}
+                             ${slm_avx512_bf16_sources})
   set_source_files_properties(${slm_avx2_sources} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
   # GCC before 13 takes the don't-care operand of its own AVX-512 intrinsics for uninitialized.
-  set_source_files_properties(
-    ${slm_avx512_sources}
-    PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx2;-mfma;\
+  set(avx512_options "-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx2;-mfma;\
 -mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
+  set_source_files_properties(${slm_avx512_sources} PROPERTIES COMPILE_OPTIONS "${avx512_options}")
+  set_source_files_properties(${slm_avx512_bf16_sources}
+                              PROPERTIES COMPILE_OPTIONS "${avx512_options};-mavx512bf16")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   list(APPEND slm_isa_definitions SLM_HAS_NEON)
   target_sources(slm PRIVATE ${slm_neon_sources})

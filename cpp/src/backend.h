@@ -120,7 +120,9 @@ constexpr int kMaxThreads = 1024;
 bool has_cuda_device();
 std::shared_ptr<const Backend> make_cuda_backend();
 
-// device: "auto", "cpu" or "cuda". Throws Error(device) where it cannot be had.
-std::shared_ptr<const Backend> make_backend(const std::string& device, int threads);
+// device: "auto", "cpu" or "cuda"; precision: "float32" or "bf16". Throws Error(device) where it
+// cannot be had.
+std::shared_ptr<const Backend> make_backend(const std::string& device, int threads,
+                                            const std::string& precision);
 
 }  // namespace slm

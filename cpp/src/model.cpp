@@ -44,7 +44,8 @@ Model::Impl::Impl(const Config& model_config, const TrainConfig& train_config,
     : config(checked(model_config)),
       training(train_config),
       table(config),
-      backend(make_backend(options.device, options.threads)),
+      precision(options.precision),
+      backend(make_backend(options.device, options.threads, precision)),
       weights(backend->make_weights(config, table)) {
   validate(training);
   for (const Tensor& tensor : table.tensors()) infos.push_back(tensor.info);
@@ -89,6 +90,7 @@ void Model::save(const std::string& path) const {
 const Config& Model::config() const { return impl_->config; }
 const TrainConfig& Model::training() const { return impl_->training; }
 const std::string& Model::device() const { return impl_->device; }
+const std::string& Model::precision() const { return impl_->precision; }
 int64_t Model::num_parameters() const { return impl_->table.num_parameters(); }
 MemoryPlan Model::memory() const {
   const Backend& backend = *impl_->backend;

@@ -23,7 +23,7 @@ struct Model::Impl {
   TrainConfig training;
   TensorTable table;
   std::vector<TensorInfo> infos;
-  std::string device;
+  std::string device, precision;
   std::shared_ptr<const Backend> backend;
   std::unique_ptr<Weights> weights;
 };

@@ -14,6 +14,9 @@ struct ModelOptions {
   uint64_t seed = 0;            ///< of the initial values
   std::string device = "auto";  ///< "auto", "cpu" or "cuda"
   int threads = 0;  ///< 0: one per core this process may use; results do not depend on it
+  /// "float32", or "bf16": matrix products round their operands to bfloat16. Parameters, sums and
+  /// all else stay float32. Needs a CPU with AVX512-BF16.
+  std::string precision = "float32";
 };
 
 /// Name and shape of one parameter, row-major float32.
@@ -80,6 +83,7 @@ class Model {
   /// How this model was trained, or how its preset says to.
   const TrainConfig& training() const;
   const std::string& device() const;
+  const std::string& precision() const;
   int64_t num_parameters() const;
   MemoryPlan memory() const;
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/isa.h"
-
 namespace slm {
 namespace {
 
@@ -16,8 +14,8 @@ void copy_floats(const float* from, int64_t count, float* to) {
 
 }  // namespace
 
-CpuBackend::CpuBackend(int threads)
-    : kernels_(active_kernels()), pool_(threads > 0 ? threads : available_cores()) {}
+CpuBackend::CpuBackend(int threads, const Kernels& kernels)
+    : kernels_(kernels), pool_(threads > 0 ? threads : available_cores()) {}
 
 std::unique_ptr<Buffer> CpuBackend::make_buffer(int64_t size) const {
   return std::make_unique<CpuBuffer>(size);

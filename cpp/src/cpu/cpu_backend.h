@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "cpu/isa.h"
 #include "cpu/memory.h"
 #include "util/thread_pool.h"
 
@@ -17,7 +18,7 @@ struct WeightGrad;  // dense_layer.cpp
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads);
+  explicit CpuBackend(int threads, const Kernels& kernels = active_kernels());
 
   std::string name() const override { return "cpu"; }
 

@@ -56,4 +56,12 @@ const Kernels& active_kernels() {
   return kernels;
 }
 
+const Kernels* bf16_kernels() {
+#ifdef SLM_HAS_X86
+  if (&active_kernels() == &kAvx512Kernels && __builtin_cpu_supports("avx512bf16") != 0)
+    return &kAvx512Bf16Kernels;
+#endif
+  return nullptr;
+}
+
 }  // namespace slm

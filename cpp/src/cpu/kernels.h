@@ -77,6 +77,7 @@ extern const Kernels kScalarKernels;
 #ifdef SLM_HAS_X86
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+extern const Kernels kAvx512Bf16Kernels;
 #endif
 #ifdef SLM_HAS_NEON
 extern const Kernels kNeonKernels;

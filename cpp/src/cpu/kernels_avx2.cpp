@@ -5,6 +5,7 @@
 // clang-format off: each builds on the ones before.
 #include "cpu/vec_avx2.h"
 #include "cpu/math-inl.h"
+#include "cpu/tiles-inl.h"
 #include "cpu/matmul-inl.h"
 #include "cpu/elementwise-inl.h"
 #include "cpu/probe-inl.h"

@@ -30,6 +30,7 @@ Json Run::plan_json() const {
   plan.set("length", options_.seconds > 0 ? Json(options_.seconds).dump() + " seconds"
                                           : std::to_string(config_.steps) + " steps");
   plan.set("eval_every", options_.eval_every);
+  plan.set("precision", trainer_.model.precision);
   plan.set("text", description(split_.training));
   plan.set("validation", description(split_.validation));
   return plan;
