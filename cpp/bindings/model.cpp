@@ -4,18 +4,20 @@
 namespace slm::python {
 namespace {
 
-ModelOptions model_options(py::handle seed, py::handle device, py::handle threads) {
+ModelOptions model_options(py::handle seed, py::handle device, py::handle threads,
+                           py::handle precision) {
   ModelOptions options;
   read_field("seed", seed, options.seed);
   read_field("device", device, options.device);
   if (!threads.is_none()) read_field("threads", threads, options.threads);
+  read_field("precision", precision, options.precision);
   return options;
 }
 
 Model make_model(const py::dict& config, const py::dict& training, py::handle seed,
-                 py::handle device, py::handle threads) {
+                 py::handle device, py::handle threads, py::handle precision) {
   const Preset preset{from_dict<Config>(config), from_dict<TrainConfig>(training)};
-  const ModelOptions options = model_options(seed, device, threads);
+  const ModelOptions options = model_options(seed, device, threads, precision);
   return run_long([&] { return Model(preset, options); });
 }
 
@@ -110,14 +112,14 @@ void register_model(py::module_& m) {
 
   py::class_<Model>(m, "Model")
       .def(py::init(&make_model), py::arg("config"), py::arg("training"), py::arg("seed"),
-           py::arg("device"), py::arg("threads"))
+           py::arg("device"), py::arg("threads"), py::arg("precision"))
       .def_static(
           "load",
-          [](const std::string& path, py::handle device, py::handle threads) {
-            const ModelOptions options = model_options(py::int_(0), device, threads);
+          [](const std::string& path, py::handle device, py::handle threads, py::handle precision) {
+            const ModelOptions options = model_options(py::int_(0), device, threads, precision);
             return run_long([&] { return Model::load(path, options); });
           },
-          py::arg("path"), py::arg("device"), py::arg("threads"))
+          py::arg("path"), py::arg("device"), py::arg("threads"), py::arg("precision"))
       .def(
           "save",
           [](const Model& model, const std::string& path) { run_long([&] { model.save(path); }); },
@@ -126,6 +128,7 @@ void register_model(py::module_& m) {
       .def_property_readonly("training",
                              [](const Model& model) { return to_dict(model.training()); })
       .def_property_readonly("device", &Model::device)
+      .def_property_readonly("precision", &Model::precision)
       .def_property_readonly("num_parameters", &Model::num_parameters)
       .def_property_readonly("memory", &memory)
       .def_property_readonly("tensors", &tensors)

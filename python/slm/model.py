@@ -38,12 +38,14 @@ class Model:
     override its fields. Initial values depend on `seed` alone.
 
     device: "auto", "cpu" or "cuda". threads: None for one per core that this process may use;
-    results do not depend on it.
+    results do not depend on it. precision: "float32", or "bf16", which rounds what matrix products
+    multiply to bfloat16 and needs a CPU with AVX512-BF16; parameters, sums and files stay float32.
 
     Methods that do not change the model may run on several threads at once, each with its own
     State.
 
-    Raises ConfigError for a value out of range, DeviceError for a device that is not here.
+    Raises ConfigError for a value out of range, DeviceError for a device or a precision that is not
+    here.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Model:
         seed: int = 0,
         device: str = "auto",
         threads: int | None = None,
+        precision: str = "float32",
     ) -> None:
         if isinstance(preset, str):
             preset = find_preset(preset)
@@ -74,7 +77,7 @@ class Model:
             },
         )
         training = override(preset.training, {})
-        self._core = _core.Model(config, training, seed, device, threads)
+        self._core = _core.Model(config, training, seed, device, threads, precision)
 
     @property
     def config(self) -> Config:
@@ -90,6 +93,11 @@ class Model:
     def device(self) -> str:
         """Where it computes: "cpu" or "cuda"."""
         return self._core.device
+
+    @property
+    def precision(self) -> str:
+        """What matrix products multiply: "float32" or "bf16"."""
+        return self._core.precision
 
     @property
     def num_parameters(self) -> int:
@@ -170,7 +178,11 @@ class Model:
 
 
 def load(
-    path: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None
+    path: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    precision: str = "float32",
 ) -> Model:
     """Reads a model that `Model.save` or `slm train` wrote.
 
@@ -178,7 +190,7 @@ def load(
     model or is damaged.
     """
     model = Model.__new__(Model)
-    model._core = _core.Model.load(os.fsencode(path), device, threads)
+    model._core = _core.Model.load(os.fsencode(path), device, threads, precision)
     return model
 
 

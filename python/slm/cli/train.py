@@ -141,7 +141,11 @@ def _check_output(args: argparse.Namespace, output: Path, checkpoint: Path) -> N
 
 
 def _model(args: argparse.Namespace, checkpoint: Path) -> slm.Model:
-    device: dict[str, Any] = {"device": args.device, "threads": args.threads}
+    device: dict[str, Any] = {
+        "device": args.device,
+        "threads": args.threads,
+        "precision": args.precision,
+    }
     values = given(args, slm.Config)
     if args.source:
         if args.preset or values:
