@@ -1,5 +1,11 @@
-// Every part runs exactly once, whoever runs it, also when several callers share a pool.
+// Every part runs exactly once, whoever runs it, also when several callers share a pool, or when
+// the process was forked.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -39,12 +45,55 @@ void test_callers_share_a_pool() {
   CHECK_EQ(sum.load(), 4 * 500 * 6);
 }
 
+// Whether `work` in a forked process returns true. One that hangs is ended after a minute.
+template <class F>
+bool holds_in_a_fork(const F& work) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);
+    ::_exit(work() ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status == 0;
+}
+
+void test_fork() {
+  std::optional<slm::ThreadPool> pool(std::in_place, 3);
+  const auto add_up = [&pool] {
+    std::atomic<int64_t> sum{0};
+    pool->run(5, [&](int64_t part) { sum += part; });
+    return sum == 10;
+  };
+  CHECK(add_up());
+  CHECK(holds_in_a_fork([&] {
+    const bool right = add_up();
+    pool.reset();
+    return right;
+  }));
+  CHECK(add_up());
+}
+
+// A sanitizer's own memory would not fit either.
+void test_too_many_threads() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  CHECK(holds_in_a_fork([] {
+    const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};  // holds some hundred stacks
+    ::setrlimit(RLIMIT_AS, &limit);
+    CHECK_THROWS(slm::ErrorKind::device, " of 1024 threads", slm::ThreadPool(1024));
+    return check::failures == 0;
+  }));
+#endif
+}
+
 }  // namespace
 
 int main() {
   for (const int threads : {1, 2, 5}) test_every_part_once(threads);
   test_many_jobs_in_a_row();
   test_callers_share_a_pool();
+  test_fork();
+  test_too_many_threads();
   CHECK(slm::available_cores() >= 1);
   return test_result();
 }

@@ -1,11 +1,15 @@
 #include "util/thread_pool.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <fstream>
 #include <string>
 #ifdef __linux__
 #include <sched.h>
 #endif
+
+#include "slm/error.h"
 
 namespace slm {
 namespace {
@@ -58,17 +62,33 @@ int available_cores() {
   return cores < 1 ? 1 : cores;
 }
 
-ThreadPool::ThreadPool(int threads) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+ThreadPool::ThreadPool(int threads)
+    : process_(static_cast<int>(::getpid())), crew_(std::make_unique<Crew>()) {
+  try {
+    for (int i = 1; i < threads; ++i) crew_->workers.emplace_back([this] { work(); });
+  } catch (const std::exception& error) {
+    const std::string started = std::to_string(crew_->workers.size() + 1);
+    stop();
+    throw Error(ErrorKind::device, "the system gives " + started + " of " +
+                                       std::to_string(threads) + " threads (" + error.what() +
+                                       "); ask for fewer");
+  }
 }
 
 ThreadPool::~ThreadPool() {
+  if (::getpid() == process_)
+    stop();
+  else
+    static_cast<void>(crew_.release());
+}
+
+void ThreadPool::stop() {
   {
-    std::lock_guard<std::mutex> lock(sleep_mutex_);
+    std::lock_guard<std::mutex> lock(crew_->sleep_mutex);
     stopping_ = true;
   }
-  wake_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
+  crew_->wake.notify_all();
+  for (std::thread& worker : crew_->workers) worker.join();
 }
 
 void ThreadPool::take_parts() {
@@ -80,8 +100,8 @@ void ThreadPool::work() {
   for (;;) {
     const auto called = [&] { return stopping_ || job_ != seen; };
     if (!spin_until(called)) {
-      std::unique_lock<std::mutex> lock(sleep_mutex_);
-      wake_.wait(lock, called);
+      std::unique_lock<std::mutex> lock(crew_->sleep_mutex);
+      crew_->wake.wait(lock, called);
     }
     if (stopping_) return;
     seen = job_;
@@ -92,7 +112,7 @@ void ThreadPool::work() {
 
 void ThreadPool::run_erased(int64_t parts, Function function, const void* context) {
   std::unique_lock<std::mutex> busy(busy_, std::defer_lock);
-  if (parts <= 1 || workers_.empty() || !busy.try_lock()) {
+  if (parts <= 1 || size() == 1 || ::getpid() != process_ || !busy.try_lock()) {
     for (int64_t part = 0; part < parts; ++part) function(context, part);
     return;
   }
@@ -100,12 +120,12 @@ void ThreadPool::run_erased(int64_t parts, Function function, const void* contex
   context_ = context;
   parts_ = parts;
   next_part_ = 0;
-  working_ = static_cast<int>(workers_.size());
+  working_ = size() - 1;
   {
-    std::lock_guard<std::mutex> lock(sleep_mutex_);
+    std::lock_guard<std::mutex> lock(crew_->sleep_mutex);
     ++job_;
   }
-  wake_.notify_all();
+  crew_->wake.notify_all();
   take_parts();
   while (!spin_until([&] { return working_ == 0; })) std::this_thread::yield();
 }

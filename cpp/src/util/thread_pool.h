@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -15,15 +16,17 @@ int available_cores();
 
 class ThreadPool {
  public:
-  explicit ThreadPool(int threads);  // >= 1, the caller's own included
+  // threads >= 1, the caller's own included. Error(device) where the system refuses so many.
+  explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  int size() const { return static_cast<int>(workers_.size()) + 1; }
+  int size() const { return static_cast<int>(crew_->workers.size()) + 1; }
 
   // f(part) for every part in [0, parts), in any order; returns when all are done. Runs on the
-  // caller alone when the pool is busy with another caller's work. f must not throw.
+  // caller alone when the pool is busy with another caller's work, and in a process forked from the
+  // pool's, where there are no workers. f must not throw.
   template <class F>
   void run(int64_t parts, const F& f) {
     run_erased(
@@ -37,6 +40,14 @@ class ThreadPool {
   void run_erased(int64_t parts, Function function, const void* context);
   void work();
   void take_parts();
+  void stop();
+
+  // What a forked process must not destroy: its workers do not exist, and would be waited for.
+  struct Crew {
+    std::mutex sleep_mutex;
+    std::condition_variable wake;
+    std::vector<std::thread> workers;
+  };
 
   std::mutex busy_;  // held by the caller whose work is running
   Function function_ = nullptr;
@@ -46,9 +57,8 @@ class ThreadPool {
   std::atomic<int> working_{0};   // workers that have not finished the current job
   std::atomic<uint64_t> job_{0};  // counts jobs; a change is the signal to start
   std::atomic<bool> stopping_{false};
-  std::mutex sleep_mutex_;
-  std::condition_variable wake_;
-  std::vector<std::thread> workers_;
+  const int process_;  // whose threads the workers are
+  std::unique_ptr<Crew> crew_;
 };
 
 }  // namespace slm
