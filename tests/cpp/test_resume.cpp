@@ -1,6 +1,7 @@
 // A run that is stopped and resumed equals the run that never stopped, bit for bit.
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "check.h"
@@ -167,6 +168,27 @@ void test_callback_throws(const slm::Preset& preset, const FitOptions& options,
   }
 }
 
+// Also where the checkpoint cannot be written any more, the model ends with its best weights.
+void test_best_without_a_disk(slm::Preset preset) {
+  std::optional<TemporaryFolder> folder(std::in_place, "test_resume_gone");
+  FitOptions options = make_options(folder->path("run.ckpt"));
+  options.validation = "\xff\xfe\xfd";  // likelier before training than after
+  options.eval_every = 1;
+  preset.training.learning_rate = 0.3f;
+  Model model(preset);
+  std::vector<float> best;
+  const auto callback = [&](const Progress& progress) -> bool {
+    if (progress.is_best) best = parameters(model);
+    if (progress.step < 6) return true;
+    CHECK(parameters(model) != best);
+    folder.reset();
+    throw std::out_of_range("mine");
+  };
+  CHECK_THROWS(ErrorKind::io, "there is no folder",
+               slm::Trainer(model, preset.training).fit(kText, options, callback));
+  CHECK(parameters(model) == best);
+}
+
 // The number of steps is fixed by the clock, once; what is resumed keeps it.
 void test_by_time(const slm::Preset& preset, const TemporaryFolder& folder) {
   FitOptions options = make_options(folder.path("run.ckpt"));
@@ -317,6 +339,7 @@ int main() {
     test_by_time(preset, folder);
     test_no_validation_and_patience(preset, options);
   }
+  test_best_without_a_disk(tiny("random"));
   test_refused(folder);
   test_bad_files(folder);
   test_fingerprint();

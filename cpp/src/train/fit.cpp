@@ -3,10 +3,11 @@
 #include "train/run.h"
 
 namespace slm {
+namespace {
 
-History fit_text(Trainer::Impl& trainer, std::string_view text, const FitOptions& options,
-                 const std::function<bool(const Progress&)>& callback, const Clock& now) {
-  Run run(trainer, text, options, now);
+// Runs until the plan's end or until it is stopped, which it returns. However it ends, what a
+// resumed run needs is saved.
+bool carry_out(Run& run, const std::function<bool(const Progress&)>& callback) {
   bool stopped = false;
   try {
     while (!stopped && !run.finished()) {
@@ -18,13 +19,26 @@ History fit_text(Trainer::Impl& trainer, std::string_view text, const FitOptions
     run.finish();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::cancelled) run.save();
-    run.restore_best();
     if (error.kind() != ErrorKind::training) throw;
     throw Error(ErrorKind::training, std::string(error.what()) +
                                          "; the model has the weights of step " +
                                          std::to_string(run.best_step()));
   } catch (...) {  // from the callback
     run.save();
+    throw;
+  }
+  return stopped;
+}
+
+}  // namespace
+
+History fit_text(Trainer::Impl& trainer, std::string_view text, const FitOptions& options,
+                 const std::function<bool(const Progress&)>& callback, const Clock& now) {
+  Run run(trainer, text, options, now);
+  bool stopped = false;
+  try {
+    stopped = carry_out(run, callback);
+  } catch (...) {
     run.restore_best();
     throw;
   }
