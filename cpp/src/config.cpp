@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "slm/error.h"
+#include "util/check.h"
 #include "util/quote.h"
 
 namespace slm {
@@ -113,6 +114,7 @@ void validate(const TrainConfig& config) {
   check_range("steps", config.steps, 1, kMaxSteps);
   check_range("seq_len", config.seq_len, 1, kMaxSeqLen);
   check_range("batch_size", config.batch_size, 1, kMaxBatchSize);
+  check_range("seq_len times batch_size", config.seq_len * config.batch_size, 1, kMaxPositions);
   check_real("learning_rate", config.learning_rate, config.learning_rate > 0, "finite, above 0");
   const auto is_beta = [](float beta) { return beta >= 0 && beta < 1; };
   check_real("beta1", config.beta1, is_beta(config.beta1), "at least 0 and below 1");

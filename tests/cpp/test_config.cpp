@@ -62,6 +62,10 @@ void test_limits() {
     refuse_training("seq_len is", [&](TrainConfig& c) { c.seq_len = bad; });
   }
   refuse_training("seq_len is 16777217", [](TrainConfig& c) { c.seq_len = 16777217; });
+  refuse_training("seq_len times batch_size is 1099511627776", [](TrainConfig& c) {
+    c.seq_len = 1 << 24;
+    c.batch_size = 65536;
+  });
   refuse_training("warmup_steps is -1", [](TrainConfig& c) { c.warmup_steps = -1; });
   refuse_training("schedule is \"linear\"", [](TrainConfig& c) { c.schedule = "linear"; });
   refuse_training("sampling is \"all\"", [](TrainConfig& c) { c.sampling = "all"; });

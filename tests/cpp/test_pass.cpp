@@ -133,6 +133,20 @@ void test_long_sums_lose_no_accuracy() {
   CHECK_NEAR(difference / largest, 0, 1e-5);
 }
 
+// Their sizes in bytes would overflow, some of them to something small.
+void test_windows_beyond_counting() {
+  const Model model = small_model();
+  const uint8_t byte = 0;
+  float out = 0;
+  for (const int power : {37, 56, 62}) {
+    const int64_t many = int64_t{1} << power;
+    const std::string shape = "(1, " + std::to_string(many) + ") has more than the 68719476736";
+    CHECK_THROWS(slm::ErrorKind::config, shape, model.new_state(many));
+    CHECK_THROWS(slm::ErrorKind::config, shape, model.logits(&byte, 1, many, nullptr, &out));
+    CHECK_THROWS(slm::ErrorKind::config, "positions", model.loss(&byte, &byte, many, many));
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -143,5 +157,6 @@ int main() {
   test_recompute_takes_less_memory();
   test_threads_do_not_change_small_batches();
   test_long_sums_lose_no_accuracy();
+  test_windows_beyond_counting();
   return test_result();
 }

@@ -11,6 +11,11 @@ void check_window(const char* where, const Config& config, int64_t seq_len, int6
                 std::string(where) + ": a window of shape (" + std::to_string(seq_len) + ", " +
                     std::to_string(batch_size) +
                     ") is empty; expected (seq_len, batch_size), both at least 1");
+  if (seq_len > kMaxPositions / batch_size)
+    throw Error(ErrorKind::config, std::string(where) + ": a window of shape (" +
+                                       std::to_string(seq_len) + ", " + std::to_string(batch_size) +
+                                       ") has more than the " + std::to_string(kMaxPositions) +
+                                       " positions that one may have");
   if (state == nullptr) return;
   check_state(where, config, *state);
   if (state->batch_size() != batch_size)

@@ -6,8 +6,13 @@
 
 namespace slm {
 
-// Throws Error(config): seq_len and batch_size must be at least 1, and the state, if there is one,
-// of that batch size and of a model of the same shape.
+// Most positions (time steps x texts) of a window. Whatever else the config allows, the sizes in
+// bytes of all its arrays are then far from overflowing.
+inline constexpr int64_t kMaxPositions = int64_t{1} << 36;
+
+// Throws Error(config): seq_len and batch_size must be at least 1, their product at most
+// kMaxPositions, and the state, if there is one, of that batch size and of a model of the same
+// shape.
 void check_window(const char* where, const Config& config, int64_t seq_len, int64_t batch_size,
                   const State* state);
 void check_state(const char* where, const Config& config, const State& state);
