@@ -1,0 +1,98 @@
+"""precision="bf16": it learns like float32, files do not know it, a resumed run has to keep it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import slm
+from slm.cli import main
+
+TINY: dict[str, Any] = {"embed_dim": 8, "state_dim": 8, "num_layers": 2}
+TEXT = b"To be, or not to be, that is the question. " * 40
+
+
+def bf16_is_here() -> bool:
+    try:
+        slm.Model(**TINY, precision="bf16")
+    except slm.DeviceError as error:
+        assert "AVX512-BF16" in str(error)  # nothing else is a reason
+        return False
+    return True
+
+
+needs_bf16 = pytest.mark.skipif(not bf16_is_here(), reason="this CPU has no AVX512-BF16")
+
+
+@needs_bf16
+def test_it_learns_like_float32() -> None:
+    text = slm.sample_text()[:300_000]
+    losses = {}
+    for precision in ("float32", "bf16"):
+        model = slm.Model("seed-small", precision=precision)
+        losses[precision] = model.train(text, steps=100, batch_size=16, eval_every=100).best_loss
+    assert losses["float32"] < 2.6
+    assert losses["bf16"] == pytest.approx(losses["float32"], abs=0.02)
+    assert losses["bf16"] != losses["float32"]
+
+
+@needs_bf16
+def test_a_file_does_not_know_the_precision(tmp_path: Path) -> None:
+    model = slm.Model(**TINY, precision="bf16")
+    assert model.precision == "bf16"
+    model.save(tmp_path / "m.safetensors")
+    exact = slm.load(tmp_path / "m.safetensors")
+    rounded = slm.load(tmp_path / "m.safetensors", precision="bf16")
+    assert (exact.precision, rounded.precision) == ("float32", "bf16")
+    for name, values in model.parameters.items():
+        assert np.array_equal(exact.parameters[name], values)
+    scores = [m.score(TEXT).log_probs for m in (model, rounded, exact)]
+    assert np.array_equal(scores[0], scores[1])
+    assert not np.array_equal(scores[0], scores[2])
+    assert scores[0] == pytest.approx(scores[2], abs=0.05)
+
+
+@needs_bf16
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_run_resumes_in_its_own_precision_alone(precision: str, tmp_path: Path) -> None:
+    plan: dict[str, Any] = {"steps": 6, "seq_len": 16, "batch_size": 4}
+    plan["checkpoint"] = tmp_path / "run.ckpt.safetensors"
+
+    def model(precision: str) -> slm.Model:
+        return slm.Model(**TINY, precision=precision)
+
+    expected = model(precision)
+    expected.train(TEXT, **plan)
+    model(precision).train(TEXT, **plan, callback=lambda p: p.step < 3)
+    other = {"float32": "bf16", "bf16": "float32"}[precision]
+    with pytest.raises(slm.TrainingError, match=f'its precision is "{precision}".*"{other}"'):
+        model(other).train(TEXT, **plan, resume=True)
+    resumed = model(precision)
+    resumed.train(TEXT, **plan, resume=True)
+    for name, values in expected.parameters.items():
+        assert np.array_equal(resumed.parameters[name], values), name
+
+
+@needs_bf16
+def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_bytes(TEXT)
+    options = ["--precision", "bf16", "--quiet"]
+    small = ["--steps=2", "--seq-len=16", "--batch-size=2", "--embed-dim=8", "--state-dim=8"]
+    assert main(["train", "text.txt", *small, *options]) == 0
+    assert main(["generate", "--max-bytes", "5", *options]) == 0
+    assert main(["score", "text.txt", *options]) == 0
+
+
+def test_others_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slm.Model(**TINY).save(tmp_path / "m.safetensors")
+    with pytest.raises(slm.ConfigError, match='"fp8", expected "float32" or "bf16"'):
+        slm.Model(**TINY, precision="fp8")
+    with pytest.raises(slm.ConfigError, match='"bf17"'):
+        slm.load(tmp_path / "m.safetensors", precision="bf17")
+    with pytest.raises(TypeError, match="precision must be a str"):
+        slm.Model(**TINY, precision=16)  # type: ignore[arg-type]
+    assert main(["generate", "-m", str(tmp_path / "m.safetensors"), "--precision", "half"]) == 1
+    assert 'slm: error: precision is "half"' in capsys.readouterr().err
