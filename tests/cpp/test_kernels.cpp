@@ -96,6 +96,12 @@ void test_elementwise(int64_t n) {
   });
 }
 
+void test_sum_squares_of_large_values() {
+  const Floats x(3000, 1e25f);
+  for (const Kernels* kernels : slm::available_kernels())
+    CHECK_NEAR(kernels->sum_squares(x.data(), 3000) / 3e53, 1, 1e-5);
+}
+
 void test_softmax_loss() {
   for (const float scale : {0.0f, 1.0f, 30.0f, 3000.0f}) {
     const Floats logits = random_floats(256, 10, scale);
@@ -157,6 +163,7 @@ int main() {
       test_outer_sum(depth, 25, cols);
     }
   for (const int64_t n : {1, 7, 8, 15, 16, 17, 100, 1024, 3001}) test_elementwise(n);
+  test_sum_squares_of_large_values();
   test_softmax_loss();
   test_exp_over_the_float_range();
   return test_result();

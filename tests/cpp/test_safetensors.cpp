@@ -167,7 +167,7 @@ void test_values_are_finite(const TemporaryFolder& folder) {
                  file.read_f32(*file.find("w"), back.data()));
   }
   ::unlink(folder.path("bad").c_str());
-  CHECK(folder.list().find(".tmp") == std::string::npos);
+  CHECK(folder.list().find("-tmp") == std::string::npos);
 }
 
 void test_shrinks_while_open(const TemporaryFolder& folder) {
@@ -198,11 +198,11 @@ void test_paths(const TemporaryFolder& folder) {
 
 void test_atomic_file(const TemporaryFolder& folder) {
   folder.write("file", "old");
-  folder.write("file.tmp", "what a killed process left, longer than what comes");
+  folder.write("file.slm-tmp", "what a killed process left, longer than what comes");
   {
     slm::AtomicFile file(folder.path("file"));
     file.write("new", 3);
-    CHECK_THROWS(ErrorKind::io, "another process is writing", slm::AtomicFile(folder.path("file")));
+    CHECK_THROWS(ErrorKind::io, "another save is writing", slm::AtomicFile(folder.path("file")));
     CHECK_EQ(folder.read("file"), "old");
     file.commit();
     CHECK_EQ(folder.read("file"), "new");
@@ -220,7 +220,33 @@ void test_atomic_file(const TemporaryFolder& folder) {
   file.commit();
   CHECK_EQ(folder.read("file"), "linked");
   CHECK(std::filesystem::is_symlink(folder.path("link")));
-  CHECK(folder.list().find(".tmp") == std::string::npos);
+  CHECK(folder.list().find("-tmp") == std::string::npos);
+}
+
+// What stands where the temporary file would is neither waited for nor lost, and named.
+void test_temporary_name_taken(const TemporaryFolder& folder) {
+  const std::string taken = folder.path("taken.slm-tmp");
+  const auto refused = [&] {
+    CHECK_THROWS(ErrorKind::io, "taken.slm-tmp\", where it is written first, is not a regular file",
+                 slm::AtomicFile(folder.path("taken")));
+    std::filesystem::remove(taken);
+  };
+  CHECK_EQ(::mkfifo(taken.c_str(), 0600), 0);
+  refused();
+  std::filesystem::create_directory(taken);
+  refused();
+  std::filesystem::create_symlink("file", taken);
+  refused();
+}
+
+void test_permissions_stay(const TemporaryFolder& folder) {
+  using std::filesystem::perms;
+  folder.write("private", "old");
+  const perms own = perms::owner_read | perms::owner_write;
+  std::filesystem::permissions(folder.path("private"), own);
+  slm::AtomicFile file(folder.path("private"));
+  file.commit();
+  CHECK(std::filesystem::status(folder.path("private")).permissions() == own);
 }
 
 // The system refuses to write on, as when the disk is full.
@@ -238,7 +264,7 @@ void test_no_room(const TemporaryFolder& folder) {
                                       {slm::tensor_source("w", {100000}, values.data())}));
   ::setrlimit(RLIMIT_FSIZE, &before);
   CHECK_EQ(folder.read("room"), "old");
-  CHECK(folder.list().find(".tmp") == std::string::npos);
+  CHECK(folder.list().find("-tmp") == std::string::npos);
 }
 
 }  // namespace
@@ -251,6 +277,8 @@ int main() {
   test_shrinks_while_open(folder);
   test_paths(folder);
   test_atomic_file(folder);
+  test_temporary_name_taken(folder);
+  test_permissions_stay(folder);
   test_no_room(folder);
   return test_result();
 }

@@ -80,13 +80,13 @@ void test_folders(const TemporaryFolder& folder) {
 
 void test_errors(const TemporaryFolder& folder) {
   const std::string missing = folder.path("missing.txt");
-  CHECK_THROWS(ErrorKind::io, "cannot read '" + missing + "'", Text({missing}));
+  CHECK_THROWS(ErrorKind::io, "cannot read \"" + missing + "\"", Text({missing}));
   try {
     Text({missing});
   } catch (const slm::Error& error) {
     CHECK_EQ(error.os_code(), ENOENT);
   }
-  CHECK_THROWS(ErrorKind::io, "cannot read ''", Text({std::string()}));
+  CHECK_THROWS(ErrorKind::io, "cannot read \"\"", Text({std::string()}));
   const std::string good = folder.write("good", "text");
   CHECK_THROWS(ErrorKind::io, missing, Text({good, missing}));
   CHECK_THROWS(ErrorKind::config, "at least one file", Text(std::vector<std::string>()));

@@ -64,7 +64,7 @@ def test_killed_at_ten_random_moments_is_no_interruption(tmp_path: Path) -> None
     killed = slm.load(tmp_path / "killed" / "model.safetensors").parameters
     for name, value in whole.items():
         np.testing.assert_array_equal(killed[name], value, err_msg=name)
-    assert not list((tmp_path / "killed").glob("*.tmp"))
+    assert not list((tmp_path / "killed").glob("*-tmp"))
 
 
 # The largest resident size of this process so far, in MiB.

@@ -69,8 +69,16 @@ void add(const float* x, float* y, int64_t n) {
   });
 }
 
+// For values whose squares are too large for float, though their norm is not.
+inline double sum_squares_slowly(const float* x, int64_t n) {
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) total += double{x[i]} * double{x[i]};
+  return total;
+}
+
 double sum_squares(const float* x, int64_t n) {
   constexpr int64_t kBlock = 1024;
+  constexpr double kLargest = 3e38;
   double total = 0;
   for (int64_t begin = 0; begin < n; begin += kBlock) {
     const int64_t end = begin + kBlock < n ? begin + kBlock : n;
@@ -80,7 +88,8 @@ double sum_squares(const float* x, int64_t n) {
         const Vec a = load_lanes(x + i + j * Vec::kLanes, end - i - j * Vec::kLanes);
         sum.lanes[j] = fmadd(a, a, sum.lanes[j]);
       }
-    total += double{sum.total()};
+    const double block = double{sum.total()};
+    total += block <= kLargest ? block : sum_squares_slowly(x + begin, end - begin);
   }
   return total;
 }

@@ -91,7 +91,6 @@ struct CpuWorkspace final : Workspace {
 
   const int64_t E, N, L, B;
   const WorkspaceShape shape;
-  int64_t window_len = 0;            // T of the current window
   int64_t computed = 0;              // its time steps that the forward pass has done
   const uint8_t* tokens = nullptr;   // (T, B)
   const uint8_t* targets = nullptr;  // (T, B)

@@ -38,28 +38,35 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path) {
   }
   // Told now and not by rename(), when all has been written; and a device is not to be replaced.
   struct stat status;
-  if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    fail(S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
-  temporary_ = path_ + ".tmp";
+  const bool exists = ::stat(path_.c_str(), &status) == 0;
+  if (exists && !S_ISREG(status.st_mode)) fail(S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
+  temporary_ = path_ + ".slm-tmp";
   open_temporary();
+  // Who may read the old file may read the new one. Where the owner may not say so, it is created
+  // like any other.
+  if (exists) (void)!::fchmod(file_, status.st_mode & 07777);
 }
 
 // The name is fixed, so that what a killed process leaves behind is taken over and not piled up.
 // The lock keeps two processes from writing it at once.
 void AtomicFile::open_temporary() {
   for (;;) {
-    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (file_ < 0) fail(errno);
+    // Without O_NONBLOCK, a pipe of that name would be waited for.
+    file_ =
+        ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (file_ < 0) fail_temporary(errno);
     const bool locked = ::flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
     struct stat ours, named;
     // Whoever held the lock may have renamed the file meanwhile: then it is no longer ours to
     // touch.
     const bool is_ours = ::fstat(file_, &ours) == 0 && ::stat(temporary_.c_str(), &named) == 0 &&
                          is_same_file(ours, named);
-    if (locked && is_ours) break;
+    const bool is_regular = is_ours && S_ISREG(ours.st_mode);
+    if (locked && is_regular) break;
     ::close(file_);
     file_ = -1;
     if (!locked) fail(EBUSY);
+    if (is_ours) fail_temporary(EINVAL);
   }
   if (::ftruncate(file_, 0) != 0) {
     const int code = errno;
@@ -97,6 +104,15 @@ void AtomicFile::commit() {
   ::close(folder);
 }
 
+// The name beside the path is taken by something that is no file of ours.
+void AtomicFile::fail_temporary(int os_code) const {
+  if (os_code != EISDIR && os_code != ELOOP && os_code != EINVAL && os_code != ENXIO) fail(os_code);
+  throw Error(ErrorKind::io,
+              "cannot write " + quote(path_) + ": " + quote(temporary_) +
+                  ", where it is written first, is not a regular file; remove that",
+              os_code);
+}
+
 void AtomicFile::fail(int os_code) const {
   const std::string folder = folder_of(path_);
   std::string why = std::generic_category().message(os_code);
@@ -110,7 +126,7 @@ void AtomicFile::fail(int os_code) const {
   else if (os_code == EINVAL)
     why = "it is not a regular file";
   else if (os_code == EBUSY)
-    why = "another process is writing it";
+    why = "another save is writing it";
   throw Error(ErrorKind::io, "cannot write " + quote(path_) + ": " + why, os_code);
 }
 

@@ -7,8 +7,8 @@ namespace slm {
 
 class AtomicFile {
  public:
-  // Creates `path`.tmp, or takes over one that a killed process left. Throws Error(io) if the
-  // folder is missing or cannot be written, or if another process is writing the same file.
+  // Creates `path`.slm-tmp, or takes over one that a killed process left. Throws Error(io) if the
+  // folder is missing or cannot be written, or if another save is writing the same file.
   explicit AtomicFile(const std::string& path);
   // Without commit() the temporary file is removed and `path` stays as it was.
   ~AtomicFile();
@@ -21,6 +21,7 @@ class AtomicFile {
  private:
   void open_temporary();
   [[noreturn]] void fail(int os_code) const;
+  [[noreturn]] void fail_temporary(int os_code) const;
 
   std::string path_;  // links followed
   std::string temporary_;

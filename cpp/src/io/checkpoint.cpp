@@ -6,6 +6,7 @@
 #include "io/config_json.h"
 #include "io/model_file.h"
 #include "io/safetensors.h"
+#include "util/quote.h"
 
 namespace slm {
 namespace {
@@ -143,8 +144,8 @@ Checkpoint load_checkpoint(const std::string& path) {
   check_format(file);
   if (!file.metadata(kKey))
     throw Error(ErrorKind::format,
-                "'" + path + "' is not a checkpoint: its metadata has no '" + kKey + "'");
-  const auto where = [&path](const char* key) { return std::string(key) + " in '" + path + "'"; };
+                quote(path) + " is not a checkpoint: its metadata has no " + quote(kKey));
+  const auto where = [&path](const char* key) { return std::string(key) + " in " + quote(path); };
   Checkpoint checkpoint;
   checkpoint.config = config_from_json(metadata_json(file, "slm.config"), where("slm.config"));
   checkpoint.training =

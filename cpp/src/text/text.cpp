@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "slm/error.h"
+#include "util/quote.h"
 
 namespace slm {
 namespace {
@@ -20,7 +21,8 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void fail_io(const std::string& path, int os_code) {
   throw Error(ErrorKind::io,
-              "cannot read '" + path + "': " + std::generic_category().message(os_code), os_code);
+              "cannot read " + quote(path) + ": " + std::generic_category().message(os_code),
+              os_code);
 }
 
 // The folder's .txt files in the byte order of their paths. Links to files are followed; links to
@@ -37,7 +39,8 @@ std::vector<std::string> files_of_folder(const std::string& folder) {
   }
   if (error) fail_io(folder, error.value());
   if (files.empty()) {
-    throw Error(ErrorKind::config, "the folder '" + folder + "' holds no .txt file at any depth");
+    throw Error(ErrorKind::config,
+                "the folder " + quote(folder) + " holds no .txt file at any depth");
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -57,8 +60,8 @@ class File {
     }
     if (!S_ISREG(info.st_mode)) {
       ::close(fd_);
-      throw Error(ErrorKind::config, "'" + path +
-                                         "' is a pipe or a device, but a text must be a "
+      throw Error(ErrorKind::config, quote(path) +
+                                         " is a pipe or a device, but a text must be a "
                                          "regular file or a folder");
     }
     size_ = static_cast<size_t>(info.st_size);
@@ -136,7 +139,7 @@ Text::Text(const std::vector<std::string>& paths) : impl_(std::make_unique<Impl>
     impl_->size = impl_->bytes.size();
   }
   if (impl_->size == 0) {
-    throw Error(ErrorKind::config, "the text is empty: '" + files[0] + "'" +
+    throw Error(ErrorKind::config, "the text is empty: " + quote(files[0]) +
                                        (files.size() > 1 ? " and the other files have" : " has") +
                                        " no byte");
   }

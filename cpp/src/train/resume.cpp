@@ -1,6 +1,7 @@
 // Run's two ways to and from a checkpoint.
 #include "io/config_json.h"
 #include "train/run.h"
+#include "util/quote.h"
 
 namespace slm {
 namespace {
@@ -17,8 +18,8 @@ void expect_same(const Json& then, const Json& now, const std::string& path,
   for (const auto& [name, value] : *now.get_if<Json::Object>()) {
     const Json* stored = then.find(name);
     if (name == free || (stored && stored->dump() == value.dump())) continue;
-    throw Error(ErrorKind::training, "cannot resume from '" + path + "': its " + name + " is " +
-                                         (stored ? stored->dump() : "missing") +
+    throw Error(ErrorKind::training, "cannot resume from " + quote(path) + ": its " + name +
+                                         " is " + (stored ? stored->dump() : "missing") +
                                          ", and this run's is " + value.dump());
   }
 }
