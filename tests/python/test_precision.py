@@ -23,7 +23,7 @@ def bf16_is_here() -> bool:
     return True
 
 
-needs_bf16 = pytest.mark.skipif(not bf16_is_here(), reason="this CPU has no AVX512-BF16")
+needs_bf16 = pytest.mark.skipif(not bf16_is_here(), reason="bf16 cannot be had here")
 
 
 @needs_bf16
