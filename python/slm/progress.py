@@ -49,7 +49,7 @@ class _LiveLine:
     def __init__(self) -> None:
         from tqdm import tqdm
 
-        form = "{percentage:3.0f}%|{bar:20}| {desc}"
+        form = "{percentage:3.0f}%|{bar:8}| {desc}"  # fits 80 columns
         self._bar = tqdm(total=1, desc="", bar_format=form, file=sys.stderr, dynamic_ncols=True)
         self._validation = ""
 
@@ -63,7 +63,7 @@ class _LiveLine:
         if p.evaluation and not isnan(p.evaluation.validation_loss):
             self._validation = f"validation {p.evaluation.validation_loss:.3f}  "
         self._bar.total = p.steps or None
-        text = f"step {p.step}/{p.steps or '?'}  loss {p.loss:.3f}  {self._validation}{_speed(p)}"
+        text = f"{p.step}/{p.steps or '?'}  loss {p.loss:.3f}  {self._validation}{_speed(p)}"
         self._bar.set_description_str(text, refresh=False)
         self._bar.update(p.step - self._bar.n)
         if p.evaluation:

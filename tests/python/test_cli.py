@@ -166,7 +166,7 @@ def test_time(tmp_path: Path) -> None:
 def test_a_terminal_gets_one_live_line(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(TEXT)
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
     command = [sys.executable, "-m", "slm", "train", "text.txt", "--steps", "40", *TINY]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=slave, stdout=slave)
     os.close(slave)
@@ -181,8 +181,22 @@ def test_a_terminal_gets_one_live_line(tmp_path: Path) -> None:
     text = shown.decode()
     live = [part for part in text.split("\r") if "%|" in part]
     assert len(live) > 5
-    assert all(word in live[-1] for word in ("step 40/40", "loss", "validation", "B/s", "left"))
+    assert all(word in live[-1] for word in ("40/40", "loss", "validation", "B/s", "0:00 left"))
     assert text.count("\n") < 40
+
+
+def test_a_stream_that_is_closed_or_of_another_encoding_is_no_error(folder: Path) -> None:
+    name = os.fsdecode("é".encode() + b"\xff.txt")
+    (folder / name).write_bytes(TEXT)
+    for encoding in ("ascii", "utf-8"):  # utf-8 alone is strict and refuses the byte
+        env = {**os.environ, "PYTHONIOENCODING": encoding}
+        assert b"nats per byte" in results("score", name, folder=folder, env=env)
+        assert results("train", "--help", folder=folder, env=env)
+    model = ["generate", "--max-bytes", "3"]
+    for closed in ("<&-", ">&-", "2>&-"):
+        command = ["bash", "-c", f'"$@" {closed}', "-", sys.executable, "-m", "slm", *model]
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120)
+        assert done.returncode == 0 and b"Traceback" not in done.stderr
 
 
 def test_generate_streams_the_bytes_of_python(folder: Path) -> None:

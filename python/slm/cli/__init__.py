@@ -6,6 +6,7 @@ Exit status: 0 done, 1 an error (one line, no traceback), 2 a wrong command line
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from slm.errors import Error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    _prepare_streams()
     args = _parser().parse_args(argv)
     args.argv = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -31,6 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Error, OSError, ValueError, MemoryError) as error:
         print(f"slm: error: {_sentence(error)}", file=sys.stderr)
         return 1
+
+
+def _prepare_streams() -> None:
+    """A closed stream takes and drops what is written, and a file name or a letter that the
+    locale's encoding lacks is escaped: neither is a reason to fail."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:
