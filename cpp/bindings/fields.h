@@ -49,8 +49,9 @@ void read_field(const char* name, py::handle value, T& out) {
     }
     out = value.cast<T>();
   } catch (const py::cast_error&) {
-    const std::string sentence = std::string(name) + " must be " + wanted<T>() + ", got " +
-                                 std::string(py::repr(value)).substr(0, 80);
+    const py::str got = py::repr(value)[py::slice(0, 80, 1)];  // whole characters
+    const std::string sentence =
+        std::string(name) + " must be " + wanted<T>() + ", got " + std::string(got);
     if (std::is_integral_v<T> && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr())) {
       throw Error(ErrorKind::config, sentence);
     }

@@ -14,7 +14,7 @@ from slm.config import Config, Preset, TrainConfig, override
 from slm.config import preset as find_preset
 from slm.errors import ConfigError
 from slm.generate import generate, stream
-from slm.text import ByteArray, Text, to_array
+from slm.text import ByteArray, Text, file_name, to_array
 from slm.train import train
 
 FloatArray = npt.NDArray[np.float32]
@@ -167,7 +167,7 @@ class Model:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model to one safetensors file, which is never half-written: it is written
         under another name in the same folder, then renamed. Raises OSError."""
-        self._core.save(os.fsencode(path))
+        self._core.save(file_name(path))
 
     train = train
     generate = generate
@@ -190,7 +190,7 @@ def load(
     model or is damaged.
     """
     model = Model.__new__(Model)
-    model._core = _core.Model.load(os.fsencode(path), device, threads, precision)
+    model._core = _core.Model.load(file_name(path), device, threads, precision)
     return model
 
 

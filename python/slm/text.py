@@ -28,7 +28,7 @@ def load_text(*paths: str | Path) -> ByteArray:
     Raises FileNotFoundError, PermissionError or another OSError that names the path, and
     ConfigError where there is no byte at all.
     """
-    return _core.load_text([os.fsencode(path) for path in paths])
+    return _core.load_text([file_name(path) for path in paths])
 
 
 @lru_cache(maxsize=1)
@@ -37,6 +37,15 @@ def sample_text() -> ByteArray:
     Shakespeare, known as tinyshakespeare."""
     packed = resources.files("slm").joinpath("data/tinyshakespeare.txt.gz").read_bytes()
     return np.frombuffer(gzip.decompress(packed), np.uint8)
+
+
+def file_name(path: str | Path) -> bytes:
+    """A path as the library takes it. The system's calls would end it at a NUL, and mean another
+    file."""
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise ConfigError(f"the path {os.fsdecode(name)!r} has a NUL byte, which no file name can")
+    return name
 
 
 def to_array(text: Text, what: str = "text") -> ByteArray:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from slm import _core
 from slm.config import TrainConfig, override
 from slm.errors import ConfigError
 from slm.progress import display
-from slm.text import ByteArray, Text, to_array
+from slm.text import ByteArray, Text, file_name, to_array
 
 if TYPE_CHECKING:
     from slm.model import Model
@@ -178,6 +180,10 @@ def train(
         raise ConfigError("seconds is 0; it must be above 0")
     if steps is not None and seconds is not None:
         raise ConfigError(f"give steps ({steps}) or seconds ({seconds}), not both")
+    if checkpoint is not None and not os.fspath(checkpoint):
+        raise ConfigError("checkpoint is an empty path; None trains without one")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function or None, got {type(callback).__name__}")
     trainer = _trainer(
         self,
         {
@@ -203,7 +209,7 @@ def train(
         "validation_fraction": fraction,
         "eval_every": eval_every,
         "patience": patience,
-        "checkpoint": b"" if checkpoint is None else os.fsencode(checkpoint),
+        "checkpoint": b"" if checkpoint is None else file_name(checkpoint),
         "checkpoint_seconds": checkpoint_seconds,
         "resume": resume,
     }
@@ -240,7 +246,7 @@ def _validation(validation: float | Text | None) -> tuple[float, ByteArray | Non
         return 0.0, None
     if isinstance(validation, bool):
         raise TypeError(f"validation must be a share, a text or None, got {validation}")
-    if isinstance(validation, (int, float)):
+    if isinstance(validation, (int, float, np.integer, np.floating)):
         return float(validation), None
     array = to_array(validation, "validation")
     if array.size == 0:

@@ -224,6 +224,8 @@ def _duration(text: str) -> float:
 
 
 def _validation(text: str) -> float | Path:
+    if not text:  # Path("") is the folder that one is in
+        raise argparse.ArgumentTypeError("it is empty; 0 trains without validation")
     try:
         return float(text)
     except ValueError:
