@@ -27,15 +27,20 @@ target_compile_options(slm PRIVATE -ffp-contract=off)
 set(slm_isa_definitions "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   list(APPEND slm_isa_definitions SLM_HAS_X86)
-  target_sources(slm PRIVATE ${slm_avx2_sources} ${slm_avx512_sources}
-                             ${slm_avx512_bf16_sources})
+  target_sources(slm PRIVATE ${slm_avx2_sources} ${slm_avx512_sources})
   set_source_files_properties(${slm_avx2_sources} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
   # GCC before 13 takes the don't-care operand of its own AVX-512 intrinsics for uninitialized.
   set(avx512_options "-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx2;-mfma;\
 -mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
   set_source_files_properties(${slm_avx512_sources} PROPERTIES COMPILE_OPTIONS "${avx512_options}")
-  set_source_files_properties(${slm_avx512_bf16_sources}
-                              PROPERTIES COMPILE_OPTIONS "${avx512_options};-mavx512bf16")
+  include(CheckCXXCompilerFlag)
+  check_cxx_compiler_flag(-mavx512bf16 SLM_COMPILER_HAS_BF16)  # GCC since 10, Clang since 9
+  if(SLM_COMPILER_HAS_BF16)
+    list(APPEND slm_isa_definitions SLM_HAS_BF16)
+    target_sources(slm PRIVATE ${slm_avx512_bf16_sources})
+    set_source_files_properties(${slm_avx512_bf16_sources}
+                                PROPERTIES COMPILE_OPTIONS "${avx512_options};-mavx512bf16")
+  endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   list(APPEND slm_isa_definitions SLM_HAS_NEON)
   target_sources(slm PRIVATE ${slm_neon_sources})

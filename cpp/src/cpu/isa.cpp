@@ -57,7 +57,7 @@ const Kernels& active_kernels() {
 }
 
 const Kernels* bf16_kernels() {
-#ifdef SLM_HAS_X86
+#ifdef SLM_HAS_BF16
   if (&active_kernels() == &kAvx512Kernels && __builtin_cpu_supports("avx512bf16") != 0)
     return &kAvx512Bf16Kernels;
 #endif

@@ -77,6 +77,8 @@ extern const Kernels kScalarKernels;
 #ifdef SLM_HAS_X86
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+#endif
+#ifdef SLM_HAS_BF16
 extern const Kernels kAvx512Bf16Kernels;
 #endif
 #ifdef SLM_HAS_NEON
