@@ -18,5 +18,6 @@ void register_model(py::module_& m);
 void register_trainer(py::module_& m);
 void register_generator(py::module_& m);
 void register_bench(py::module_& m);
+void register_exit(py::module_& m);
 
 }  // namespace slm::python

@@ -6,6 +6,26 @@
 
 namespace slm::python {
 
+// Once Python ends, a thread that asks for the GIL is ended by force, which C++ takes for an abort.
+// Threads other than the one that ends Python wait here instead, until the process is gone.
+void stop_at_exit();  // to be called when Python begins to end
+void wait_if_ended();
+
+// A GIL that is let go for a call. (py::gil_scoped_release would be ended by force.)
+class WithoutGil {
+ public:
+  WithoutGil() : thread_(PyEval_SaveThread()) {}
+  ~WithoutGil() {
+    wait_if_ended();
+    PyEval_RestoreThread(thread_);
+  }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  PyThreadState* thread_;
+};
+
 // Inside the library a Python exception travels as Error(cancelled), the one way of stopping that
 // every part of it knows how to clean up after. run() raises the exception itself again.
 class LongCall {
@@ -13,9 +33,10 @@ class LongCall {
   template <class F>
   auto run(F&& call) {
     try {
-      py::gil_scoped_release release;
+      WithoutGil without_gil;
       // Python runs signal handlers on its main thread only; elsewhere the poll never says stop.
       Interrupt interrupt([this] {
+        wait_if_ended();
         py::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() == 0) return false;
         exception_ = std::make_exception_ptr(py::error_already_set());
@@ -31,6 +52,7 @@ class LongCall {
   // Calls back into Python from inside run().
   template <class F>
   auto python(F&& callback) {
+    wait_if_ended();
     py::gil_scoped_acquire acquire;
     try {
       return callback();

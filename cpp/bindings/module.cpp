@@ -16,4 +16,5 @@ PYBIND11_MODULE(_core, m) {
   register_trainer(m);
   register_generator(m);
   register_bench(m);
+  register_exit(m);
 }

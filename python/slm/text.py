@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import TypeAlias, Union
@@ -16,7 +17,7 @@ from slm.errors import ConfigError
 
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
 Path: TypeAlias = "os.PathLike[str]"
-Text: TypeAlias = Union[str, bytes, ByteArray, Path, "list[Text]"]
+Text: TypeAlias = Union[str, bytes, ByteArray, Path, "Sequence[Text]"]
 
 
 def load_text(*paths: str | Path) -> ByteArray:
@@ -59,7 +60,7 @@ def to_array(text: Text, what: str = "text") -> ByteArray:
         return load_text(text)
     if isinstance(text, np.ndarray):
         return text  # its dtype and shape are checked where it is used
-    if isinstance(text, list):
+    if isinstance(text, (list, tuple)):
         paths = [part for part in text if isinstance(part, os.PathLike)]
         if paths and len(paths) == len(text):
             return load_text(*paths)

@@ -150,14 +150,14 @@ void test_short_texts() {
     note += progress.note;
     return true;
   });
-  CHECK_EQ(note, "the text has 9 bytes, so the window is 9 bytes instead of 16");
+  CHECK_EQ(note, "the text to train on has 9 bytes, so the window is 9 bytes instead of 16");
   CHECK_EQ(history.notes.size(), 1);
   CHECK_EQ(history.config.seq_len, 9);
   CHECK_EQ(model.training().seq_len, 9);
   CHECK_EQ(model.training().steps, 2);
 
   CHECK_EQ(trainer.fit("x", options).notes.front(),
-           "the text has 1 bytes, too few to cut off a validation part of 0.1, so there is no "
+           "the text has 1 byte, too few to cut off a validation part of 0.1, so there is no "
            "validation");
   CHECK_THROWS(ErrorKind::config, "the text to train on is empty", trainer.fit(""));
 }

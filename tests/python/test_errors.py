@@ -246,7 +246,7 @@ COMMANDS: list[tuple[str, int, str]] = [
     ("train folder", 1, "folder"),
     ("train empty.txt", 1, "empty"),
     ("train text.txt -o m.safetensors", 1, "--overwrite"),
-    ("train text.txt -o half.safetensors", 1, "half.ckpt.safetensors holds an unfinished run"),
+    ("train text.txt -o half.safetensors", 1, "half.ckpt.safetensors holds a run"),
     ("train text.txt -o no/such/m.safetensors", 1, "no/such"),
     ("train text.txt -o folder", 1, "is a folder"),
     ("train text.txt --steps x", 2, "invalid int value"),

@@ -29,6 +29,10 @@ int64_t whole(double steps) { return static_cast<int64_t>(std::clamp(steps, 0.0,
 
 }  // namespace
 
+std::string bytes_in_words(size_t count) {
+  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
+}
+
 void validate(const FitOptions& options) {
   const auto count = [](int64_t value, const char* option) {
     expect(value >= 0, option, static_cast<double>(value), "at least 0");
@@ -62,8 +66,8 @@ Split split_text(std::string_view text, const FitOptions& options,
   size_t cut = static_cast<size_t>(std::floor(kept));
   cut = std::max(cut, text.size() - std::min(text.size(), kMaxValidationBytes));
   if (cut == 0 || cut == text.size()) {
-    notes.push_back("the text has " + std::to_string(text.size()) +
-                    " bytes, too few to cut off a validation part of " +
+    notes.push_back("the text has " + bytes_in_words(text.size()) +
+                    ", too few to cut off a validation part of " +
                     number(options.validation_fraction) + ", so there is no validation");
     return {text, {}};
   }

@@ -37,6 +37,8 @@ struct Speed {
 Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& speed,
                   int64_t eval_every);
 
+std::string bytes_in_words(size_t count);  // "1 byte", "2 bytes"
+
 // FNV-1a, 64 bits, in hexadecimal. Over 64 MiB: of 64 blocks of 1 MiB, evenly spread from the first
 // byte to the last.
 std::string fingerprint(std::string_view text);

@@ -34,11 +34,11 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
   validate(options);
   split_ = split_text(text, options, notes_);
   use_validation(static_cast<int64_t>(split_.validation.size()));
-  const auto size = std::to_string(split_.training.size());
+  const std::string size = bytes_in_words(split_.training.size());
   config_.seq_len = fitting_window(split_.training, config_.seq_len);
   if (config_.seq_len < trainer.config.seq_len)
-    notes_.push_back("the text has " + size + " bytes, so the window is " + size +
-                     " bytes instead of " + std::to_string(trainer.config.seq_len));
+    notes_.push_back("the text to train on has " + size + ", so the window is " + size +
+                     " instead of " + std::to_string(trainer.config.seq_len));
   if (options.steps > 0) config_.steps = options.steps;
   // A file that cannot be written is better known now than after the first half minute.
   if (!options.checkpoint.empty()) {

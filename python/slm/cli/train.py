@@ -126,7 +126,7 @@ def _check_output(args: argparse.Namespace, output: Path, checkpoint: Path) -> N
     if output.is_dir():
         raise slm.ConfigError(f"the output {str(output)!r} is a folder, not a file")
     if not (args.resume or args.source or args.overwrite):
-        for path, what in ((output, "exists"), (checkpoint, "holds an unfinished run")):
+        for path, what in ((output, "exists"), (checkpoint, "holds a run")):
             if path.exists():
                 raise slm.ConfigError(
                     f"{path} {what}: give --resume to go on, --from to start from a model, "
@@ -153,7 +153,9 @@ def _model(args: argparse.Namespace, checkpoint: Path) -> slm.Model:
         return slm.load(args.source, **device)
     preset: str | slm.Preset = args.preset or slm.default_preset
     if args.resume and not args.preset:
-        config, training = _core.checkpoint_configs(os.fsencode(checkpoint))
+        config, training, length = _core.checkpoint_configs(os.fsencode(checkpoint))
+        if length.endswith(" seconds") and args.steps is None and args.seconds is None:
+            args.seconds = float(length.split()[0])
         preset = slm.Preset(slm.Config(**config), slm.TrainConfig(**training))
     return slm.Model(preset, seed=args.seed or 0, **values, **device)
 
