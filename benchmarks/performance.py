@@ -35,7 +35,7 @@ SMALL = [reference_size(16, 16, 1, 64, 1), reference_size(32, 32, 2, 128, 1)]
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    print(f"\n## {title}\n")
+    print(f"\n### {title}\n")
     for row in (header, ["---"] * len(header), *rows):
         print("| " + " | ".join(row) + " |", flush=True)
 
@@ -46,7 +46,7 @@ def kilo(bytes_per_second: float) -> str:
 
 def training_row(name: str, f: dict[str, Any]) -> list[str]:
     row = [name, str(f["threads"]), kilo(f["train_bytes_per_second"]), f"{f['train_gflops']:.1f}"]
-    row += [f"{f['train_share']:.2f}", f"{f['train_memory'] / 1e6:.1f}"]
+    row += [f"{f['fma_gflops']:.1f}", f"{f['train_share']:.2f}", f"{f['train_memory'] / 1e6:.1f}"]
     for peer in ("torch", "torch_scan"):
         if f"{peer}_ratio" in f:
             row += [f"{f[f'{peer}_ratio']:.2f} ({kilo(f[f'{peer}_bytes_per_second'])})"]
@@ -119,7 +119,7 @@ def main() -> None:
         for t in args.threads
     ]
 
-    header = ["size", "threads", "kB/s", "GFLOP/s", "share of peak", "MB"]
+    header = ["size", "threads", "kB/s", "GFLOP/s", "peak", "share of peak", "MB"]
     header += ["times PyTorch (kB/s)", "times PyTorch with scan (kB/s)"] if peers else []
     table("Training", header, (training_row(name, f) for name, f in figures))
 
