@@ -8,7 +8,7 @@
 namespace slm {
 
 // Weight gradients are shared out in tiles of this many rows and columns.
-constexpr int64_t kTileRows = 48, kTileCols = 64;
+constexpr int64_t kTileRows = 64, kTileCols = 64;
 
 // One weight's gradient: dw += sum over positions of dy x^T.
 struct WeightGrad {
