@@ -41,17 +41,28 @@ def draw(evaluations: list[slm.Evaluation], samples: list[str], output: Path) ->
     figure, axes = plt.subplots(figsize=(9, 4.2), layout="constrained")
     axes.plot(seconds, [e.train_loss for e in evaluations], color="0.65", label="training")
     axes.plot(seconds, [e.validation_loss for e in evaluations], "o-", ms=3, label="validation")
-    marked = [0, len(evaluations) // 4, len(evaluations) - 1]
-    for i, height in zip(marked, (0.93, 0.68, 0.43), strict=True):
+    # Each text begins or ends above its point, so that no line crosses another's words.
+    last = len(evaluations) - 1
+    places = [
+        (0, (0.1, 0.9), "left"),
+        (last // 4, (0.36, 0.66), "left"),
+        (last, (1, 0.42), "right"),
+    ]
+    for i, place, side in places:
         text = samples[i].replace("\n", " ")
         axes.annotate(
             f"{seconds[i]:.0f} s: “{text}…”",
             (seconds[i], evaluations[i].validation_loss),
-            xytext=(0.2, height),
+            xytext=place,
             textcoords="axes fraction",
+            ha=side,
             family="serif",
             fontsize=9,
-            arrowprops={"arrowstyle": "-", "color": "0.6"},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "0.6",
+                "relpos": (0 if side == "left" else 1, 0),
+            },
         )
     axes.set_xlabel("seconds of training, evaluation included")
     axes.set_ylabel("nats per byte")
