@@ -84,7 +84,7 @@ def add_parser(commands: Commands) -> None:
     run_options.add_argument(
         "--sample-bytes",
         type=int,
-        default=90,
+        default=72,
         metavar="N",
         help="length of the sample at every evaluation, 0 for none (default: %(default)s)",
     )
