@@ -46,6 +46,11 @@ struct WorkspaceShape {
   bool training = false;   // keep what the backward pass needs
 };
 
+// Floats of the state (L, B, N) of `batch_size` texts.
+inline int64_t state_size(const Config& config, int64_t batch_size) {
+  return config.num_layers * batch_size * config.state_dim;
+}
+
 struct AdamWStep {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   float correction1, correction2;  // 1 - beta^k at update k, counted from 1

@@ -29,7 +29,7 @@ Buffer* buffer_of(State* state) { return state ? state->impl().h.get() : nullptr
 std::unique_ptr<State::Impl> make_state(std::shared_ptr<const Backend> backend,
                                         const Config& config, int64_t batch_size) {
   auto state = std::make_unique<State::Impl>();
-  state->h = backend->make_buffer(config.num_layers * batch_size * config.state_dim);
+  state->h = backend->make_buffer(state_size(config, batch_size));
   state->workspace = backend->make_workspace(config, {1, batch_size, /*training=*/false});
   state->backend = std::move(backend);
   state->config = config;
@@ -101,7 +101,7 @@ MemoryPlan Model::memory() const {
   plan.optimizer = 3 * num_parameters() * kFloatBytes;
   plan.window = TrainingPass::bytes(*impl_, how.seq_len, how.batch_size, how.recompute);
   plan.state = backend.workspace_bytes(impl_->config, {1, 1, /*training=*/false}) +
-               impl_->config.num_layers * impl_->config.state_dim * kFloatBytes;
+               state_size(impl_->config, 1) * kFloatBytes;
   return plan;
 }
 

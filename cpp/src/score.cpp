@@ -32,7 +32,7 @@ class SegmentGroup {
     chunk_steps_ = std::min(model.backend->chunk_steps(model.config, rows), num_steps_);
     workspace_ =
         model.backend->make_workspace(model.config, {chunk_steps_, rows, /*training=*/false});
-    state_ = model.backend->make_buffer(model.config.num_layers * rows * model.config.state_dim);
+    state_ = model.backend->make_buffer(state_size(model.config, rows));
     inputs_.resize(static_cast<size_t>(chunk_steps_ * rows));
     targets_.resize(inputs_.size());
     losses_.resize(inputs_.size());

@@ -44,7 +44,7 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
   // Each chunk is a window of its own, so that a text of any length fits the same workspace.
   std::unique_ptr<Buffer> carried;
   if (chunks.count() > 1) {
-    carried = backend.make_buffer(model.config.num_layers * B * model.config.state_dim);
+    carried = backend.make_buffer(state_size(model.config, B));
     if (state != nullptr) backend.copy(*state, *carried);
   }
   const Buffer* from = state;
@@ -76,16 +76,15 @@ TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t ba
       workspace_(model.backend->make_workspace(model.config,
                                                {segments_.steps, batch_size, /*training=*/true})),
       losses_(static_cast<size_t>(seq_len * batch_size)) {
-  const int64_t state_size = model.config.num_layers * batch_size * model.config.state_dim;
   for (int64_t i = 0; i < segments_.count(); ++i)
-    states_.push_back(model.backend->make_buffer(state_size));
+    states_.push_back(model.backend->make_buffer(state_size(model.config, batch_size)));
 }
 
 int64_t TrainingPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
                             bool recompute) {
   const Chunks segments = segments_of(model, seq_len, batch_size, recompute);
-  const int64_t state_size = model.config.num_layers * batch_size * model.config.state_dim;
-  const int64_t floats = segments.count() * state_size + seq_len * batch_size;
+  const int64_t floats =
+      segments.count() * state_size(model.config, batch_size) + seq_len * batch_size;
   return model.backend->workspace_bytes(model.config,
                                         {segments.steps, batch_size, /*training=*/true}) +
          floats * static_cast<int64_t>(sizeof(float));

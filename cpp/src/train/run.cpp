@@ -57,8 +57,7 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
 void Run::start_afresh() {
   const Model::Impl& model = trainer_.model;
   if (config_.sampling == "stream")
-    stream_ = model.backend->make_buffer(model.config.num_layers * config_.batch_size *
-                                         model.config.state_dim);
+    stream_ = model.backend->make_buffer(state_size(model.config, config_.batch_size));
   trainer_.m = model.backend->make_buffer(model.table.num_parameters());
   trainer_.v = model.backend->make_buffer(model.table.num_parameters());
   trainer_.updates = 0;
