@@ -7,7 +7,8 @@
 // Operations are const and thread-safe as long as each call has its own Workspace.
 //
 //   T seq_len   B batch_size   E embed_dim   N state_dim   L num_layers   V = 256
-//   O = V in the last layer, E in the others.   All arrays are time-major: (T, B, width).
+//   O = V in the last layer of a model without a head, E in all others.
+//   K = history_size(config).   All arrays are time-major: (T, B, width).
 #include <memory>
 #include <string>
 
@@ -34,6 +35,13 @@ class Weights {
   virtual Buffer& flat() = 0;
 };
 
+// What the gradients of a training step add up in: by every parameter, and by the rows of n-gram
+// tables that occur. Zero when made and after `update`.
+class Gradients {
+ public:
+  virtual ~Gradients() = default;
+};
+
 // All memory that one window in flight needs, planned once; operations allocate nothing.
 class Workspace {
  public:
@@ -46,13 +54,26 @@ struct WorkspaceShape {
   bool training = false;   // keep what the backward pass needs
 };
 
-// Floats of the state (L, B, N) of `batch_size` texts.
-inline int64_t state_size(const Config& config, int64_t batch_size) {
+// Floats of the state of `batch_size` texts: every layer's h, (L, B, N), and then the latest bytes
+// of each text, (B, K), the last one last: a byte plus one, or 0 before the start of the text.
+inline int64_t hidden_size(const Config& config, int64_t batch_size) {
   return config.num_layers * batch_size * config.state_dim;
 }
+inline int64_t state_size(const Config& config, int64_t batch_size) {
+  return hidden_size(config, batch_size) + batch_size * history_size(config);
+}
+
+// Which values a training window drops: those of position p (in the order of time and then batch
+// row) are drawn from Philox counters p + first, (p + first) + 1, ... times a row's share.
+struct Dropout {
+  float rate = 0;
+  uint64_t seed = 0;
+  uint64_t first = 0;  // number of the window's first position
+};
 
 struct AdamWStep {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
+  float ngram_rate;                // times learning_rate
   float correction1, correction2;  // 1 - beta^k at update k, counted from 1
   float grad_scale;                // from clipping
 };
@@ -68,6 +89,9 @@ class Backend {
   virtual void write(const float* from, int64_t count, Buffer& to, int64_t offset) const = 0;
   virtual void copy(const Buffer& from, Buffer& to) const = 0;  // of the same size
   virtual std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const = 0;
+  virtual std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&) const = 0;
+  // All of them, num_parameters values in the order of the table.
+  virtual void read_gradients(const Gradients&, float* to) const = 0;
   virtual std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const = 0;
   // What make_weights and make_workspace take, in bytes.
   virtual int64_t weights_bytes(const Config&, const TensorTable&) const = 0;
@@ -80,43 +104,56 @@ class Backend {
   // Time steps that one call should cover, so that its arrays stay in cache. Depends on the config
   // and the batch size alone: sums over time are cut at these bounds, whatever the threads.
   virtual int64_t chunk_steps(const Config&, int64_t batch_size) const = 0;
-  // Takes in the tokens (T, B), which must stay where they are; targets may be null. h_{-1} is
-  // `state` (L, B, N), or zero.
+  // Takes in the tokens (T, B), which must stay where they are; targets may be null. The window
+  // starts from `state`, or from the start of a text.
   virtual void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets,
-                            int64_t seq_len, const Buffer* state) const = 0;
+                            int64_t seq_len, const Buffer* state, const Dropout&) const = 0;
   // From here on, layer_backward goes on where it was: no gradient has come from later windows yet.
   virtual void begin_backward(Workspace&) const = 0;
-  // The state after the last time step that was computed, into `state` (L, B, N).
+  // The state after the last time step that was computed.
   virtual void save_state(const Workspace&, Buffer& state) const = 0;
 
-  // e = W_E[x]. Backward adds to the rows that occurred.
+  // e = W_E[x] + Σ_n P_n G_n[index_n]. Backward adds to the rows that occurred.
   virtual void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
-  virtual void embed_backward(const Weights&, Workspace&, Buffer& grads, int64_t t0,
+  virtual void embed_backward(const Weights&, Workspace&, Gradients&, int64_t t0,
                               int64_t t1) const = 0;
 
-  // h_t = A h_{t-1} + B u_t, y_t = C swish(h_t) + D u_t; the last layer's y is left to the head.
-  // Forward in rising time order. Backward in falling order: replaces dy of the range by du, adds
-  // to the layer's gradients, carries dh.
+  // A layer's norm, cell and residual (docs/model.md); the y of a model without a head is, in the
+  // last layer, left to head_logits and head_loss. Forward in rising time order. Backward in
+  // falling order: replaces dy of the range by du, adds to the layer's gradients, carries dh.
   virtual void layer_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
                              int64_t t1) const = 0;
-  virtual void layer_backward(const Weights&, Workspace&, Buffer& grads, int64_t layer, int64_t t0,
+  virtual void layer_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
                               int64_t t1) const = 0;
+  // The norm and the SwiGLU after a layer's cell, where mlp_dim is not zero.
+  virtual void mlp_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
+                           int64_t t1) const = 0;
+  virtual void mlp_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
+                            int64_t t1) const = 0;
 
-  // The last layer's output; with head_loss, also softmax and cross-entropy of the targets. In a
-  // training workspace the output is then replaced by its gradient, (p - onehot) * scale, which is
-  // where layer_backward of the same range looks for it.
+  // The logits; with head_loss, also softmax and cross-entropy of the targets. In a training
+  // workspace they are then replaced by their gradient, (p - onehot) * scale. In a model with a
+  // head, head_backward comes next; without, layer_backward looks for them there.
   virtual void head_logits(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
   virtual void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const = 0;
+  virtual void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0,
+                             int64_t t1) const = 0;
   // The first `count` rows of 256 that the latest head_logits computed.
   virtual void read_logits(const Workspace&, int64_t count, float* out) const = 0;
   // -log p of the targets, (t1 - t0, B), of all ranges that head_loss has seen.
   virtual void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
 
   // --- optimiser
-  virtual double grad_norm(const Buffer& grads) const = 0;
-  // One pass: w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε); zeroes grads. Does not call params_changed.
-  virtual void adamw(Weights&, Buffer& grads, Buffer& m, Buffer& v, const TensorTable&,
-                     const AdamWStep&) const = 0;
+  virtual double grad_norm(const Gradients&) const = 0;
+  // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of n-gram tables the
+  // rows that occurred: v of a row is the mean of its squared gradient, without m and without decay,
+  // and its correction counts the row's own updates. `m` and `v` have num_moments values; where `v`
+  // holds a row's v, `m` holds its number of updates. Zeroes the gradients. Does not call
+  // params_changed.
+  virtual void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
+                      const AdamWStep&) const = 0;
+  // Zeroes the gradients of a step that is given up.
+  virtual void clear(Gradients&) const = 0;
 };
 
 constexpr int kMaxThreads = 1024;

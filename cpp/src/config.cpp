@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "slm/error.h"
+#include "tensors.h"
 #include "util/check.h"
 #include "util/quote.h"
 
@@ -15,6 +16,8 @@ namespace {
 // What the tensor table, the flat buffers and a file's offsets are planned for.
 constexpr int64_t kMaxWidth = 65536;
 constexpr int64_t kMaxLayers = 1024;
+constexpr int64_t kMaxBuckets = int64_t{1} << 24;
+constexpr int64_t kMaxNgramOrder = 8;  // the bytes that fill 64 bits
 constexpr int64_t kMaxParameters = int64_t{1} << 33;
 constexpr int64_t kMaxSeqLen = int64_t{1} << 24;
 constexpr int64_t kMaxBatchSize = 65536;
@@ -78,10 +81,19 @@ void check_choice(const char* field, const std::string& value,
   refuse(field, quote(value), quoted_list(known));
 }
 
-int64_t count_parameters(const Config& config) {
-  const int64_t E = config.embed_dim, N = config.state_dim, L = config.num_layers;
-  const int64_t outputs = (L - 1) * E + kVocabSize;  // rows of C and of D in all layers
-  return kVocabSize * E + L * (N * N + N * E) + outputs * (N + E);
+void check_ngrams(const Config& config) {
+  int64_t before = 1;
+  for (const int64_t order : config.ngram_orders) {
+    check_range("an order of ngram_orders", order, 2, kMaxNgramOrder);
+    if (order <= before)
+      refuse("an order of ngram_orders", order,
+             "above the one before it, " + std::to_string(before));
+    before = order;
+  }
+  check_range("ngram_buckets", config.ngram_buckets, 1, kMaxBuckets);
+  if ((config.ngram_buckets & (config.ngram_buckets - 1)) != 0)
+    refuse("ngram_buckets", config.ngram_buckets, "a power of two");
+  check_range("ngram_dim", config.ngram_dim, 0, kMaxWidth);
 }
 
 }  // namespace
@@ -99,14 +111,17 @@ std::vector<std::string> preset_names() {
 }
 
 void validate(const Config& config) {
-  check_choice("cell", config.cell, {"dense"});
+  check_choice("cell", config.cell, {"dense", "gated"});
   check_range("embed_dim", config.embed_dim, 1, kMaxWidth);
   check_range("state_dim", config.state_dim, 1, kMaxWidth);
   check_range("num_layers", config.num_layers, 1, kMaxLayers);
   check_choice("init", config.init, {"seed", "tuned"});
-  const int64_t parameters = count_parameters(config);
+  check_choice("norm", config.norm, {"none", "rms"});
+  check_range("mlp_dim", config.mlp_dim, 0, kMaxWidth);
+  check_ngrams(config);
+  const int64_t parameters = TensorTable(config).num_parameters();
   if (parameters > kMaxParameters)
-    refuse("the number of parameters (by embed_dim, state_dim and num_layers)", parameters,
+    refuse("the number of parameters (by the widths, num_layers and the n-gram tables)", parameters,
            "at most " + std::to_string(kMaxParameters));
 }
 
@@ -125,6 +140,12 @@ void validate(const TrainConfig& config) {
              "finite, at least 0 (0 does not clip)");
   check_range("warmup_steps", config.warmup_steps, 0, kMaxSteps);
   check_choice("schedule", config.schedule, {"cosine", "constant"});
+  check_real("final_rate", config.final_rate, config.final_rate >= 0 && config.final_rate <= 1,
+             "from 0 to 1");
+  check_real("ngram_rate", config.ngram_rate, config.ngram_rate >= 0, "finite, at least 0");
+  check_real("dropout", config.dropout,
+             config.dropout == kAutoDropout || (config.dropout >= 0 && config.dropout < 1),
+             "at least 0 and below 1, or -1 to choose it from the text's size");
   check_choice("sampling", config.sampling, {"random", "stream"});
 }
 

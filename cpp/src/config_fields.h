@@ -15,6 +15,13 @@ void each_field(Config& c, F&& f) {
   f("state_dim", c.state_dim, FieldAge::original);
   f("num_layers", c.num_layers, FieldAge::original);
   f("init", c.init, FieldAge::original);
+  f("residual", c.residual, FieldAge::added);
+  f("norm", c.norm, FieldAge::added);
+  f("mlp_dim", c.mlp_dim, FieldAge::added);
+  f("tie_embeddings", c.tie_embeddings, FieldAge::added);
+  f("ngram_orders", c.ngram_orders, FieldAge::added);
+  f("ngram_buckets", c.ngram_buckets, FieldAge::added);
+  f("ngram_dim", c.ngram_dim, FieldAge::added);
 }
 
 template <typename F>
@@ -33,6 +40,9 @@ void each_field(TrainConfig& c, F&& f) {
   f("sampling", c.sampling, FieldAge::original);
   f("seed", c.seed, FieldAge::original);
   f("recompute", c.recompute, FieldAge::added);
+  f("final_rate", c.final_rate, FieldAge::added);
+  f("ngram_rate", c.ngram_rate, FieldAge::added);
+  f("dropout", c.dropout, FieldAge::added);
 }
 
 }  // namespace slm

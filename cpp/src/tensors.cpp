@@ -5,31 +5,91 @@
 #include "util/philox.h"
 
 namespace slm {
+namespace {
+
+constexpr int64_t kBigrams = 65536;  // order 2 has a row for each
+
+float inverse_root(int64_t width) { return 1.0f / std::sqrt(static_cast<float>(width)); }
+
+}  // namespace
 
 TensorTable::TensorTable(const Config& config) {
-  const int64_t E = config.embed_dim, N = config.state_dim, L = config.num_layers;
-  const float per_embed = 1.0f / std::sqrt(static_cast<float>(E));
-  const float per_state = 1.0f / std::sqrt(static_cast<float>(N));
+  const int64_t E = config.embed_dim;
   // The tuned scale starts embeddings at the size of one: with ±1/√E the first layers see almost no
   // signal, which costs a fifth of a nat after a minute of training.
-  add("embedding.weight", kVocabSize, E, config.init == "seed" ? per_embed : 1.0f);
-  for (int64_t i = 0; i < L; ++i) {
-    const std::string layer = "layers." + std::to_string(i) + ".";
-    const int64_t O = i + 1 == L ? kVocabSize : E;
-    add(layer + "A", N, N, 0.5f * per_state);
-    add(layer + "B", N, E, 1.5f * per_embed);
-    add(layer + "C", O, N, 1.5f * per_state);
-    add(layer + "D", O, E, 1.5f * per_embed);
+  add_matrix("embedding.weight", kVocabSize, E, config.init == "seed" ? inverse_root(E) : 1.0f);
+  tensors_.back().multiplies = config.tie_embeddings;
+  for (int64_t i = 0; i < config.num_layers; ++i) add_layer(config, i);
+  if (has_head(config)) {
+    if (config.norm == "rms") add_norm("norm.weight", E);
+    if (!config.tie_embeddings) add_matrix("head.weight", kVocabSize, E, inverse_root(E));
+  }
+  add_ngrams(config);
+}
+
+void TensorTable::add_layer(const Config& config, int64_t index) {
+  const int64_t E = config.embed_dim, N = config.state_dim, M = config.mlp_dim;
+  const std::string layer = "layers." + std::to_string(index) + ".";
+  if (config.norm == "rms") add_norm(layer + "norm.weight", E);
+  if (config.cell == "dense") {
+    const bool makes_logits = !has_head(config) && index + 1 == config.num_layers;
+    const int64_t O = makes_logits ? kVocabSize : E;
+    add_matrix(layer + "A", N, N, 0.5f * inverse_root(N));
+    add_matrix(layer + "B", N, E, 1.5f * inverse_root(E));
+    add_matrix(layer + "C", O, N, 1.5f * inverse_root(N));
+    add_matrix(layer + "D", O, E, 1.5f * inverse_root(E));
+  } else {
+    add_matrix(layer + "in.weight", 3 * N, E, inverse_root(E));
+    // The gates' biases make states that remember from two to about 150 bytes.
+    add(layer + "in.bias", {3 * N}, {0, N, 0.5f, 5.0f}).decay_scale = 0;
+    add_matrix(layer + "out.weight", E, N, inverse_root(N));
+  }
+  if (M == 0) return;
+  if (config.norm == "rms") add_norm(layer + "mlp.norm.weight", E);
+  add_matrix(layer + "mlp.in.weight", 2 * M, E, inverse_root(E));
+  add_matrix(layer + "mlp.out.weight", E, M, inverse_root(M));
+}
+
+// Tables start at zero, so that a row that never occurs need not be stored.
+void TensorTable::add_ngrams(const Config& config) {
+  const int64_t width = ngram_width(config);
+  const auto name = [](int64_t order) { return "ngram." + std::to_string(order); };
+  if (width != config.embed_dim)
+    for (const int64_t n : config.ngram_orders)
+      add_matrix(name(n) + ".projection.weight", config.embed_dim, width, inverse_root(width));
+  num_dense_ = num_parameters_;
+  for (const int64_t n : config.ngram_orders) {
+    Tensor& table = add(name(n) + ".weight", {n == 2 ? kBigrams : config.ngram_buckets, width}, {});
+    table.by_row = true;
+    num_moments_ += table.rows() - table.moments;
+    table.moments = table.rows();
   }
 }
 
-void TensorTable::add(const std::string& name, int64_t rows, int64_t cols, float init_bound) {
+Tensor& TensorTable::add(const std::string& name, std::vector<int64_t> shape,
+                         const InitialValues& init) {
   Tensor tensor;
-  tensor.info = {name, {rows, cols}, rows * cols};
+  tensor.info.name = name;
+  tensor.info.size = 1;
+  for (const int64_t extent : shape) tensor.info.size *= extent;
+  tensor.info.shape = std::move(shape);
   tensor.offset = num_parameters_;
-  tensor.init_bound = init_bound;
+  tensor.init = init;
+  tensor.moments = tensor.info.size;
+  tensor.moment_offset = num_moments_;
   num_parameters_ += tensor.info.size;
+  num_moments_ += tensor.moments;
   tensors_.push_back(std::move(tensor));
+  return tensors_.back();
+}
+
+void TensorTable::add_matrix(const std::string& name, int64_t rows, int64_t cols,
+                             float init_bound) {
+  add(name, {rows, cols}, {init_bound}).multiplies = true;
+}
+
+void TensorTable::add_norm(const std::string& name, int64_t width) {
+  add(name, {width}, {0, width, 1.0f, 1.0f}).decay_scale = 0;
 }
 
 const Tensor* TensorTable::find(const std::string& name) const {
@@ -51,9 +111,15 @@ const Tensor& TensorTable::layer(int64_t layer, const char* name) const {
 }
 
 void init_tensor(const Tensor& tensor, uint64_t seed, uint32_t index, float* out) {
+  const InitialValues& init = tensor.init;
   const Philox random(seed, PhiloxStream::init, index);
+  const float rise = init.ramp > 1 ? (init.last - init.first) / static_cast<float>(init.ramp - 1)
+                                   : 0.0f;
   for (int64_t i = 0; i < tensor.info.size; ++i)
-    out[i] = tensor.init_bound * (2.0f * random.uniform(static_cast<uint64_t>(i)) - 1.0f);
+    out[i] = i < init.ramp ? init.first + rise * static_cast<float>(i)
+             : init.bound == 0
+                 ? 0.0f
+                 : init.bound * (2.0f * random.uniform(static_cast<uint64_t>(i)) - 1.0f);
 }
 
 }  // namespace slm

@@ -7,32 +7,66 @@
 
 namespace slm {
 
-struct Tensor {
-  TensorInfo info;
-  int64_t offset = 0;     // of its first value in the flat buffers
-  float init_bound = 0;   // initial values are uniform in ±init_bound
-  float decay_scale = 1;  // times the training config's weight_decay
-
-  int64_t rows() const { return info.shape[0]; }
-  int64_t cols() const { return info.shape[1]; }
+// The first `ramp` initial values rise from `first` to `last`; the others are uniform in ±bound.
+struct InitialValues {
+  float bound = 0;
+  int64_t ramp = 0;
+  float first = 0, last = 0;
 };
 
+struct Tensor {
+  TensorInfo info;
+  int64_t offset = 0;  // of its first value in the flat buffer of parameters
+  InitialValues init;
+  float decay_scale = 1;     // times the training config's weight_decay
+  bool multiplies = false;   // a matrix that rows of values are multiplied by
+  bool by_row = false;       // an n-gram table: only rows that occur are read, updated and stored
+  int64_t moments = 0;       // of its values in the optimiser's flat buffers: one per value, or row
+  int64_t moment_offset = 0;
+
+  int64_t rows() const { return info.shape[0]; }
+  int64_t cols() const { return info.shape.size() > 1 ? info.shape[1] : 1; }
+};
+
+// The tables of n-grams come last, so that all that is updated value by value is one range.
 class TensorTable {
  public:
-  explicit TensorTable(const Config& config);  // config must be valid
+  explicit TensorTable(const Config& config);  // whose fields must be in range
 
   const std::vector<Tensor>& tensors() const { return tensors_; }
   int64_t num_parameters() const { return num_parameters_; }
+  int64_t num_dense() const { return num_dense_; }      // values before the first n-gram table
+  int64_t num_moments() const { return num_moments_; }  // num_dense() and one per n-gram row
   const Tensor* find(const std::string& name) const;           // nullptr where there is none
   const Tensor& at(const std::string& name) const;             // Error(config) where there is none
   const Tensor& layer(int64_t layer, const char* name) const;  // "layers.{layer}.{name}"
 
  private:
-  void add(const std::string& name, int64_t rows, int64_t cols, float init_bound);
+  Tensor& add(const std::string& name, std::vector<int64_t> shape, const InitialValues& init);
+  void add_matrix(const std::string& name, int64_t rows, int64_t cols, float init_bound);
+  void add_norm(const std::string& name, int64_t width);
+  void add_layer(const Config& config, int64_t layer);
+  void add_ngrams(const Config& config);
 
   std::vector<Tensor> tensors_;
-  int64_t num_parameters_ = 0;
+  int64_t num_parameters_ = 0, num_dense_ = 0, num_moments_ = 0;
 };
+
+// Whether logits come from a head of its own and not from the last layer.
+inline bool has_head(const Config& config) {
+  return config.cell != "dense" || config.norm != "none" || config.residual ||
+         config.mlp_dim > 0 || config.tie_embeddings;
+}
+
+// Width of the n-gram tables.
+inline int64_t ngram_width(const Config& config) {
+  return config.ngram_dim > 0 ? config.ngram_dim : config.embed_dim;
+}
+
+// Bytes before a position that its n-grams reach back to.
+inline int64_t history_size(const Config& config) {
+  return config.ngram_orders.empty() ? 0 : config.ngram_orders.back() - 1;
+}
 
 // Fills one tensor, `index` in the table, with its initial values: value i is drawn from Philox
 // counter i alone.

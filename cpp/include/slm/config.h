@@ -13,13 +13,25 @@ inline constexpr int64_t kVocabSize = 256;
 inline constexpr uint8_t kFirstByte = '\n';
 
 /// Everything that fixes a model's shape and its initial values. Stored whole in every model file.
+/// docs/model.md has the equations.
 struct Config {
-  std::string cell = "dense";  ///< the layer's recurrence; "dense" is design 2.1
-  int64_t embed_dim = 128;     ///< E, width of the embedding and of every layer's input
-  int64_t state_dim = 128;     ///< N, width of a layer's hidden state
-  int64_t num_layers = 2;      ///< L
-  std::string init = "tuned";  ///< "seed" or "tuned": scale of the uniform initial values
+  std::string cell = "dense";   ///< the layer's recurrence: "dense", or the selective "gated"
+  int64_t embed_dim = 128;      ///< E, width of the embedding and of every layer's input
+  int64_t state_dim = 128;      ///< N, width of a layer's hidden state
+  int64_t num_layers = 2;       ///< L
+  std::string init = "tuned";   ///< "seed" or "tuned": scale of the dense cell's initial values
+  bool residual = false;        ///< a layer's input is added to its output
+  std::string norm = "none";    ///< "none", or "rms" before each layer and before the head
+  int64_t mlp_dim = 0;          ///< M, width of a SwiGLU after each layer's cell; 0: none
+  bool tie_embeddings = false;  ///< the head multiplies by the embedding
+  /// n of the n-grams whose vectors are added to a byte's embedding: rising, from 2 to 8.
+  std::vector<int64_t> ngram_orders = {};
+  int64_t ngram_buckets = 16384;  ///< rows of each table from order 3 up: a power of two
+  int64_t ngram_dim = 0;          ///< width of those rows; 0: E. Others are projected to E
 };
+
+/// TrainConfig::dropout that is chosen from the text's size.
+inline constexpr float kAutoDropout = -1;
 
 /// How to train: optimiser (AdamW), schedule, window and sampling. Rates are per step.
 struct TrainConfig {
@@ -33,7 +45,12 @@ struct TrainConfig {
   float weight_decay = 0.01f;       ///< decoupled: w is scaled by 1 - lr * weight_decay
   float clip_norm = 1.0f;           ///< largest global gradient norm; 0 does not clip
   int64_t warmup_steps = 50;        ///< linear from lr / warmup_steps to lr
-  std::string schedule = "cosine";  ///< after the warm-up: "cosine" to zero, or "constant"
+  std::string schedule = "cosine";  ///< after the warm-up: "cosine" or "constant"
+  float final_rate = 0;             ///< where the cosine ends, as a share of learning_rate
+  float ngram_rate = 3;             ///< the n-gram tables' rate, as a multiple of learning_rate
+  /// Share of the n-gram vectors' values that a training step zeroes (of the embedding's, in a
+  /// model without n-grams). kAutoDropout: Trainer::fit chooses it from the text's size.
+  float dropout = 0;
   std::string sampling = "random";  ///< "random" windows, or "stream": the state is carried
   uint64_t seed = 0;                ///< of the window positions
   /// Keep about √T of a window's time steps instead of all, and compute the rest twice: the same

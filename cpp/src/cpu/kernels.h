@@ -42,6 +42,12 @@ struct AdamWArgs {
   float grad_scale;
 };
 
+// One n-gram row's update: v = beta2 v + (1 - beta2) mean(g²), w -= rate g / (sqrt(v / correction)
+// + epsilon), with g scaled by grad_scale.
+struct RowArgs {
+  float rate, beta2, epsilon, grad_scale;
+};
+
 struct Kernels {
   const char* name;
 
@@ -59,6 +65,30 @@ struct Kernels {
   void (*swish_forward)(const float* h, float* s, int64_t n);
   // s = swish(h) and d = d * swish'(h): d is ds on entry, dh on exit.
   void (*swish_backward)(const float* h, float* s, float* d, int64_t n);
+  // The gated cell on one row of n channels. `gates` holds f, z, g, each n values:
+  //   a = σ(f), h = a h_before + (1 - a) z, s = h swish(g)
+  void (*gated_forward)(const float* gates, const float* h_before, float* h, float* s, int64_t n);
+  // Given ds, and dh from the next time step: s again, d_gates (3n values), and dh for the time
+  // step before, in place of dh.
+  void (*gated_backward)(const float* gates, const float* h_before, const float* h, const float* ds,
+                         float* dh, float* s, float* d_gates, int64_t n);
+  // One row: y = w x / sqrt(mean(x²) + 1e-6).
+  void (*rms_forward)(const float* x, const float* w, float* y, int64_t n);
+  // Given dy: dx += its gradient by x, and dy becomes what a position adds to dw.
+  void (*rms_backward)(const float* x, const float* w, float* dy, float* dx, int64_t n);
+  // One row of 2n values q: m = swish(q[0..n)) q[n..2n).
+  void (*swiglu_forward)(const float* q, float* m, int64_t n);
+  // Given dm: m again, and dq (2n values).
+  void (*swiglu_backward)(const float* q, const float* dm, float* m, float* dq, int64_t n);
+  // out[j] += sum over `rows` rows of x[r, j], formed first and then added.
+  void (*column_sums)(const float* x, int64_t x_stride, int64_t rows, float* out, int64_t n);
+  // y = keep ? x * scale : 0; value i is kept where the 16-bit number bits[i] >= threshold.
+  void (*drop)(const uint16_t* bits, uint32_t threshold, float scale, const float* x, float* y,
+               int64_t n);
+  // `inv_correction` is 1 / (1 - beta2^k) of this row's update k. Returns the row's new v.
+  float (*row_update)(const RowArgs& args, float inv_correction, float v, const float* g, float* w,
+                      int64_t n);
+
   // One row of 256 logits: returns -log p[target] in nats; in `grad` (may be the logits themselves,
   // may be null) puts (p - onehot) * scale.
   float (*softmax_loss)(const float* logits, uint8_t target, float scale, float* grad);
