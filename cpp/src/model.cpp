@@ -98,7 +98,7 @@ MemoryPlan Model::memory() const {
   constexpr int64_t kFloatBytes = sizeof(float);
   MemoryPlan plan;
   plan.weights = backend.weights_bytes(impl_->config, impl_->table);
-  plan.optimizer = 3 * num_parameters() * kFloatBytes;
+  plan.optimizer = (impl_->table.num_dense() + 2 * impl_->table.num_moments()) * kFloatBytes;
   plan.window = TrainingPass::bytes(*impl_, how.seq_len, how.batch_size, how.recompute);
   plan.state = backend.workspace_bytes(impl_->config, {1, 1, /*training=*/false}) +
                state_size(impl_->config, 1) * kFloatBytes;
@@ -161,9 +161,10 @@ float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t se
   check_window("Model::gradients", impl_->config, seq_len, batch_size, state);
   const Backend& backend = *impl_->backend;
   TrainingPass pass(*impl_, seq_len, batch_size, impl_->training.recompute);
-  const auto grads = backend.make_buffer(num_parameters());
-  const double loss = pass.run({inputs, targets, seq_len, batch_size}, buffer_of(state), *grads);
-  backend.read(*grads, 0, num_parameters(), out);
+  const auto grads = backend.make_gradients(impl_->config, impl_->table);
+  const double loss =
+      pass.run({inputs, targets, seq_len, batch_size}, buffer_of(state), Dropout{}, *grads);
+  backend.read_gradients(*grads, out);
   if (state != nullptr) pass.save_state(*state->impl().h);
   return static_cast<float>(loss);
 }

@@ -12,7 +12,7 @@ struct State::Impl {
   std::shared_ptr<const Backend> backend;
   Config config;
   int64_t batch_size = 0;
-  std::unique_ptr<Buffer> h;             // (L, B, N)
+  std::unique_ptr<Buffer> h;             // state_size(config, batch_size)
   std::unique_ptr<Workspace> workspace;  // of one time step, so that Model::step allocates nothing
 };
 

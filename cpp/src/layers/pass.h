@@ -25,8 +25,8 @@ struct Chunks {
   int64_t end(int64_t i) const { return std::min(seq_len, (i + 1) * steps); }
 };
 
-// logits (T, B, V) and losses (T, B; nats) may be null. `state` (L, B, N), if given, is where the
-// window starts and is moved on once the whole window has been computed.
+// logits (T, B, V) and losses (T, B; nats) may be null. `state`, if given, is where the window
+// starts and is moved on once the whole window has been computed.
 void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& window,
                   Buffer* state, float* logits, float* losses);
 
@@ -38,19 +38,21 @@ class TrainingPass {
  public:
   TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
 
-  // Adds to `grads` (num_parameters) and returns the mean loss. The window starts from `state`
-  // (L, B, N), or zero. Polls for interrupts; parameters and `state` are never touched.
-  double run(const Window& window, const Buffer* state, Buffer& grads);
-  // The state (L, B, N) after the window of the latest run.
+  // Adds to `grads` and returns the mean loss. The window starts from `state`, or from the start of
+  // a text. Polls for interrupts; parameters and `state` are never touched.
+  double run(const Window& window, const Buffer* state, const Dropout& dropout, Gradients& grads);
+  // The state after the window of the latest run, and the loss of each of its bytes (T, B).
   void save_state(Buffer& state) const;
+  const std::vector<float>& losses() const { return losses_; }
 
   // Of the workspace and the kept states.
   static int64_t bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
                        bool recompute);
 
  private:
-  void forward(const Window& window, const Buffer* state, int64_t begin, int64_t end);
-  void backward(int64_t steps, Buffer& grads);
+  void forward(const Window& window, const Buffer* state, const Dropout& dropout, int64_t begin,
+               int64_t end);
+  void backward(int64_t steps, Gradients& grads);
 
   const Model::Impl& model_;
   const Chunks segments_;

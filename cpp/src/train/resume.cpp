@@ -50,8 +50,9 @@ void Run::resume() {
   const auto size = static_cast<int64_t>(checkpoint.weights.size());
   backend.write(checkpoint.weights.data(), size, model.weights->flat(), 0);
   backend.params_changed(*model.weights);
-  backend.write(checkpoint.m.data(), size, *trainer_.m, 0);
-  backend.write(checkpoint.v.data(), size, *trainer_.v, 0);
+  const int64_t moments = model.table.num_moments();
+  backend.write(checkpoint.m.data(), moments, *trainer_.m, 0);
+  backend.write(checkpoint.v.data(), moments, *trainer_.v, 0);
   best_ = checkpoint.best;
   if (!checkpoint.stream.empty()) {
     const auto stream_size = static_cast<int64_t>(checkpoint.stream.size());

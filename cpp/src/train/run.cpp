@@ -58,8 +58,8 @@ void Run::start_afresh() {
   const Model::Impl& model = trainer_.model;
   if (config_.sampling == "stream")
     stream_ = model.backend->make_buffer(state_size(model.config, config_.batch_size));
-  trainer_.m = model.backend->make_buffer(model.table.num_parameters());
-  trainer_.v = model.backend->make_buffer(model.table.num_parameters());
+  trainer_.m = model.backend->make_buffer(model.table.num_moments());
+  trainer_.v = model.backend->make_buffer(model.table.num_moments());
   trainer_.updates = 0;
   if (options_.seconds == 0) set_plan(plan_by_steps(config_.steps, options_.eval_every));
 }
@@ -119,7 +119,7 @@ Progress Run::advance() {
 void Run::take_step() {
   const double start = now_();
   const float rate = learning_rate(config_, state_.step, state_.planned_steps);
-  loss_ = trainer_.step_window(sampler_->window(state_.step), stream_.get(), rate);
+  loss_ = trainer_.step_window(sampler_->window(state_.step), stream_.get(), Dropout{}, rate);
   step_seconds_ = now_() - start;
   ++state_.step;
   state_.loss_sum += loss_;

@@ -11,9 +11,9 @@ namespace slm {
 Trainer::Impl::Impl(Model::Impl& trained, const TrainConfig& how)
     : model(trained),
       config(how),
-      grads(model.backend->make_buffer(model.table.num_parameters())),
-      m(model.backend->make_buffer(model.table.num_parameters())),
-      v(model.backend->make_buffer(model.table.num_parameters())) {}
+      grads(model.backend->make_gradients(model.config, model.table)),
+      m(model.backend->make_buffer(model.table.num_moments())),
+      v(model.backend->make_buffer(model.table.num_moments())) {}
 
 TrainingPass& Trainer::Impl::pass_for(const Window& window) {
   if (seq_len_ != window.seq_len || batch_size_ != window.batch_size) {
@@ -26,12 +26,13 @@ TrainingPass& Trainer::Impl::pass_for(const Window& window) {
   return *pass_;
 }
 
-float Trainer::Impl::step_window(const Window& window, Buffer* state, float lr) {
+float Trainer::Impl::step_window(const Window& window, Buffer* state, const Dropout& dropout,
+                                 float lr) {
   TrainingPass& pass = pass_for(window);
   const Backend& backend = *model.backend;
   double loss = 0, norm = 0;
   try {
-    loss = pass.run(window, state, *grads);
+    loss = pass.run(window, state, dropout, *grads);
     norm = backend.grad_norm(*grads);
     if (!std::isfinite(loss) || !std::isfinite(norm))
       throw Error(ErrorKind::training, "at update " + std::to_string(updates + 1) + " the " +
@@ -40,13 +41,14 @@ float Trainer::Impl::step_window(const Window& window, Buffer* state, float lr) 
                                            std::to_string(lr) +
                                            " or a smaller clip_norm usually helps");
   } catch (...) {
-    grads = backend.make_buffer(model.table.num_parameters());
+    backend.clear(*grads);
     throw;
   }
 
   ++updates;
   AdamWStep step;
   step.learning_rate = lr;
+  step.ngram_rate = config.ngram_rate;
   step.beta1 = config.beta1;
   step.beta2 = config.beta2;
   step.epsilon = config.epsilon;
@@ -55,7 +57,7 @@ float Trainer::Impl::step_window(const Window& window, Buffer* state, float lr) 
   step.correction2 = static_cast<float>(1.0 - std::pow(double{config.beta2}, double(updates)));
   const bool clips = config.clip_norm > 0 && norm > config.clip_norm;
   step.grad_scale = clips ? static_cast<float>(config.clip_norm / norm) : 1.0f;
-  backend.adamw(*model.weights, *grads, *m, *v, model.table, step);
+  backend.update(*model.weights, *grads, *m, *v, model.table, step);
   backend.params_changed(*model.weights);
 
   if (state) pass.save_state(*state);
@@ -77,8 +79,13 @@ float Trainer::step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_l
                     int64_t batch_size, State* state) {
   check_window("Trainer::step", impl_->model.config, seq_len, batch_size, state);
   const float lr = slm::learning_rate(impl_->config, impl_->updates, impl_->config.steps);
+  const TrainConfig& how = impl_->config;
+  Dropout dropout;
+  dropout.rate = how.dropout == kAutoDropout ? 0 : how.dropout;
+  dropout.seed = how.seed;
+  dropout.first = static_cast<uint64_t>(impl_->updates * seq_len * batch_size);
   return impl_->step_window({inputs, targets, seq_len, batch_size},
-                            state ? state->impl().h.get() : nullptr, lr);
+                            state ? state->impl().h.get() : nullptr, dropout, lr);
 }
 
 int64_t Trainer::steps_done() const { return impl_->updates; }

@@ -12,12 +12,13 @@ struct Trainer::Impl {
 
   // One update at rate `lr`; the loss before it. Parameters, moments and `state` are unchanged when
   // it throws: Error(training) for a loss or gradient that is not finite, Error(cancelled).
-  float step_window(const Window& window, Buffer* state, float lr);
+  float step_window(const Window& window, Buffer* state, const Dropout& dropout, float lr);
 
   Model::Impl& model;
   TrainConfig config;
-  std::unique_ptr<Buffer> grads, m, v;  // num_parameters each; grads are zero between steps
-  int64_t updates = 0;                  // AdamW's k: updates done
+  std::unique_ptr<Gradients> grads;  // zero between steps
+  std::unique_ptr<Buffer> m, v;      // num_moments each
+  int64_t updates = 0;               // AdamW's k: updates done
   float learning_rate = 0;              // of the latest step
   float grad_norm = 0;                  // of the latest step, before clipping
 
