@@ -10,6 +10,7 @@ namespace {
 
 // The same polynomial as math-inl.h's, without fused operations.
 float exp_scalar(float x) {
+  if (std::isnan(x)) return x;  // fmax would pass over it
   x = std::fmin(std::fmax(x, -87.3f), 88.3f);
   const float n = std::nearbyint(x * 1.44269504f);
   const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -62,13 +63,100 @@ void swish_backward(const float* h, float* s, float* d, int64_t n) {
   }
 }
 
+float swish_slope(float x) {
+  const float sigma = sigmoid(x);
+  return sigma + x * sigma * (1.0f - sigma);
+}
+
+void gated_forward(const float* gates, const float* h_before, float* h, float* s, int64_t n) {
+  const float *f = gates, *z = f + n, *g = z + n;
+  for (int64_t i = 0; i < n; ++i) {
+    const float a = sigmoid(f[i]);
+    h[i] = a * h_before[i] + (1.0f - a) * z[i];
+    s[i] = h[i] * (g[i] * sigmoid(g[i]));
+  }
+}
+
+void gated_backward(const float* gates, const float* h_before, const float* h, const float* ds,
+                    float* dh, float* s, float* d_gates, int64_t n) {
+  const float *f = gates, *z = f + n, *g = z + n;
+  for (int64_t i = 0; i < n; ++i) {
+    const float a = sigmoid(f[i]), out = g[i] * sigmoid(g[i]);
+    const float d_now = dh[i] + ds[i] * out;
+    s[i] = h[i] * out;
+    dh[i] = d_now * a;
+    d_gates[i] = d_now * (h_before[i] - z[i]) * a * (1.0f - a);
+    d_gates[n + i] = d_now * (1.0f - a);
+    d_gates[2 * n + i] = ds[i] * h[i] * swish_slope(g[i]);
+  }
+}
+
+float inverse_rms(const float* x, int64_t n) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += x[i] * x[i];
+  return 1.0f / std::sqrt(sum / static_cast<float>(n) + 1e-6f);
+}
+
+void rms_forward(const float* x, const float* w, float* y, int64_t n) {
+  const float r = inverse_rms(x, n);
+  for (int64_t i = 0; i < n; ++i) y[i] = w[i] * (x[i] * r);
+}
+
+// With u = x r, r = 1 / rms(x):  dw = dy u,  dx = r (w dy − u mean(w dy u))
+void rms_backward(const float* x, const float* w, float* dy, float* dx, int64_t n) {
+  const float r = inverse_rms(x, n);
+  float sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += w[i] * dy[i] * (x[i] * r);
+  const float mean = sum / static_cast<float>(n);
+  for (int64_t i = 0; i < n; ++i) {
+    const float u = x[i] * r;
+    dx[i] += r * (w[i] * dy[i] - u * mean);
+    dy[i] *= u;
+  }
+}
+
+void swiglu_forward(const float* q, float* m, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) m[i] = q[i] * sigmoid(q[i]) * q[n + i];
+}
+
+void swiglu_backward(const float* q, const float* dm, float* m, float* dq, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float gate = q[i] * sigmoid(q[i]), up = q[n + i];
+    m[i] = gate * up;
+    dq[i] = dm[i] * up * swish_slope(q[i]);
+    dq[n + i] = dm[i] * gate;
+  }
+}
+
+void column_sums(const float* x, int64_t x_stride, int64_t rows, float* out, int64_t n) {
+  for (int64_t j = 0; j < n; ++j) {
+    float sum = 0;
+    for (int64_t r = 0; r < rows; ++r) sum += x[r * x_stride + j];
+    out[j] += sum;
+  }
+}
+
+void drop(const uint16_t* bits, uint32_t threshold, float scale, const float* x, float* y,
+          int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = bits[i] >= threshold ? x[i] * scale : 0.0f;
+}
+
+float row_update(const RowArgs& a, float inv_correction, float v, const float* g, float* w,
+                 int64_t n) {
+  float squares = 0;
+  for (int64_t i = 0; i < n; ++i) squares += g[i] * a.grad_scale * (g[i] * a.grad_scale);
+  v = a.beta2 * v + (1.0f - a.beta2) * (squares / static_cast<float>(n));
+  const float step = a.rate / (std::sqrt(v * inv_correction) + a.epsilon);
+  for (int64_t i = 0; i < n; ++i) w[i] -= step * (g[i] * a.grad_scale);
+  return v;
+}
+
 float softmax_loss(const float* logits, uint8_t target, float scale, float* grad) {
   float largest = logits[0];
   for (int i = 1; i < 256; ++i) largest = std::fmax(largest, logits[i]);
   float p[256], total = 0;
   for (int i = 0; i < 256; ++i) {
-    // fmax passes over a NaN and exp clamps it away, so that it has to be kept by hand.
-    p[i] = std::isnan(logits[i]) ? logits[i] : exp_scalar(logits[i] - largest);
+    p[i] = exp_scalar(logits[i] - largest);
     total += p[i];
   }
   const double loss = std::log(double{total}) - (double{logits[target]} - double{largest});
@@ -120,8 +208,10 @@ float read_loop(const float* x, int64_t n) {
 
 }  // namespace
 
-const Kernels kScalarKernels = {"scalar",      packed_size,    pack,         matmul, outer_sum,
-                                swish_forward, swish_backward, softmax_loss, add,    sum_squares,
-                                adamw,         fma_loop,       read_loop};
+const Kernels kScalarKernels = {
+    "scalar",        packed_size,   pack,           matmul,      outer_sum,    swish_forward,
+    swish_backward,  gated_forward, gated_backward, rms_forward, rms_backward, swiglu_forward,
+    swiglu_backward, column_sums,   drop,           row_update,  softmax_loss, add,
+    sum_squares,     adamw,         fma_loop,       read_loop};
 
 }  // namespace slm

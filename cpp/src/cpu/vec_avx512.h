@@ -20,6 +20,12 @@ struct Vec {
     return {_mm512_maskz_loadu_ps(lane_mask(n), p)};
   }
   void store_partial(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, lane_mask(n), v); }
+  Vec where_at_least(const uint16_t* numbers, uint32_t bound) const {
+    const __m256i narrow = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers));
+    const __mmask16 kept = _mm512_cmpge_epi32_mask(_mm512_cvtepu16_epi32(narrow),
+                                                   _mm512_set1_epi32(static_cast<int>(bound)));
+    return {_mm512_maskz_mov_ps(kept, v)};
+  }
 
  private:
   static __mmask16 lane_mask(int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }

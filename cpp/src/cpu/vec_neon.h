@@ -27,6 +27,10 @@ struct Vec {
     store(lanes);
     for (int64_t i = 0; i < n; ++i) p[i] = lanes[i];
   }
+  Vec where_at_least(const uint16_t* numbers, uint32_t bound) const {
+    const uint32x4_t kept = vcgeq_u32(vmovl_u16(vld1_u16(numbers)), vdupq_n_u32(bound));
+    return {vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), kept))};
+  }
 };
 
 inline Vec operator+(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
