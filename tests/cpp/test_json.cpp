@@ -147,7 +147,8 @@ void test_numbers_come_back() {
 void test_fields() {
   const Json json = parse(
       "{\"b\":true,\"i\":-3,\"d\":1.5,\"s\":\"x\",\"a\":[1],\"big\":1e300,\"n\":null,"
-      "\"u\":\"18446744073709551615\",\"v\":\"18446744073709551616\",\"w\":\"+1\"}");
+      "\"u\":\"18446744073709551615\",\"v\":\"18446744073709551616\",\"w\":\"+1\",\"none\":[],"
+      "\"mixed\":[2,3.0],\"many\":[-1,9223372036854775807]}");
   JsonFields fields(json, "the test");
   CHECK(fields.boolean("b"));
   CHECK_EQ(fields.integer("i"), -3);
@@ -156,6 +157,9 @@ void test_fields() {
   CHECK_EQ(fields.real("d"), 1.5f);
   CHECK_EQ(fields.string("s"), "x");
   CHECK_EQ(fields.array("a").size(), size_t{1});
+  CHECK(fields.integers("none").empty());
+  CHECK(fields.integers("many") == std::vector<int64_t>{-1, std::numeric_limits<int64_t>::max()});
+  CHECK_EQ(Json(fields.integers("many")).dump(), "[-1,9223372036854775807]");
   CHECK_EQ(fields.unsigned_integer("u"), std::numeric_limits<uint64_t>::max());
   CHECK_THROWS(ErrorKind::format, "the field \"q\" of the test is missing", fields.integer("q"));
   CHECK_THROWS(ErrorKind::format, "must be an integer of 64 bits, not a number",
@@ -164,6 +168,9 @@ void test_fields() {
   CHECK_THROWS(ErrorKind::format, "must be a string, not an integer", fields.string("i"));
   CHECK_THROWS(ErrorKind::format, "must be an array, not null", fields.array("n"));
   CHECK_THROWS(ErrorKind::format, "\"big\" of the test is too large", fields.real("big"));
+  CHECK_THROWS(ErrorKind::format, "the field \"mixed\" of the test must hold only integers",
+               fields.integers("mixed"));
+  CHECK_THROWS(ErrorKind::format, "must be an array, not an integer", fields.integers("i"));
   for (const char* name : {"v", "w", "s", "i", "d", "n"})
     CHECK_THROWS(ErrorKind::format, "must be an integer from 0", fields.unsigned_integer(name));
   fields.finish();  // all have been asked for

@@ -14,6 +14,7 @@ struct FieldReader {
   void read(const char* name, int64_t& value) { value = fields.integer(name); }
   void read(const char* name, uint64_t& value) { value = fields.unsigned_integer(name); }
   void read(const char* name, float& value) { value = fields.real(name); }
+  void read(const char* name, std::vector<int64_t>& value) { value = fields.integers(name); }
 
   template <typename T>
   void operator()(const char* name, T& value, FieldAge age) {

@@ -25,6 +25,7 @@ class Json {
   Json(uint64_t value);  // beyond int64, a string of digits: few readers keep such a number exact
   Json(const char* value) : value_(std::string(value)) {}
   Json(std::string value) : value_(std::move(value)) {}
+  Json(const std::vector<int64_t>& values) : value_(Array(values.begin(), values.end())) {}
   Json(Array value) : value_(std::move(value)) {}
   Json(Object value) : value_(std::move(value)) {}
 
@@ -63,6 +64,7 @@ class JsonFields {
   float real(const std::string& name);                 // a number within float's range
   std::string string(const std::string& name);
   const Json::Array& array(const std::string& name);
+  std::vector<int64_t> integers(const std::string& name);  // an array of them
 
   bool has(const std::string& name) const { return object_.find(name) != nullptr; }
   // Throws for the first member that none of the calls above asked for.

@@ -79,6 +79,18 @@ const Json::Array& JsonFields::array(const std::string& name) {
   return typed<Json::Array>(name, "an array");
 }
 
+std::vector<int64_t> JsonFields::integers(const std::string& name) {
+  std::vector<int64_t> values;
+  for (const Json& item : array(name)) {
+    const auto* value = item.get_if<int64_t>();
+    if (value == nullptr)
+      refuse(name, where_,
+             std::string(" must hold only integers of 64 bits, not ") + item.type_name());
+    values.push_back(*value);
+  }
+  return values;
+}
+
 void JsonFields::finish() const {
   for (const auto& member : *object_.get_if<Json::Object>())
     if (std::find(asked_.begin(), asked_.end(), member.first) == asked_.end())
