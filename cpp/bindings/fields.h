@@ -1,6 +1,7 @@
 #pragma once
 // The fields of the option structs by name, and their way from and to a Python dict.
 #include <string>
+#include <vector>
 
 #include "bindings.h"
 #include "config_fields.h"
@@ -59,6 +60,22 @@ void read_field(const char* name, py::handle value, T& out) {
   }
 }
 
+// A list or a tuple of whole numbers. A str would be a sequence, too.
+inline void read_field(const char* name, py::handle value, std::vector<int64_t>& out) {
+  if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value)) {
+    const py::str got = py::repr(value)[py::slice(0, 80, 1)];
+    throw py::type_error(std::string(name) + " must be a list or tuple of whole numbers, got " +
+                         std::string(got));
+  }
+  const std::string entry = "each entry of " + std::string(name);
+  out.clear();
+  for (const py::handle number : py::reinterpret_borrow<py::sequence>(value)) {
+    int64_t whole = 0;
+    read_field(entry.c_str(), number, whole);
+    out.push_back(whole);
+  }
+}
+
 template <class Options>
 Options from_dict(const py::dict& values) {
   Options options;
@@ -71,6 +88,11 @@ Options from_dict(const py::dict& values) {
 inline py::object to_python(float value) {
   // The decimal that a person wrote, 0.01 and not 0.009999999776482582; it reads back the same.
   return py::float_(py::str(Json(value).dump()));
+}
+
+// A frozen dataclass has tuples.
+inline py::object to_python(const std::vector<int64_t>& values) {
+  return py::tuple(py::cast(values));
 }
 
 template <class T>

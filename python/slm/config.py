@@ -9,19 +9,31 @@ from typing import Any
 from slm import _core
 
 
-def _option(text: str) -> Any:
-    return field(metadata={"help": text})
+def _option(text: str, **default: Any) -> Any:
+    """Defaults are for fields that came later: they mean what a config without the field means."""
+    return field(metadata={"help": text}, **default)
 
 
 @dataclass(frozen=True)
 class Config:
     """A model's shape and initial values. Every model file holds it whole."""
 
-    cell: str = _option('recurrence of a layer; "dense": h = A h + B u, y = C swish(h) + D u')
+    cell: str = _option('recurrence of a layer: "dense", or the selective "gated"')
     embed_dim: int = _option("E, width of the embedding and of every layer's input")
     state_dim: int = _option("N, width of a layer's hidden state")
     num_layers: int = _option("L, number of layers")
-    init: str = _option('scale of the initial values, "tuned" or "seed"')
+    init: str = _option('scale of the dense cell\'s initial values, "tuned" or "seed"')
+    residual: bool = _option("add a layer's input to its output", default=False)
+    norm: str = _option('"rms" before each layer and before the head, or "none"', default="none")
+    mlp_dim: int = _option("M, width of a SwiGLU after each layer's cell; 0: none", default=0)
+    tie_embeddings: bool = _option("the head multiplies by the embedding", default=False)
+    ngram_orders: tuple[int, ...] = _option(
+        "lengths of the n-grams that add to a byte's embedding, rising, from 2 to 8", default=()
+    )
+    ngram_buckets: int = _option(
+        "rows of each n-gram table from order 3 up, a power of two", default=16384
+    )
+    ngram_dim: int = _option("width of those rows; 0: that of the embedding", default=0)
 
 
 @dataclass(frozen=True)
@@ -38,10 +50,25 @@ class TrainConfig:
     weight_decay: float = _option("each update scales weights by 1 - learning_rate * weight_decay")
     clip_norm: float = _option("largest norm of the whole gradient; 0 does not clip")
     warmup_steps: int = _option("steps in which the learning rate rises to its highest")
-    schedule: str = _option('learning rate after the warm-up: "cosine" to zero, or "constant"')
+    schedule: str = _option('learning rate after the warm-up: "cosine" or "constant"')
     sampling: str = _option('"random" windows from zero state, or "stream": the state is carried')
     seed: int = _option("of the window positions")
     recompute: bool = _option("compute most of a window twice, to keep about √T of its steps")
+    final_rate: float = _option(
+        "where the cosine ends, as a share of the highest learning rate", default=0.0
+    )
+    ngram_rate: float = _option(
+        "learning rate of the n-gram tables, as a multiple of the others'", default=3.0
+    )
+    dropout: float = _option(
+        "share of the n-gram vectors (without n-grams, of the embedding) that a step zeroes; "
+        '"auto", stored as -1, chooses it from the size of the text',
+        default=0.0,
+    )
+
+
+#: What `dropout="auto"` is stored as.
+AUTO_DROPOUT = -1.0
 
 
 @dataclass(frozen=True)
@@ -64,4 +91,9 @@ def preset(name: str) -> Preset:
 
 def override(config: Config | TrainConfig, values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `config`, with those of `values` that are not None in their place."""
-    return {**asdict(config), **{k: v for k, v in values.items() if v is not None}}
+    fields = {**asdict(config), **{k: v for k, v in values.items() if v is not None}}
+    if isinstance(fields.get("dropout"), str):
+        if fields["dropout"] != "auto":
+            raise TypeError(f'dropout must be a number or "auto", got {fields["dropout"]!r}')
+        fields["dropout"] = AUTO_DROPOUT
+    return fields

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,13 @@ class Model:
         state_dim: int | None = None,
         num_layers: int | None = None,
         init: str | None = None,
+        residual: bool | None = None,
+        norm: str | None = None,
+        mlp_dim: int | None = None,
+        tie_embeddings: bool | None = None,
+        ngram_orders: Sequence[int] | None = None,
+        ngram_buckets: int | None = None,
+        ngram_dim: int | None = None,
         seed: int = 0,
         device: str = "auto",
         threads: int | None = None,
@@ -74,6 +82,13 @@ class Model:
                 "state_dim": state_dim,
                 "num_layers": num_layers,
                 "init": init,
+                "residual": residual,
+                "norm": norm,
+                "mlp_dim": mlp_dim,
+                "tie_embeddings": tie_embeddings,
+                "ngram_orders": ngram_orders,
+                "ngram_buckets": ngram_buckets,
+                "ngram_dim": ngram_dim,
             },
         )
         training = override(preset.training, {})
@@ -111,7 +126,7 @@ class Model:
 
     @property
     def parameters(self) -> dict[str, FloatArray]:
-        """A copy of every parameter by name: read-only float32, shapes as docs/python.md lists."""
+        """A copy of every parameter by name: read-only float32, shapes as docs/model.md lists."""
         return self._core.parameters()
 
     def set_parameters(self, values: Mapping[str, npt.ArrayLike]) -> None:
@@ -157,17 +172,29 @@ class Model:
         byte out. `state` moves on in place."""
         return self._core.step(tokens, state)
 
-    def score(self, text: Text, *, log_probs: bool = True) -> Score:
+    def score(
+        self, text: Text, *, log_probs: bool = True, adapt: bool = False, keep: bool = False
+    ) -> Score:
         """What `text` costs, each byte scored once. The result does not depend on threads.
 
         Without `log_probs` that array is empty, and memory does not grow with the text.
+        adapt: read the text as one stream and learn from it on the way; each byte is scored before
+        it is learned from. The model itself is left as it was, unless `keep` is True.
         """
-        return Score(*self._core.score(to_array(text), log_probs))
+        if keep and not adapt:
+            raise ConfigError("keep=True keeps what adapt=True learns; give both")
+        return Score(*self._core.score(to_array(text), log_probs, adapt, keep))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], dtype: str = "float32") -> None:
         """Writes the model to one safetensors file, which is never half-written: it is written
-        under another name in the same folder, then renamed. Raises OSError."""
-        self._core.save(file_name(path))
+        under another name in the same folder, then renamed. Raises OSError.
+
+        dtype: "float32" keeps every bit; "float16" halves the file; "int8" stores a scale for each
+        row of a matrix and quarters it. Whatever it was, a loaded model computes in float32.
+        """
+        if not isinstance(dtype, str):
+            raise TypeError(f"dtype must be a str, got {type(dtype).__name__}")
+        self._core.save(file_name(path), dtype)
 
     train = train
     generate = generate
@@ -178,20 +205,34 @@ class Model:
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
     *,
     device: str = "auto",
     threads: int | None = None,
     precision: str = "float32",
 ) -> Model:
-    """Reads a model that `Model.save` or `slm train` wrote.
+    """Reads a model that `Model.save` or `slm train` wrote; without a path, the model of general
+    English that comes with slm.
 
     Raises OSError (FileNotFoundError, ...) if the file cannot be read, FormatError if it is not a
     model or is damaged.
     """
+    if path is None:
+        path = bundled_model()
+        if path is None:
+            raise FileNotFoundError(
+                "there is no bundled model in this build of slm: name a model's file, "
+                "or train one with slm.Model().train(text)"
+            )
     model = Model.__new__(Model)
     model._core = _core.Model.load(file_name(path), device, threads, precision)
     return model
+
+
+def bundled_model() -> str | None:
+    """The file of the model that comes with slm; None where the build has none."""
+    path = str(resources.files("slm").joinpath("data/english.safetensors"))
+    return path if os.path.isfile(path) else None
 
 
 def _parameter(

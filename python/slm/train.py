@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -68,7 +68,8 @@ class Trainer:
     """AdamW on a model, one window at a time.
 
     The keywords are the fields of `TrainConfig`, whose values come from `model.training`. `steps`
-    is where the learning rate's schedule ends. Do not use the model on another thread meanwhile.
+    is where the learning rate's schedule ends. `dropout="auto"`, which chooses by a text's size, is
+    none here. Do not use the model on another thread meanwhile.
     """
 
     def __init__(
@@ -85,6 +86,9 @@ class Trainer:
         warmup_steps: int | None = None,
         schedule: str | None = None,
         recompute: bool | None = None,
+        final_rate: float | None = None,
+        ngram_rate: float | None = None,
+        dropout: float | Literal["auto"] | None = None,
     ) -> None:
         self._core = _trainer(
             model,
@@ -99,6 +103,9 @@ class Trainer:
                 "warmup_steps": warmup_steps,
                 "schedule": schedule,
                 "recompute": recompute,
+                "final_rate": final_rate,
+                "ngram_rate": ngram_rate,
+                "dropout": dropout,
             },
         )
 
@@ -146,6 +153,9 @@ def train(
     sampling: str | None = None,
     seed: int | None = None,
     recompute: bool | None = None,
+    final_rate: float | None = None,
+    ngram_rate: float | None = None,
+    dropout: float | Literal["auto"] | None = None,
     validation: float | Text | None = 0.1,
     eval_every: int = 0,
     patience: int = 0,
@@ -162,7 +172,7 @@ def train(
     a list of those, which is joined. A single file is memory-mapped.
     steps, seconds: how long, by one of the two; neither: the training config's steps. Seconds are
     wall time with evaluation.
-    seq_len ... recompute: fields of `TrainConfig`; None takes the model's own (`model.training`).
+    seq_len ... dropout: fields of `TrainConfig`; None takes the model's own (`model.training`).
     validation: a share of the text, cut off its end (at most 1 MiB), or another text, or None.
     eval_every: steps between evaluations; 0: about ten in the run. patience: stop after so many
     evaluations without a new best; 0: never.
@@ -201,6 +211,9 @@ def train(
             "sampling": sampling,
             "seed": seed,
             "recompute": recompute,
+            "final_rate": final_rate,
+            "ngram_rate": ngram_rate,
+            "dropout": dropout,
         },
     )
     fraction, validation_text = _validation(validation)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from slm import __version__
-from slm.cli import bench, generate, info, presets, score, train
+from slm.cli import bench, export, generate, info, presets, score, train
 from slm.errors import Error
 
 
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"slm {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (train, generate, score, info, presets, bench):
+    for command in (train, generate, score, export, info, presets, bench):
         command.add_parser(commands)
     return parser
 

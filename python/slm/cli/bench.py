@@ -40,7 +40,9 @@ def add_parser(commands: Commands) -> None:
     size.add_argument("--seq-len", type=int, metavar="N", help="T, bytes per window")
     size.add_argument("--batch-size", type=int, metavar="N", help="B, windows per step")
     size.add_argument(
-        "--recompute", action="store_const", const=True, help="keep about √T of a window's steps"
+        "--recompute",
+        action=argparse.BooleanOptionalAction,
+        help="keep about √T of a window's steps",
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import slm
 from slm import _core
-from slm.cli.options import Commands, add_output_options, new_parser, print_json
+from slm.cli.options import Commands, add_output_options, new_parser, print_json, shown
+from slm.model import bundled_model
 
 
 def add_parser(commands: Commands) -> None:
@@ -20,7 +21,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    facts = _installation() if args.model is None else _model(args.model)
+    facts = _installation() if args.model is None else _model(args)
     if args.json:
         print_json(facts)
         return
@@ -42,19 +43,37 @@ def _installation() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
-        "device": slm.Model(embed_dim=1, state_dim=1, num_layers=1).device,
+        "device": slm.Model("seed-small", embed_dim=1, state_dim=1, num_layers=1).device,
         "default preset": slm.default_preset,
+        "bundled model": bundled_model(),
     }
 
 
-def _model(path: str) -> dict[str, Any]:
-    model = slm.load(path)
-    return {
-        "file": path,
-        "bytes": os.path.getsize(path),
+def _model(args: argparse.Namespace) -> dict[str, Any]:
+    model = slm.load(args.model)
+    config, training = model.config, model.training
+    facts: dict[str, Any] = {
+        "file": args.model,
+        "bytes": os.path.getsize(args.model),
         "parameters": model.num_parameters,
         "memory, bytes": model.memory,
-        "config": asdict(model.config),
-        "training": asdict(model.training),
+        "config": asdict(config) if args.json else shown(config),
+        "training": asdict(training) if args.json else shown(training),
         "tensors": {name: list(shape) for name, shape in model._core.tensors},
     }
+    tables = ngram_tables(model)
+    if args.json:
+        return {**facts, "n-gram rows": tables}
+    if tables:
+        used, rows = (sum(counts) for counts in zip(*tables.values(), strict=True))
+        facts["n-gram tables"] = f"{used:,} of {rows:,} rows are not zero"
+        # One line says what a line for each table would.
+        facts["tensors"] = {k: v for k, v in facts["tensors"].items() if k not in tables}
+    return facts
+
+
+def ngram_tables(model: slm.Model) -> dict[str, tuple[int, int]]:
+    """Of each table by its name: how many of its rows are not zero, and how many there are."""
+    names = [f"ngram.{n}.weight" for n in model.config.ngram_orders]
+    parameters = model.parameters if names else {}
+    return {n: (int(parameters[n].any(axis=1).sum()), len(parameters[n])) for n in names}

@@ -6,17 +6,44 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import MISSING, fields
 from math import isfinite
 from typing import Any, TypeAlias
 
 from slm import Config, Model, TrainConfig, load
+from slm.config import AUTO_DROPOUT
+from slm.model import bundled_model
 
 Options: TypeAlias = "argparse._ActionsContainer"  # a parser or a group of its options
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 DEFAULT_MODEL = "slm.safetensors"
-_TYPES = {"int": int, "float": float, "str": str}
+
+
+def orders(text: str) -> tuple[int, ...]:
+    """2,3,4 on the command line is (2, 3, 4) in Python."""
+    try:
+        return () if text == "none" else tuple(int(n) for n in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list such as 2,3,4, nor none") from None
+
+
+def dropout(text: str) -> float | str:
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from None
+
+
+# By the name of a field, or else by its type: what reads its option, and what the help shows.
+_OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "ngram_orders": (orders, "N,N,…|none"),
+    "dropout": (dropout, "X|auto"),
+    "int": (int, "N"),
+    "float": (float, "X"),
+    "str": (str, "NAME"),
+}
 
 
 def new_parser(commands: Commands, name: str, doc: str | None) -> argparse.ArgumentParser:
@@ -56,46 +83,59 @@ def add_device_options(parser: Options) -> None:
 
 def add_model_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-m", "--model", metavar="MODEL", help=f"model file (default: {DEFAULT_MODEL})"
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help=f"model file (default: {DEFAULT_MODEL}, or else the model that comes with slm)",
     )
 
 
 def open_model(args: argparse.Namespace) -> Model:
+    """The model of -m, or the one in this folder, or the one that comes with slm."""
     path = args.model
-    if path is None:
+    if path is None and os.path.exists(DEFAULT_MODEL):
         path = DEFAULT_MODEL
-        if not os.path.exists(path):
-            raise FileNotFoundError(
-                f"there is no {path} in this folder: train a model with `slm train`, "
-                "or name one with -m"
-            )
         message(args, f"using {path}")
+    elif path is None:
+        path = bundled_model()
+        if path is None:
+            raise FileNotFoundError(
+                f"there is no {DEFAULT_MODEL} in this folder, and this build of slm has no model "
+                "of its own: train a model with `slm train`, or name one with -m"
+            )
+        message(args, f"there is no {DEFAULT_MODEL} here: using the English model of slm")
     return load(path, device=args.device, threads=args.threads, precision=args.precision)
 
 
 def add_fields(parser: Options, config: type[Config | TrainConfig]) -> None:
     """An option for every field, by the field's name. --seed is on its own."""
     for f in fields(config):
+        name, text = "--" + f.name.replace("_", "-"), f.metadata["help"]
         if f.type == "bool":
-            parser.add_argument(
-                "--" + f.name.replace("_", "-"),
-                action="store_const",
-                const=True,
-                help=f.metadata["help"],
-            )
+            parser.add_argument(name, action=argparse.BooleanOptionalAction, help=text)
         elif f.name != "seed":
-            parser.add_argument(
-                "--" + f.name.replace("_", "-"),
-                type=_TYPES[str(f.type)],
-                metavar={"int": "N", "float": "X"}.get(str(f.type), "NAME"),
-                help=f.metadata["help"],
-            )
+            read, metavar = _OPTIONS.get(f.name) or _OPTIONS[str(f.type)]
+            parser.add_argument(name, type=read, metavar=metavar, help=text)
 
 
 def given(args: argparse.Namespace, config: type[Config | TrainConfig]) -> dict[str, Any]:
     """The fields that were given on the command line."""
     values = {f.name: getattr(args, f.name) for f in fields(config) if f.name != "seed"}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def shown(config: Config | TrainConfig) -> dict[str, Any]:
+    """What a person is shown of a config: a field that came later only where it differs."""
+    values = {
+        f.name: getattr(config, f.name)
+        for f in fields(config)
+        if f.default is MISSING or getattr(config, f.name) != f.default
+    }
+    if "ngram_orders" in values:
+        values["ngram_orders"] = ",".join(map(str, values["ngram_orders"]))
+    if values.get("dropout") == AUTO_DROPOUT:
+        values["dropout"] = "auto"
+    return values
 
 
 def message(args: argparse.Namespace, text: str) -> None:

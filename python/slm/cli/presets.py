@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 
 import slm
-from slm.cli.options import Commands, add_output_options, new_parser, print_json
+from slm.cli.options import Commands, add_output_options, new_parser, print_json, shown
 
 
 def add_parser(commands: Commands) -> None:
@@ -21,6 +21,7 @@ def run(args: argparse.Namespace) -> None:
         if args.json:
             print_json({"name": name, "default": name == slm.default_preset, **values})
             continue
+        values = {"model": shown(preset.model), "training": shown(preset.training)}
         print(name + (" (default)" if name == slm.default_preset else ""))
         for part, fields in values.items():
             print(f"  {part:9}" + ", ".join(f"{key} {value}" for key, value in fields.items()))

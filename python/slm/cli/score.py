@@ -29,6 +29,11 @@ def add_parser(commands: Commands) -> None:
         "files", nargs="+", metavar="FILE", help="text files, or folders of .txt files"
     )
     add_model_option(parser)
+    parser.add_argument(
+        "--adapt",
+        action="store_true",
+        help="learn from each byte after it is scored; every FILE finds the model as it was",
+    )
     parser.add_argument("--per-byte", action="store_true", help="the log-probability of every byte")
     add_device_options(parser)
     add_output_options(parser)
@@ -38,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     texts = [slm.load_text(name) for name in args.files]  # none is scored unless all can be read
     model = open_model(args)
     for name, text in zip(args.files, texts, strict=True):
-        score = model.score(text, log_probs=args.per_byte)
+        score = model.score(text, log_probs=args.per_byte, adapt=args.adapt)
         summary = (
             f"{name}: {score.nats_per_byte:.4f} nats per byte, {score.bits_per_byte:.4f} bits per "
             f"byte, perplexity {score.perplexity:.4f}, {score.num_bytes} bytes"
