@@ -52,6 +52,19 @@ Model::Impl::Impl(const Config& model_config, const TrainConfig& train_config,
   device = backend->name();
 }
 
+Model::Impl::Impl(const Impl& other)
+    : config(other.config),
+      training(other.training),
+      table(other.table),
+      infos(other.infos),
+      device(other.device),
+      precision(other.precision),
+      backend(other.backend),
+      weights(backend->make_weights(config, table)) {
+  backend->copy(other.weights->flat(), weights->flat());
+  backend->params_changed(*weights);
+}
+
 Model::Model(const Config& config, const ModelOptions& options)
     : Model(Preset{config, TrainConfig{}}, options) {}
 

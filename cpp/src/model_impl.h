@@ -18,6 +18,7 @@ struct State::Impl {
 
 struct Model::Impl {
   Impl(const Config& config, const TrainConfig& training, const ModelOptions& options);
+  explicit Impl(const Impl& other);  // the same backend, and weights of its own
 
   Config config;
   TrainConfig training;

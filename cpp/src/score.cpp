@@ -99,9 +99,18 @@ class SegmentGroup {
 
 }  // namespace
 
-Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs) {
+void expect_text_to_score(size_t size) {
   if (size == 0)
     throw Error(ErrorKind::config, "the text to score is empty; at least one byte is needed");
+}
+
+Score score_of(double nats, int64_t num_bytes) {
+  const double mean = nats / static_cast<double>(num_bytes);
+  return {mean, mean / std::log(2.0), std::exp(mean), num_bytes};
+}
+
+Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs) {
+  expect_text_to_score(size);
   const auto num_bytes = static_cast<int64_t>(size);
   double sum = 0;
   for (int64_t segment = 0; segment < num_segments(num_bytes); segment += kMaxRows) {
@@ -109,8 +118,7 @@ Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, flo
     group.run(0, group.num_steps(), log_probs);
     group.add_to(sum);
   }
-  const double nats = sum / static_cast<double>(num_bytes);
-  return {nats, nats / std::log(2.0), std::exp(nats), num_bytes};
+  return score_of(sum, num_bytes);
 }
 
 double estimate_score_seconds(const Model::Impl& model, const uint8_t* data, size_t size,

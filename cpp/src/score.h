@@ -3,6 +3,7 @@
 // the text is cut into contiguous segments, each warmed from a fresh state by the bytes before it,
 // and every byte is scored once.
 #include <functional>
+#include <string_view>
 
 #include "model_impl.h"
 
@@ -10,6 +11,15 @@ namespace slm {
 
 inline constexpr int64_t kSegmentBytes = 16384;
 inline constexpr int64_t kWarmBytes = 256;
+
+inline const uint8_t* bytes(std::string_view text) {
+  return reinterpret_cast<const uint8_t*>(text.data());
+}
+
+// Error(config) for an empty text.
+void expect_text_to_score(size_t size);
+// What `num_bytes` bytes that cost `nats` together come to.
+Score score_of(double nats, int64_t num_bytes);
 
 // `log_probs`, if given, takes `size` values. Error(config) for an empty text, Error(training)
 // where the model's output is not finite.

@@ -116,6 +116,12 @@ class Model {
   Score score(const uint8_t* data, size_t size, float* log_probs = nullptr) const;
   Score score(std::string_view text) const;
 
+  /// Scores a text as one stream, in short windows: after each, a copy of the weights learns from
+  /// it, so that a byte's probability depends on all bytes before it.
+  Score score_adapting(const uint8_t* data, size_t size, float* log_probs = nullptr) const;
+  /// The same, and this model keeps what was learnt. When it throws, the model is as it was.
+  Score adapt(const uint8_t* data, size_t size, float* log_probs = nullptr);
+
   struct Impl;
   Impl& impl() { return *impl_; }
   const Impl& impl() const { return *impl_; }

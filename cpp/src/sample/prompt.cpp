@@ -37,18 +37,19 @@ PromptState read_prompt(const Model& model, std::string_view prompt) {
 State repeat_state(const Model& model, const State& one, int64_t rows) {
   const Config& config = model.config();
   const State::Impl& from = one.impl();
-  std::vector<float> h(static_cast<size_t>(from.h->size()));  // (L, N)
-  from.backend->read(*from.h, 0, from.h->size(), h.data());
+  std::vector<float> values(static_cast<size_t>(from.h->size()));  // (L, N) and then (K)
+  from.backend->read(*from.h, 0, from.h->size(), values.data());
 
   State result = model.new_state(rows);
-  std::vector<float> repeated;  // (L, B, N)
-  repeated.reserve(h.size() * static_cast<size_t>(rows));
-  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-    const auto begin = h.begin() + layer * config.state_dim;
-    for (int64_t row = 0; row < rows; ++row) {
-      repeated.insert(repeated.end(), begin, begin + config.state_dim);
-    }
-  }
+  std::vector<float> repeated;  // (L, B, N) and then (B, K)
+  repeated.reserve(values.size() * static_cast<size_t>(rows));
+  const auto repeat = [&](int64_t offset, int64_t count) {
+    const auto begin = values.begin() + offset;
+    for (int64_t row = 0; row < rows; ++row) repeated.insert(repeated.end(), begin, begin + count);
+  };
+  for (int64_t layer = 0; layer < config.num_layers; ++layer)
+    repeat(layer * config.state_dim, config.state_dim);
+  repeat(hidden_size(config, 1), history_size(config));
   State::Impl& to = result.impl();
   to.backend->write(repeated.data(), to.h->size(), *to.h, 0);
   return result;

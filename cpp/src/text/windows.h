@@ -18,8 +18,13 @@ class WindowSampler {
 
   // Valid until the next call.
   Window window(int64_t step);
+  // The `count` bytes before each row of that window, as a state holds them: (B, count), a byte
+  // plus one, or 0 before the start.
+  void history(int64_t step, int64_t count, float* out) const;
 
  private:
+  uint64_t position(int64_t step, int64_t row) const;  // in kFirstByte + text
+  uint8_t byte_at(uint64_t position) const;
   void fill_row(int64_t row, uint64_t position);
 
   std::string_view text_;

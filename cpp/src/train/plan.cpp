@@ -11,6 +11,8 @@ constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kMaxValidationBytes = kMiB;  // cut off by a fraction
 constexpr double kEvaluationsPerRun = 10;
 constexpr double kStepsPerEvaluation = 9;  // in time, so that evaluation takes a tenth
+constexpr float kMostDropout = 0.45f;
+constexpr double kDoublingsWithDropout = 5;  // of 1 MiB
 
 std::string number(double value) {
   char text[32];
@@ -89,6 +91,13 @@ Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& spe
   const double with_evaluations = step + speed.evaluation / static_cast<double>(plan.eval_every);
   plan.steps = std::max<int64_t>(done + whole(left / with_evaluations), 1);
   return plan;
+}
+
+float auto_dropout(size_t training_bytes) {
+  const double mib = static_cast<double>(training_bytes) / static_cast<double>(kMiB);
+  if (mib <= 1) return kMostDropout;
+  const double doublings = std::log2(mib) / kDoublingsWithDropout;
+  return static_cast<float>(kMostDropout * std::max(0.0, 1.0 - doublings));
 }
 
 std::string fingerprint(std::string_view text) {

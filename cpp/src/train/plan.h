@@ -37,6 +37,11 @@ struct Speed {
 Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& speed,
                   int64_t eval_every);
 
+// The share to drop where the config leaves it to the text: the less there is to learn from, the
+// sooner it is known by heart. 0.45 up to 1 MiB of training text, 0.09 less for every doubling, and
+// nothing from 32 MiB on.
+float auto_dropout(size_t training_bytes);
+
 std::string bytes_in_words(size_t count);  // "1 byte", "2 bytes"
 
 // FNV-1a, 64 bits, in hexadecimal. Over 64 MiB: of 64 blocks of 1 MiB, evenly spread from the first

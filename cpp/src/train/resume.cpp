@@ -54,11 +54,8 @@ void Run::resume() {
   backend.write(checkpoint.m.data(), moments, *trainer_.m, 0);
   backend.write(checkpoint.v.data(), moments, *trainer_.v, 0);
   best_ = checkpoint.best;
-  if (!checkpoint.stream.empty()) {
-    const auto stream_size = static_cast<int64_t>(checkpoint.stream.size());
-    stream_ = backend.make_buffer(stream_size);
-    backend.write(checkpoint.stream.data(), stream_size, *stream_, 0);
-  }
+  if (!checkpoint.stream.empty())
+    backend.write(checkpoint.stream.data(), window_state_->size(), *window_state_, 0);
   trainer_.updates = checkpoint.state.step;
   config_.steps = checkpoint.training.steps;
   state_ = checkpoint.state;
@@ -88,7 +85,7 @@ void Run::save() {
   checkpoint.m = values(*trainer_.m);
   checkpoint.v = values(*trainer_.v);
   checkpoint.best = best_;
-  if (stream_) checkpoint.stream = values(*stream_);
+  if (config_.sampling == "stream") checkpoint.stream = values(*window_state_);
   save_checkpoint(options_.checkpoint, model.table, checkpoint);
   last_save_ = now_();
 }

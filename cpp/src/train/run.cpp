@@ -1,8 +1,6 @@
 #include "train/run.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "io/atomic_file.h"
 #include "score.h"
@@ -17,10 +15,6 @@ constexpr double kSlowStepShare = 0.1;    // a first step that takes this is mea
 constexpr double kEstimateShare = 0.005;  // to estimate what an evaluation takes
 constexpr double kEvaluationShare = 0.2;  // for one evaluation, at most
 constexpr double kHardStop = 1.05;
-
-const uint8_t* bytes(std::string_view text) {
-  return reinterpret_cast<const uint8_t*>(text.data());
-}
 
 }  // namespace
 
@@ -40,6 +34,7 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
     notes_.push_back("the text to train on has " + size + ", so the window is " + size +
                      " instead of " + std::to_string(trainer.config.seq_len));
   if (options.steps > 0) config_.steps = options.steps;
+  if (config_.dropout == kAutoDropout) config_.dropout = auto_dropout(split_.training.size());
   // A file that cannot be written is better known now than after the first half minute.
   if (!options.checkpoint.empty()) {
     AtomicFile probe(options.checkpoint);
@@ -47,17 +42,32 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
   }
 
   sampler_ = std::make_unique<WindowSampler>(split_.training, config_);
+  make_window_state();
   if (options.resume)
     resume();
   else
     start_afresh();
+  remember_training();
+}
+
+// Streams carry their state; a window in the middle of a text also has the bytes before it, where
+// the model looks at them.
+void Run::make_window_state() {
+  const Model::Impl& model = trainer_.model;
+  if (config_.sampling != "stream" && history_size(model.config) == 0) return;
+  const int64_t size = state_size(model.config, config_.batch_size);
+  window_state_ = model.backend->make_buffer(size);
+  start_values_.resize(static_cast<size_t>(size));
+}
+
+// The model's own dropout stays what the user said, so that a run on another text chooses again.
+void Run::remember_training() {
   trainer_.model.training = config_;
+  trainer_.model.training.dropout = trainer_.config.dropout;
 }
 
 void Run::start_afresh() {
   const Model::Impl& model = trainer_.model;
-  if (config_.sampling == "stream")
-    stream_ = model.backend->make_buffer(state_size(model.config, config_.batch_size));
   trainer_.m = model.backend->make_buffer(model.table.num_moments());
   trainer_.v = model.backend->make_buffer(model.table.num_moments());
   trainer_.updates = 0;
@@ -78,13 +88,13 @@ void Run::set_plan(const Plan& plan) {
   state_.planned_at = state_.step;
   state_.eval_every = plan.eval_every;
   config_.steps = plan.steps;
-  trainer_.model.training = config_;
+  remember_training();
 }
 
 bool Run::finished() {
   if (evaluation_due()) return false;
   if (state_.planned_steps > 0 && state_.step >= state_.planned_steps) return true;
-  out_of_patience_ = options_.patience > 0 && state_.since_best >= options_.patience;
+  out_of_patience_ = no_patience_left();
   if (out_of_patience_) return true;
   if (options_.seconds == 0 || state_.step == 0) return false;
   const double next = elapsed() + step_seconds_ + state_.evaluation_seconds;
@@ -101,6 +111,7 @@ Progress Run::advance() {
   if (evaluation_due()) {
     progress.is_best = evaluate();
     progress.evaluation = &state_.evaluations.back();
+    if (state_.step == state_.planned_steps || no_patience_left()) tell_best();
   }
   note_.clear();
   for (; notes_told_ < notes_.size(); ++notes_told_)
@@ -119,13 +130,26 @@ Progress Run::advance() {
 void Run::take_step() {
   const double start = now_();
   const float rate = learning_rate(config_, state_.step, state_.planned_steps);
-  loss_ = trainer_.step_window(sampler_->window(state_.step), stream_.get(), Dropout{}, rate);
+  const Dropout dropout{config_.dropout, config_.seed,
+                        static_cast<uint64_t>(state_.step * config_.seq_len * config_.batch_size)};
+  start_window();
+  loss_ = trainer_.step_window(sampler_->window(state_.step), window_state_.get(), dropout, rate);
   step_seconds_ = now_() - start;
   ++state_.step;
   state_.loss_sum += loss_;
   ++state_.loss_count;
   state_.training_seconds += step_seconds_;
   if (state_.planned_steps == 0) plan_when_measured();
+}
+
+// Random windows all start from zero, streams at the first step; what stands before them in the
+// text is known nevertheless.
+void Run::start_window() {
+  if (!window_state_ || (config_.sampling == "stream" && state_.step > 0)) return;
+  const Model::Impl& model = trainer_.model;
+  sampler_->history(state_.step, history_size(model.config),
+                    start_values_.data() + hidden_size(model.config, config_.batch_size));
+  model.backend->write(start_values_.data(), window_state_->size(), *window_state_, 0);
 }
 
 void Run::plan_when_measured() {
@@ -168,64 +192,6 @@ double Run::fit_validation_into_time() {
   }
   if (num_bytes < state_.validation_bytes) use_validation(num_bytes);
   return cost;
-}
-
-bool Run::evaluation_due() const {
-  if (state_.step == 0 || state_.planned_steps == 0) return false;
-  const bool planned = state_.step % state_.eval_every == 0 || state_.step == state_.planned_steps;
-  return planned && (state_.evaluations.empty() || state_.evaluations.back().step != state_.step);
-}
-
-bool Run::evaluate() {
-  Model::Impl& model = trainer_.model;
-  const double start = now_();
-  Evaluation evaluation;
-  evaluation.validation_loss = validation_loss();
-  state_.evaluation_seconds = now_() - start;
-  evaluation.step = state_.step;
-  evaluation.seconds = elapsed();
-  evaluation.train_loss = state_.loss_sum / static_cast<double>(state_.loss_count);
-  state_.loss_sum = 0;
-  state_.loss_count = 0;
-  state_.evaluations.push_back(evaluation);
-  if (validation_.empty()) return false;
-
-  ++state_.since_best;
-  if (std::isnan(evaluation.validation_loss)) return false;
-  if (state_.best_step > 0 && evaluation.validation_loss >= state_.best_loss) return false;
-  state_.best_step = state_.step;
-  state_.best_loss = evaluation.validation_loss;
-  state_.since_best = 0;
-  best_.resize(static_cast<size_t>(model.table.num_parameters()));
-  model.backend->read(model.weights->flat(), 0, model.table.num_parameters(), best_.data());
-  return true;
-}
-
-// NaN where there is none to be had. The recurrence of a dense layer is linear, so that on texts
-// much longer than a window it can grow without bound; such weights are not the best, and that is
-// all.
-double Run::validation_loss() {
-  if (validation_.empty()) return std::numeric_limits<double>::quiet_NaN();
-  try {
-    return score_text(trainer_.model, bytes(validation_), validation_.size(), nullptr)
-        .nats_per_byte;
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::training) throw;
-    notes_.push_back("at step " + std::to_string(state_.step) +
-                     " the validation loss is not a finite number: " + error.what());
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-}
-
-void Run::finish() {
-  if (state_.evaluations.empty() || state_.evaluations.back().step != state_.step) evaluate();
-}
-
-void Run::restore_best() {
-  if (best_.empty()) return;
-  Model::Impl& model = trainer_.model;
-  model.backend->write(best_.data(), model.table.num_parameters(), model.weights->flat(), 0);
-  model.backend->params_changed(*model.weights);
 }
 
 double Run::bytes_per_second() const {

@@ -39,16 +39,21 @@ class Run {
  private:
   void start_afresh();
   void resume();
+  void make_window_state();
+  void remember_training();
   Json plan_json() const;
   void use_validation(int64_t num_bytes);
   double fit_validation_into_time();
 
   void take_step();
+  void start_window();
   void plan_when_measured();
   void set_plan(const Plan& plan);
   bool evaluation_due() const;
   bool evaluate();  // returns whether it is the best so far
   double validation_loss();
+  bool no_patience_left() const;
+  void tell_best();
   double elapsed() const { return state_.seconds + now_() - start_; }
   double bytes_per_second() const;
 
@@ -62,7 +67,8 @@ class Run {
   Json plan_;                    // what a checkpoint's must equal
   RunState state_;               // its `seconds` are those before this session
   std::vector<float> best_;
-  std::unique_ptr<Buffer> stream_;  // (L, B, N), null unless sampling is "stream"
+  std::unique_ptr<Buffer> window_state_;  // where the next window starts; null: at nothing
+  std::vector<float> start_values_;       // as many: of a state before any window
   std::unique_ptr<WindowSampler> sampler_;
 
   double start_, last_save_;
@@ -72,7 +78,8 @@ class Run {
   float loss_ = 0;              // of the latest step
   size_t notes_told_ = 0;
   std::string note_;
-  bool out_of_patience_ = false;
+  bool out_of_patience_ = false;  // which is why it ended
+  bool best_told_ = false;
 };
 
 // Trainer::fit with a clock of the caller's.

@@ -14,13 +14,16 @@ struct Trainer::Impl {
   // it throws: Error(training) for a loss or gradient that is not finite, Error(cancelled).
   float step_window(const Window& window, Buffer* state, const Dropout& dropout, float lr);
 
+  // Of each byte of the latest step's window, (T, B), before its update.
+  const std::vector<float>& losses() const { return pass_->losses(); }
+
   Model::Impl& model;
   TrainConfig config;
   std::unique_ptr<Gradients> grads;  // zero between steps
   std::unique_ptr<Buffer> m, v;      // num_moments each
   int64_t updates = 0;               // AdamW's k: updates done
-  float learning_rate = 0;              // of the latest step
-  float grad_norm = 0;                  // of the latest step, before clipping
+  float learning_rate = 0;           // of the latest step
+  float grad_norm = 0;               // of the latest step, before clipping
 
  private:
   TrainingPass& pass_for(const Window& window);

@@ -1,0 +1,59 @@
+#include "train/adapt.h"
+
+#include <algorithm>
+
+#include "score.h"
+#include "train/trainer_impl.h"
+
+namespace slm {
+namespace {
+
+TrainConfig online(const AdaptOptions& options) {
+  TrainConfig how;
+  how.learning_rate = options.learning_rate;
+  how.ngram_rate = options.ngram_rate;
+  how.beta1 = options.beta1;
+  how.beta2 = options.beta2;
+  how.weight_decay = 0;  // what the model knows is not to fade
+  how.clip_norm = 1;
+  return how;
+}
+
+}  // namespace
+
+Adapted adapt_to(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs,
+                 const AdaptOptions& options) {
+  expect_text_to_score(size);
+  const auto num_bytes = static_cast<int64_t>(size);
+  Model::Impl learner(model);
+  Trainer::Impl trainer(learner, online(options));
+  const auto state = model.backend->make_buffer(state_size(model.config, 1));
+
+  // The inputs of all but the first window are where the text is.
+  std::vector<uint8_t> first{kFirstByte};
+  first.insert(first.end(), data, data + std::min(num_bytes, options.window) - 1);
+  double sum = 0;
+  for (int64_t at = 0; at < num_bytes; at += options.window) {
+    const int64_t count = std::min(options.window, num_bytes - at);
+    const uint8_t* inputs = at == 0 ? first.data() : data + at - 1;
+    trainer.step_window({inputs, data + at, count, 1}, state.get(), Dropout{},
+                        options.learning_rate);
+    for (const float loss : trainer.losses()) {
+      sum += double{loss};
+      if (log_probs) *log_probs++ = -loss;
+    }
+  }
+  return {score_of(sum, num_bytes), std::move(learner.weights)};
+}
+
+Score Model::score_adapting(const uint8_t* data, size_t size, float* log_probs) const {
+  return adapt_to(*impl_, data, size, log_probs).score;
+}
+
+Score Model::adapt(const uint8_t* data, size_t size, float* log_probs) {
+  Adapted adapted = adapt_to(*impl_, data, size, log_probs);
+  impl_->weights = std::move(adapted.weights);
+  return adapted.score;
+}
+
+}  // namespace slm

@@ -1,0 +1,27 @@
+#pragma once
+// Scoring a text by a model that learns from it while it reads, as a compressor like PPM does
+// (docs/evaluation.md). The text is one stream of short windows: each is scored by the weights from
+// before it, and then learnt from by one update.
+#include "model_impl.h"
+
+namespace slm {
+
+struct AdaptOptions {
+  int64_t window = 32;          // bytes between two updates
+  float learning_rate = 1e-3f;  // constant, from the first update on
+  float ngram_rate = 3;         // times that
+  float beta1 = 0.9f;
+  float beta2 = 0.98f;
+};
+
+struct Adapted {
+  Score score;
+  std::unique_ptr<Weights> weights;  // after the last byte
+};
+
+// `log_probs`, if given, takes `size` values. `model` is not changed. Error(config) for an empty
+// text, Error(training) where output or gradient are not finite.
+Adapted adapt_to(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs,
+                 const AdaptOptions& options = {});
+
+}  // namespace slm
