@@ -91,12 +91,16 @@ FloatArray step(const Model& model, py::handle tokens, py::handle state_in) {
   return out;
 }
 
-py::tuple score(const Model& model, py::handle text, bool want_log_probs) {
+py::tuple score(Model& model, py::handle text, bool want_log_probs, bool adapt, bool keep) {
   const ByteArray bytes = byte_array(text, "text", "(num_bytes,)", 1);
   FloatArray log_probs(want_log_probs ? bytes.size() : 0);
   float* to = want_log_probs ? log_probs.mutable_data() : nullptr;
   const auto size = static_cast<size_t>(bytes.size());
-  const Score s = run_long([&] { return model.score(bytes.data(), size, to); });
+  const Score s = run_long([&] {
+    if (!adapt) return model.score(bytes.data(), size, to);
+    return keep ? model.adapt(bytes.data(), size, to)
+                : model.score_adapting(bytes.data(), size, to);
+  });
   return py::make_tuple(s.nats_per_byte, s.bits_per_byte, s.perplexity, s.num_bytes, log_probs);
 }
 
@@ -151,7 +155,8 @@ void register_model(py::module_& m) {
       .def("logits", &logits, py::arg("inputs"), py::arg("state"))
       .def("loss", &loss, py::arg("inputs"), py::arg("targets"), py::arg("state"))
       .def("gradients", &gradients, py::arg("inputs"), py::arg("targets"), py::arg("state"))
-      .def("score", &score, py::arg("text"), py::arg("log_probs"));
+      .def("score", &score, py::arg("text"), py::arg("log_probs"), py::arg("adapt"),
+           py::arg("keep"));
 }
 
 }  // namespace slm::python
