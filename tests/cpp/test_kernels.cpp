@@ -3,51 +3,17 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "check.h"
-#include "cpu/isa.h"
+#include "compare_kernels.h"
 
 namespace {
 
+using check::compare;
+using check::Floats;
+using check::random_floats;
 using slm::Kernels;
-using Floats = std::vector<float>;
-
-Floats random_floats(int64_t n, uint32_t seed, float scale = 1.0f) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> uniform(-scale, scale);
-  Floats out(static_cast<size_t>(n));
-  for (float& x : out) x = uniform(random);
-  return out;
-}
-
-double largest_difference(const Floats& a, const Floats& b) {
-  double largest = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double difference = std::abs(double{a[i]} - double{b[i]});
-    if (std::isnan(difference)) return difference;
-    if (difference > largest) largest = difference;
-  }
-  return largest;
-}
-
-// Runs `f`, which returns floats, with each kernel set: all near the scalar ones, and the vector
-// sets the same to the bit.
-template <class F>
-void compare(const char* what, double tolerance, const F& f) {
-  const Floats expected = f(slm::kScalarKernels);
-  Floats first_vector;
-  for (const Kernels* kernels : slm::available_kernels()) {
-    if (kernels == &slm::kScalarKernels) continue;
-    const Floats got = f(*kernels);
-    const double difference = largest_difference(got, expected);
-    if (!(difference <= tolerance)) std::fprintf(stderr, "%s with %s: ", what, kernels->name);
-    CHECK_NEAR(difference, 0, tolerance);
-    if (first_vector.empty()) first_vector = got;
-    CHECK(std::memcmp(got.data(), first_vector.data(), got.size() * sizeof(float)) == 0);
-  }
-}
 
 void test_matmul(int64_t outer, int64_t inner, int64_t depth, int64_t cols) {
   const int64_t rows = outer * inner;

@@ -82,12 +82,12 @@ void gated_backward(const float* gates, const float* h_before, const float* h, c
   const float *f = gates, *z = f + n, *g = z + n;
   for (int64_t i = 0; i < n; ++i) {
     const float a = sigmoid(f[i]), out = g[i] * sigmoid(g[i]);
-    const float d_now = dh[i] + ds[i] * out;
+    const float d_out = ds[i], d_now = dh[i] + d_out * out;
     s[i] = h[i] * out;
     dh[i] = d_now * a;
     d_gates[i] = d_now * (h_before[i] - z[i]) * a * (1.0f - a);
     d_gates[n + i] = d_now * (1.0f - a);
-    d_gates[2 * n + i] = ds[i] * h[i] * swish_slope(g[i]);
+    d_gates[2 * n + i] = d_out * h[i] * swish_slope(g[i]);
   }
 }
 
@@ -121,10 +121,10 @@ void swiglu_forward(const float* q, float* m, int64_t n) {
 
 void swiglu_backward(const float* q, const float* dm, float* m, float* dq, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
-    const float gate = q[i] * sigmoid(q[i]), up = q[n + i];
+    const float gate = q[i] * sigmoid(q[i]), up = q[n + i], d = dm[i];
     m[i] = gate * up;
-    dq[i] = dm[i] * up * swish_slope(q[i]);
-    dq[n + i] = dm[i] * gate;
+    dq[i] = d * up * swish_slope(q[i]);
+    dq[n + i] = d * gate;
   }
 }
 
