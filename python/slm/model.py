@@ -20,6 +20,8 @@ from slm.train import train
 
 FloatArray = npt.NDArray[np.float32]
 
+BUNDLED_MODEL = str(resources.files("slm").joinpath("data/english.safetensors"))
+
 
 @dataclass(frozen=True)
 class Score:
@@ -231,8 +233,7 @@ def load(
 
 def bundled_model() -> str | None:
     """The file of the model that comes with slm; None where the build has none."""
-    path = str(resources.files("slm").joinpath("data/english.safetensors"))
-    return path if os.path.isfile(path) else None
+    return BUNDLED_MODEL if os.path.isfile(BUNDLED_MODEL) else None
 
 
 def _parameter(

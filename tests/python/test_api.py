@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import inspect
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 import slm
 from slm import _core
 
-TINY: dict[str, Any] = {"embed_dim": 12, "state_dim": 10, "num_layers": 2}
+TINY: dict[str, Any] = {"preset": "seed-small", "embed_dim": 12, "state_dim": 10, "num_layers": 2}
 TEXT = b"the quick brown fox jumps over the lazy dog\n" * 100
 
 
@@ -34,7 +35,7 @@ def test_presets() -> None:
     model = slm.Model(**TINY)
     assert model.training == presets[slm.default_preset].training
     assert dataclasses.asdict(model.config).items() >= TINY.items()
-    assert slm.Model(presets["seed-small"], **TINY).config == slm.Model("seed-small", **TINY).config
+    assert slm.Model(presets["seed-small"], **TINY).config == slm.Model(**TINY).config
     with pytest.raises(dataclasses.FrozenInstanceError):
         model.config.embed_dim = 3  # type: ignore[misc]
 
@@ -47,6 +48,24 @@ def test_config_fields_are_those_of_the_library() -> None:
     model, training = _core.preset(slm.default_preset)
     assert list(model) == [field.name for field in dataclasses.fields(slm.Config)]
     assert list(training) == [field.name for field in dataclasses.fields(slm.TrainConfig)]
+
+
+def test_defaults_of_later_fields_are_those_of_the_reference_preset() -> None:
+    preset = slm.presets()["seed-small"]
+    for config in (preset.model, preset.training):
+        later = [f for f in dataclasses.fields(config) if f.default is not dataclasses.MISSING]
+        assert later
+        assert {f.name: f.default for f in later} == {
+            f.name: getattr(config, f.name) for f in later
+        }
+
+
+def test_every_field_is_a_keyword() -> None:
+    for function, config in ((slm.Model, slm.Config), (slm.Model.train, slm.TrainConfig)):
+        missing = {f.name for f in dataclasses.fields(config)} - set(
+            inspect.signature(function).parameters
+        )
+        assert not missing
 
 
 def test_numbers_keep_the_decimals_they_were_written_with() -> None:
@@ -144,6 +163,86 @@ def test_save_and_load(tmp_path: Path) -> None:
     for name, value in model.parameters.items():
         np.testing.assert_array_equal(loaded.parameters[name], value)
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+RECOMMENDED: dict[str, Any] = {
+    "cell": "gated",
+    "residual": True,
+    "norm": "rms",
+    "mlp_dim": 6,
+    "tie_embeddings": True,
+    "ngram_orders": (2, 3),
+    "ngram_buckets": 64,
+    "ngram_dim": 5,
+}
+
+
+def test_options_of_the_recommended_model(tmp_path: Path) -> None:
+    model = slm.Model(**TINY, **{**RECOMMENDED, "ngram_orders": [2, 3]})
+    assert dataclasses.asdict(model.config).items() >= RECOMMENDED.items()
+    assert {"ngram.3.weight": (64, 5), "layers.1.in.bias": (30,)}.items() <= {
+        name: w.shape for name, w in model.parameters.items()
+    }.items()
+    options: dict[str, Any] = {"final_rate": 0.25, "ngram_rate": 2.0, "sampling": "stream"}
+    history = model.train(TEXT, steps=30, learning_rate=0.02, dropout=0.25, **options)
+    assert dataclasses.asdict(history.config).items() >= {**options, "dropout": 0.25}.items()
+    assert (
+        model.score(TEXT).nats_per_byte < slm.Model(**TINY, **RECOMMENDED).score(TEXT).nats_per_byte
+    )
+    model.save(tmp_path / "m.safetensors")
+    loaded = slm.load(tmp_path / "m.safetensors")
+    assert loaded.config == model.config and loaded.training == model.training
+    for name, value in model.parameters.items():
+        np.testing.assert_array_equal(loaded.parameters[name], value)
+
+
+def test_dropout_by_the_size_of_the_text() -> None:
+    model = slm.Model(**TINY, ngram_orders=(2,))
+    config = model.train(TEXT, steps=1, dropout="auto").config
+    assert 0 < config.dropout < 1
+    training = dataclasses.replace(slm.presets()["seed-small"].training, dropout="auto")
+    by_preset = slm.Model(slm.Preset(model.config, training))
+    assert by_preset.training.dropout == -1
+    assert by_preset.train(TEXT, steps=1).config.dropout == config.dropout
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_save_smaller(dtype: str, tmp_path: Path) -> None:
+    model = slm.Model(**TINY, **RECOMMENDED)
+    model.train(TEXT, steps=20)
+    model.save(tmp_path / "whole.safetensors")
+    model.save(tmp_path / "small.safetensors", dtype=dtype)
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("small", "whole")]
+    assert sizes[0] < sizes[1]
+    loaded = slm.load(tmp_path / "small.safetensors")
+    for name, value in model.parameters.items():
+        allowed = abs(value).max() * (2**-10 if dtype == "float16" else 1 / 254) + 1e-7
+        assert abs(loaded.parameters[name] - value).max() <= allowed, name
+        assert value.ndim == 1 or not np.array_equal(loaded.parameters[name], value), name
+
+
+def test_score_that_adapts() -> None:
+    model = slm.Model(**TINY, **RECOMMENDED)
+    plain, before = model.score(TEXT), model.parameters
+    adapted = model.score(TEXT, adapt=True)
+    assert adapted.num_bytes == plain.num_bytes and adapted.log_probs.shape == (len(TEXT),)
+    assert adapted.nats_per_byte < plain.nats_per_byte
+    # The first bytes are scored before anything is learned.
+    np.testing.assert_allclose(adapted.log_probs[:8], plain.log_probs[:8], atol=1e-5)
+    for name, value in model.parameters.items():
+        np.testing.assert_array_equal(value, before[name])
+    again = model.score(TEXT, adapt=True, keep=True, log_probs=False)
+    assert again.nats_per_byte == adapted.nats_per_byte and again.log_probs.size == 0
+    assert model.score(TEXT).nats_per_byte < plain.nats_per_byte
+
+
+def test_load_without_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "english.safetensors"
+    monkeypatch.setattr("slm.model.BUNDLED_MODEL", str(path))
+    with pytest.raises(FileNotFoundError, match="no bundled model in this build"):
+        slm.load()
+    slm.Model(**TINY, seed=3).save(path)
+    assert slm.load().config == slm.Model(**TINY).config
 
 
 def test_train_reports_every_step() -> None:
@@ -265,7 +364,7 @@ def test_threads_of_python_share_a_model() -> None:
 
 
 def test_long_calls_release_the_gil() -> None:
-    model, ticks = slm.Model(embed_dim=64, state_dim=64), 0
+    model, ticks = slm.Model("seed-small", embed_dim=64, state_dim=64), 0
     thread = threading.Thread(target=lambda: model.score(b"x" * 2_000_000))
     thread.start()
     while thread.is_alive():
@@ -313,7 +412,7 @@ def test_ctrl_c_stops_long_calls(call: str, tmp_path: Path) -> None:
 DAEMON = """
 import threading, slm
 training = threading.Event()
-model = slm.Model(embed_dim=16, state_dim=16)
+model = slm.Model("seed-small", embed_dim=16, state_dim=16)
 threading.Thread(
     target=lambda: model.train(
         slm.sample_text(), steps=10**9, validation=None, callback=lambda p: training.set()

@@ -14,7 +14,7 @@ from slm import cli
 from slm.bench.meters import Bench, best_of, repeated
 from slm.bench.sizes import label, multiplied_weights, reference_size, standard_sizes
 
-TINY = ["--embed-dim", "8", "--state-dim", "8", "--num-layers", "1"]
+TINY = ["--preset", "seed-small", "--embed-dim", "8", "--state-dim", "8", "--num-layers", "1"]
 WINDOW = ["--seq-len", "16", "--batch-size", "2"]
 TINY_SIZE = reference_size(8, 8, 1, 16, 2)
 
@@ -91,7 +91,7 @@ def test_repeated_warms_up_and_runs_at_least_once() -> None:
 
 
 def test_what_counts_as_useful() -> None:
-    model = slm.Model(embed_dim=3, state_dim=5, num_layers=2)
+    model = slm.Model("seed-small", embed_dim=3, state_dim=5, num_layers=2)
     inner, last = (5 + 3) * (5 + 3), (5 + 256) * (5 + 3)
     assert multiplied_weights(model) == inner + last
 
@@ -134,7 +134,7 @@ def test_pytorch_computes_the_same_step(scan: bool) -> None:
     pytest.importorskip("torch")
     from slm.bench.peer import TorchModel
 
-    model = slm.Model(embed_dim=7, state_dim=9, num_layers=3)
+    model = slm.Model("seed-small", embed_dim=7, state_dim=9, num_layers=3)
     peer = TorchModel(model, 0.01, scan=scan, threads=1)
     window = np.random.default_rng(1).integers(0, 256, (21, 4), dtype=np.uint8)
     loss, gradients = model.gradients(window[:-1], window[1:])

@@ -17,9 +17,15 @@ from typing import Any
 import numpy as np
 import pytest
 import slm
+from slm.cli import main
 
 TEXT = b"the quick brown fox jumps over the lazy dog\n" * 200
 TINY = ["--embed-dim", "12", "--state-dim", "10", "--batch-size", "4", "--seq-len", "16"]
+TINY = ["--preset", "seed-small", *TINY]
+RECOMMENDED = [
+    *("--cell", "gated", "--residual", "--norm", "rms", "--ngram-orders", "2,3"),
+    *("--ngram-buckets", "64", "--dropout", "auto", "--final-rate", "0.1"),
+]
 
 
 def slm_command(*args: str | Path, folder: Path, **options: Any) -> Any:
@@ -85,7 +91,7 @@ def test_train_says_python_does(tmp_path: Path) -> None:
         *("--validation", "valid.txt", "--schedule", "constant", "--eval-every", "3", *TINY),
         folder=tmp_path,
     )
-    model = slm.Model(embed_dim=12, state_dim=10, seed=5)
+    model = slm.Model("seed-small", embed_dim=12, state_dim=10, seed=5)
     options: dict[str, Any] = {"batch_size": 4, "seq_len": 16, "learning_rate": 0.02}
     model.train(
         tmp_path / "text.txt",
@@ -280,9 +286,82 @@ def test_info(folder: Path) -> None:
     facts = json.loads(results("info", "slm.safetensors", "--json", folder=folder))
     assert facts["config"]["embed_dim"] == 12 and facts["training"]["steps"] == 30
     assert facts["tensors"]["embedding.weight"] == [256, 12]
-    assert b"layers.0.A" in results("info", "slm.safetensors", folder=folder)
+    text = results("info", "slm.safetensors", folder=folder)
+    assert b"layers.0.A" in text and b"residual" not in text and b"n-gram" not in text
     installation = json.loads(results("info", "--json", folder=folder))
     assert installation["version"] == slm.__version__ and installation["device"] == "cpu"
+
+
+def test_a_model_with_options(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    results("train", "text.txt", "--steps", "30", *TINY, *RECOMMENDED, folder=tmp_path)
+    model = slm.load(tmp_path / "slm.safetensors")
+    assert model.config.cell == "gated" and model.config.ngram_orders == (2, 3)
+    assert model.config.residual and not model.config.tie_embeddings
+
+    facts = json.loads(results("info", "slm.safetensors", "--json", folder=tmp_path))
+    assert facts["config"]["ngram_orders"] == [2, 3] and facts["config"]["mlp_dim"] == 0
+    rows = {name: w.any(axis=1) for name, w in model.parameters.items() if "ngram" in name}
+    assert facts["n-gram rows"] == {name: [sum(used), len(used)] for name, used in rows.items()}
+    assert 0 < facts["n-gram rows"]["ngram.2.weight"][0] < 65536
+
+    lines = results("info", "slm.safetensors", folder=tmp_path).decode().splitlines()
+    options = dict(line.split() for line in lines if line.startswith("  ") and "[" not in line)
+    assert options["ngram_orders"] == "2,3" and options["residual"] == "True"
+    assert options["dropout"] == "auto" and "mlp_dim" not in options and "ngram_dim" not in options
+    (tables,) = [line for line in lines if "n-gram tables" in line]
+    assert f"{sum(sum(used) for used in rows.values()):,} of 65,600 rows" in tables
+    assert not any("ngram.2.weight" in line for line in lines)
+
+
+def test_options_can_be_switched_off(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    off = ["--no-residual", "--ngram-orders", "none", "--no-recompute"]
+    args = ["train", "text.txt", "--steps", "1", *TINY, *RECOMMENDED, "--recompute", *off]
+    results(*args, folder=tmp_path)
+    model = slm.load(tmp_path / "slm.safetensors")
+    assert model.config.ngram_orders == () and not model.config.residual
+    assert not model.training.recompute
+
+
+def test_export(folder: Path) -> None:
+    before = slm.load(folder / "slm.safetensors")
+    out = results("export", "slm.safetensors", "-o", "small.safetensors", folder=folder).decode()
+    sizes = [(folder / name).stat().st_size for name in ("slm.safetensors", "small.safetensors")]
+    first, second = out.splitlines()
+    assert first == f"slm.safetensors: {sizes[0]:,} bytes"
+    assert second.startswith(f"small.safetensors: {sizes[1]:,} bytes, int8")
+    assert slm.load(folder / "small.safetensors").config == before.config
+    args = ("export", "slm.safetensors", "-o", "small.safetensors", "--dtype", "float16")
+    assert slm_command(*args, folder=folder).returncode == 1
+    result = json.loads(results(*args, "--overwrite", "--json", folder=folder))
+    assert result["bytes"] == sizes[0] and sizes[1] < result["output_bytes"] < sizes[0]
+
+
+def test_score_that_adapts(folder: Path) -> None:
+    model = slm.load(folder / "slm.safetensors")
+    expected = model.score(TEXT, adapt=True).nats_per_byte
+    lines = results(
+        "score", "--adapt", "--json", "text.txt", "text.txt", folder=folder
+    ).splitlines()
+    assert [json.loads(line)["nats_per_byte"] for line in lines] == [expected, expected]
+    assert expected != model.score(TEXT).nats_per_byte
+
+
+def test_the_model_that_comes_with_slm(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("slm.model.BUNDLED_MODEL", str(folder / "slm.safetensors"))
+    assert main(["generate", "--max-bytes", "9", "--seed", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert out.encode() == slm.load(folder / "slm.safetensors").generate(b"", 9, seed=1)
+    assert err == "slm: there is no slm.safetensors here: using the English model of slm\n"
+    assert main(["score", "--quiet", str(folder / "text.txt")]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_presets(folder: Path) -> None:
@@ -294,7 +373,7 @@ def test_presets(folder: Path) -> None:
 
 def test_help_and_version(folder: Path) -> None:
     assert results("--version", folder=folder).decode().strip() == f"slm {slm.__version__}"
-    for command in ("train", "generate", "score", "info", "presets"):
+    for command in ("train", "generate", "score", "export", "info", "presets"):
         assert b"--quiet" in results(command, "--help", folder=folder)
         assert command.encode() in results("--help", folder=folder)
 

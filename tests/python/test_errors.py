@@ -14,7 +14,7 @@ import slm
 from slm.cli import main
 
 TEXT = b"All the world's a stage, and all the men and women merely players. " * 20
-TINY: dict[str, Any] = {"embed_dim": 4, "state_dim": 3, "num_layers": 2}
+TINY: dict[str, Any] = {"preset": "seed-small", "embed_dim": 4, "state_dim": 3, "num_layers": 2}
 
 
 def window(*shape: int, dtype: Any = np.uint8) -> Any:
@@ -43,6 +43,7 @@ def folder(tmp_path: Path, model_bytes: bytes, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "half.ckpt.safetensors").write_bytes(model_bytes)
     (tmp_path / "cut.safetensors").write_bytes(model_bytes[:-1])
     (tmp_path / "folder").mkdir()
+    monkeypatch.setattr("slm.model.BUNDLED_MODEL", str(tmp_path / "english.safetensors"))
     return tmp_path
 
 
@@ -73,7 +74,7 @@ Case = tuple[Callable[[slm.Model], object], type[Exception], str]
 
 PYTHON: list[Case] = [
     # Model
-    (lambda m: slm.Model("sead"), slm.ConfigError, '"sead".*"seed" or "seed-small"'),
+    (lambda m: slm.Model("sead"), slm.ConfigError, '"sead".*"seed".*"seed-small"'),
     (lambda m: slm.Model(3), TypeError, "preset must be a name or a Preset, got int"),  # type: ignore[arg-type]
     (new_model(embed_dims=3), TypeError, "embed_dims"),
     (new_model(embed_dim=0), slm.ConfigError, "embed_dim is 0; it must be from 1"),
@@ -94,6 +95,21 @@ PYTHON: list[Case] = [
     (new_model(cell="lstm"), slm.ConfigError, 'cell is "lstm"; it must be "dense"'),
     (new_model(cell=1), TypeError, "cell must be a str, got 1"),
     (new_model(init="zeros"), slm.ConfigError, 'init is "zeros"'),
+    (new_model(residual="yes"), TypeError, "residual must be a bool, got 'yes'"),
+    (new_model(norm="layer"), slm.ConfigError, 'norm is "layer"; it must be "none" or "rms"'),
+    (new_model(mlp_dim=-1), slm.ConfigError, "mlp_dim is -1"),
+    (new_model(tie_embeddings="no"), TypeError, "tie_embeddings must be a bool, got 'no'"),
+    (new_model(ngram_orders=3), TypeError, "ngram_orders must be a list or tuple of whole numbers"),
+    (new_model(ngram_orders="23"), TypeError, "ngram_orders must be a list .* got '23'"),
+    (new_model(ngram_orders=(2, 3.5)), TypeError, "entry of ngram_orders must be a whole .* 3.5"),
+    (new_model(ngram_orders=(True,)), TypeError, "entry of ngram_orders must be a whole .* True"),
+    (new_model(ngram_orders=(2**70,)), slm.ConfigError, "entry of ngram_orders must be a whole"),
+    (new_model(ngram_orders=(1, 2)), slm.ConfigError, "an order of ngram_orders is 1"),
+    (new_model(ngram_orders=(2, 9)), slm.ConfigError, "an order of ngram_orders is 9"),
+    (new_model(ngram_orders=(3, 3)), slm.ConfigError, "above the one before it"),
+    (new_model(ngram_buckets=1000), slm.ConfigError, "ngram_buckets is 1000.* power of two"),
+    (new_model(ngram_buckets=0), slm.ConfigError, "ngram_buckets is 0"),
+    (new_model(ngram_dim=-1), slm.ConfigError, "ngram_dim is -1"),
     (new_model(seed=-1), slm.ConfigError, r"seed must be a whole number from 0 to 2\^64 - 1"),
     (new_model(seed="x"), TypeError, "seed must be"),
     (new_model(device="tpu"), slm.DeviceError, "tpu"),
@@ -157,6 +173,11 @@ PYTHON: list[Case] = [
     (train(warmup_steps=-1), slm.ConfigError, "warmup_steps"),
     (train(schedule="linear"), slm.ConfigError, 'schedule is "linear"'),
     (train(sampling="all"), slm.ConfigError, 'sampling is "all"'),
+    (train(final_rate=1.5), slm.ConfigError, "final_rate is 1.5"),
+    (train(ngram_rate=-1.0), slm.ConfigError, "ngram_rate is -1"),
+    (train(dropout=1.0), slm.ConfigError, "dropout is 1"),
+    (train(dropout=-0.5), slm.ConfigError, "dropout is -0.5"),
+    (train(dropout="some"), TypeError, "dropout must be a number or \"auto\", got 'some'"),
     (train(seed=2**64), slm.ConfigError, "seed must be"),
     (train(validation=1.0), slm.ConfigError, "validation fraction is 1"),
     (train(validation=-0.1), slm.ConfigError, "validation fraction"),
@@ -169,7 +190,11 @@ PYTHON: list[Case] = [
     (lambda m: m.save("a\0b"), slm.ConfigError, "NUL"),
     (lambda m: slm.load("m.safetensors\0"), slm.ConfigError, "NUL"),
     (lambda m: slm.load_text("text.txt\0"), slm.ConfigError, "NUL"),
-    (lambda m: slm.Model(embed_dim="é" * 99), TypeError, "embed_dim must be a whole number"),  # type: ignore[arg-type]
+    (
+        lambda m: slm.Model("seed-small", embed_dim="é" * 99),
+        TypeError,
+        "embed_dim must be a whole number",
+    ),  # type: ignore[arg-type]
     (train(eval_every=-1), slm.ConfigError, "eval_every is -1"),
     (train(patience=-1), slm.ConfigError, "patience is -1"),
     (train(checkpoint=3), TypeError, "PathLike"),
@@ -197,6 +222,8 @@ PYTHON: list[Case] = [
     (lambda m: slm.load_text(), slm.ConfigError, "at least one file or folder"),
     (lambda m: m.score(""), slm.ConfigError, "empty"),
     (lambda m: m.score(3), TypeError, "text must be"),  # type: ignore[arg-type]
+    (lambda m: m.score("", adapt=True), slm.ConfigError, "empty"),
+    (lambda m: m.score("a", keep=True), slm.ConfigError, "adapt=True"),
     # Generation
     (generate(prompt=3), TypeError, "prompt must be a str or bytes, got int"),
     (generate(prompt="\udc80"), slm.ConfigError, "prompt has a lone surrogate"),
@@ -224,6 +251,8 @@ PYTHON: list[Case] = [
     (lambda m: m.save("no/such/m.safetensors"), FileNotFoundError, "no/such"),
     (lambda m: m.save("folder"), OSError, "folder"),
     (lambda m: m.save(""), OSError, "the path is empty"),
+    (lambda m: m.save("new.safetensors", "int4"), slm.ConfigError, "int4"),
+    (lambda m: m.save("new.safetensors", dtype=8), TypeError, "dtype must be a str"),  # type: ignore[arg-type]
 ]
 
 
@@ -269,6 +298,16 @@ COMMANDS: list[tuple[str, int, str]] = [
     ("train text.txt --device tpu", 1, "tpu"),
     ("train text.txt --threads -2", 1, "threads"),
     ("train text.txt --seed -1", 1, "seed"),
+    ("train text.txt --ngram-orders 2;3", 2, "no list such as 2,3,4"),
+    ("train text.txt --ngram-orders 3,2", 1, "an order of ngram_orders is 2"),
+    ("train text.txt --dropout much", 2, "neither a number nor auto"),
+    ("train text.txt --dropout 1", 1, "dropout is 1"),
+    ("train text.txt --from m.safetensors --no-residual", 2, "--from takes the whole model"),
+    ("export m.safetensors", 2, "-o"),
+    ("export m.safetensors -o text.txt", 1, "text.txt exists"),
+    ("export m.safetensors -o new.safetensors --dtype int4", 1, "int4"),
+    ("export m.safetensors -o no/such.safetensors", 1, "no/such"),
+    ("export nowhere.safetensors -o new.safetensors", 1, "nowhere.safetensors"),
     ("train text.txt --ste 1", 2, "unrecognized arguments"),
     ("generate", 1, "train a model with"),
     ("generate -m nowhere.safetensors", 1, "nowhere.safetensors"),
@@ -278,6 +317,7 @@ COMMANDS: list[tuple[str, int, str]] = [
     ("generate -m m.safetensors --max-bytes -1", 1, "max_bytes is -1"),
     ("generate -m m.safetensors --top-p 0", 1, "top_p"),
     ("generate -m m.safetensors -n 0", 1, "num_samples is 0"),
+    ("score text.txt", 1, "has no model of its own"),
     ("score", 2, "FILE"),
     ("score -m m.safetensors nowhere.txt", 1, "nowhere.txt"),
     ("score -m m.safetensors text.txt empty.txt", 1, "empty.txt"),

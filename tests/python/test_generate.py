@@ -14,7 +14,7 @@ TEXT = "Größe und Güte — naïve café, ¿qué?\n" * 60
 @pytest.fixture(scope="module")
 def model() -> slm.Model:
     """A model that has learnt to write characters of two and three bytes."""
-    model = slm.Model(embed_dim=32, state_dim=32, num_layers=1)
+    model = slm.Model("seed-small", embed_dim=32, state_dim=32, num_layers=1)
     model.train(TEXT, steps=60, seq_len=64, batch_size=8, warmup_steps=5, validation=None)
     return model
 
@@ -47,7 +47,7 @@ def test_seeds(model: slm.Model) -> None:
     assert model.generate("", 60, seed=7) == model.generate("", 60, seed=7)
     # Untrained weights draw all bytes about equally: that two samples agree by chance is as good
     # as impossible. The trained model knows its text by heart, and does write it twice.
-    untrained = slm.Model(embed_dim=8, state_dim=8, num_layers=1)
+    untrained = slm.Model("seed-small", embed_dim=8, state_dim=8, num_layers=1)
     assert untrained.generate(b"", 60, seed=7) != untrained.generate(b"", 60, seed=8)
     assert untrained.generate(b"", 60) != untrained.generate(b"", 60)
     greedy = {model.generate("G", 40, temperature=0, seed=seed) for seed in range(3)}
@@ -89,7 +89,7 @@ def test_stream_checks_at_once_and_can_be_left(model: slm.Model) -> None:
 
 
 def test_a_model_that_overflows_says_so() -> None:
-    model = slm.Model(embed_dim=4, state_dim=4, num_layers=1)
+    model = slm.Model("seed-small", embed_dim=4, state_dim=4, num_layers=1)
     huge = {n: np.full(w.shape, 3e38, np.float32) for n, w in model.parameters.items()}
     model.set_parameters(huge)
     with pytest.raises(slm.TrainingError, match="finite"):

@@ -10,7 +10,7 @@ import pytest
 import slm
 from slm.cli import main
 
-TINY: dict[str, Any] = {"embed_dim": 8, "state_dim": 8, "num_layers": 2}
+TINY: dict[str, Any] = {"preset": "seed-small", "embed_dim": 8, "state_dim": 8, "num_layers": 2}
 TEXT = b"To be, or not to be, that is the question. " * 40
 
 
@@ -81,7 +81,7 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("text.txt").write_bytes(TEXT)
     options = ["--precision", "bf16", "--quiet"]
     small = ["--steps=2", "--seq-len=16", "--batch-size=2", "--embed-dim=8", "--state-dim=8"]
-    assert main(["train", "text.txt", *small, *options]) == 0
+    assert main(["train", "text.txt", "--preset", "seed-small", *small, *options]) == 0
     assert main(["generate", "--max-bytes", "5", *options]) == 0
     assert main(["score", "text.txt", *options]) == 0
 
