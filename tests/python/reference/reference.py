@@ -1,184 +1,204 @@
-"""The reference model (`cell="dense"`) and its optimiser in float64 NumPy, as plain as can be.
+"""The model in float64 NumPy, as plain as can be; the other files of this folder are its parts.
 
-T seq_len, B batch_size, V = 256, E embed_dim, N state_dim, L num_layers; arrays are (T, B, width),
-a state is (L, B, N). Parameters are a dict by the names of the model file.
+T seq_len, B batch_size, V = 256, E embed_dim, N state_dim, L num_layers; arrays are (T, B, width).
+Parameters are a dict by the names of the model file.
 """
 
 from __future__ import annotations
 
-import math
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Bytes = NDArray[np.uint8]
-Parameters = dict[str, Array]
+from . import layers
+from .layers import sigmoid
+from .ngrams import MAX_ORDER, Rows, ngram_row, ngram_rows, occurring
+from .optimizer import AdamW, global_norm, learning_rate
+from .parameters import (
+    PLAIN,
+    VOCAB_SIZE,
+    Array,
+    Bytes,
+    Options,
+    Parameters,
+    fixed_initial_values,
+    init_bound,
+    is_ngram_table,
+    random_parameters,
+    shapes,
+)
 
-VOCAB_SIZE = 256
-
-
-def shapes(embed_dim: int, state_dim: int, num_layers: int) -> dict[str, tuple[int, int]]:
-    """Every parameter's shape, in the order of the tensor table."""
-    result = {"embedding.weight": (VOCAB_SIZE, embed_dim)}
-    for i in range(num_layers):
-        out_dim = VOCAB_SIZE if i == num_layers - 1 else embed_dim
-        result[f"layers.{i}.A"] = (state_dim, state_dim)
-        result[f"layers.{i}.B"] = (state_dim, embed_dim)
-        result[f"layers.{i}.C"] = (out_dim, state_dim)
-        result[f"layers.{i}.D"] = (out_dim, embed_dim)
-    return result
-
-
-def init_bound(name: str, init: str, embed_dim: int, state_dim: int) -> float:
-    """Initial values are uniform in plus or minus this."""
-    e, n = 1 / math.sqrt(embed_dim), 1 / math.sqrt(state_dim)
-    if name == "embedding.weight":
-        return 1.0 if init == "tuned" else e
-    return {"A": 0.5 * n, "B": 1.5 * e, "C": 1.5 * n, "D": 1.5 * e}[name[-1]]
-
-
-def random_parameters(
-    embed_dim: int, state_dim: int, num_layers: int, rng: np.random.Generator
-) -> Parameters:
-    """Larger than initial values, and with states that last: A is 0.9 times a rotation."""
-    result = {}
-    for name, shape in shapes(embed_dim, state_dim, num_layers).items():
-        values = rng.standard_normal(shape)
-        if name.endswith("A"):
-            values = 0.9 * np.linalg.qr(values)[0]
-        else:
-            values = values / math.sqrt(shape[1])
-        result[name] = values.astype(np.float32).astype(np.float64)
-    return result
+__all__ = [  # what the tests use of the parts
+    "PLAIN",
+    "AdamW",
+    "Array",
+    "Bytes",
+    "Options",
+    "Parameters",
+    "Rows",
+    "fixed_initial_values",
+    "global_norm",
+    "init_bound",
+    "is_ngram_table",
+    "learning_rate",
+    "ngram_row",
+    "ngram_rows",
+    "occurring",
+    "random_parameters",
+    "shapes",
+    "sigmoid",
+]
 
 
-def count_layers(params: Parameters) -> int:
-    return sum(name.endswith(".A") for name in params)
+class State(NamedTuple):
+    """What a text that was read so far leaves behind."""
+
+    hidden: Array  # (L, B, N)
+    read: Bytes  # (S, B), its latest bytes; fewer than MAX_ORDER, all of them in a short text
 
 
-def sigmoid(x: Array) -> Array:
-    return 0.5 * (1 + np.tanh(0.5 * x))
+class LayerTrace(NamedTuple):
+    """What the backward pass needs of a layer."""
+
+    u: Array  # its input
+    h: Array  # (T + 1, B, N), from the state before the window
+    y: Array  # what its mlp reads
+
+
+def layer_parameters(params: Parameters, layer: int) -> Parameters:
+    prefix = f"layers.{layer}."
+    return {name.removeprefix(prefix): w for name, w in params.items() if name.startswith(prefix)}
+
+
+def new_state(params: Parameters, batch_size: int) -> State:
+    num_layers = len({name.split(".")[1] for name in params if name.startswith("layers.")})
+    first = layer_parameters(params, 0)
+    state_dim = len(first["A"]) if "A" in first else len(first["in.bias"]) // 3
+    return State(np.zeros((num_layers, batch_size, state_dim)), np.zeros((0, batch_size), np.uint8))
 
 
 def log_softmax(x: Array) -> Array:
     shifted = x - x.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    result: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result
 
 
-def zero_state(params: Parameters, batch_size: int) -> Array:
-    return np.zeros((count_layers(params), batch_size, params["layers.0.A"].shape[0]))
+def embed(params: Parameters, inputs: Bytes, rows: dict[str, Rows]) -> Array:
+    e = params["embedding.weight"][inputs]
+    for name, table in rows.items():
+        found = np.where(table[..., None] >= 0, params[name][table], 0.0)
+        projection = params.get(name.replace("weight", "projection.weight"))
+        e = e + (found if projection is None else found @ projection.T)
+    return e
+
+
+def embed_backward(
+    params: Parameters, inputs: Bytes, rows: dict[str, Rows], de: Array, grads: Parameters
+) -> None:
+    np.add.at(grads["embedding.weight"], inputs, de)
+    for name, table in rows.items():
+        is_there = table >= 0
+        found, d_found = params[name][table[is_there]], de[is_there]
+        projection = name.replace("weight", "projection.weight")
+        if projection in params:
+            grads[projection] += d_found.T @ found
+            d_found = d_found @ params[projection]
+        np.add.at(grads[name], table[is_there], d_found)
+
+
+def forward_with_trace(
+    params: Parameters, inputs: Bytes, state: State | None, options: Options
+) -> tuple[Array, State, list[LayerTrace], Array]:
+    """Logits, the state after the window, and for the backward pass the layers and the last u."""
+    state = state or new_state(params, inputs.shape[1])
+    cell = layers.dense_forward if options.cell == "dense" else layers.gated_forward
+    u = embed(params, inputs, ngram_rows(inputs, state.read, options))
+    trace = []
+    for i, h0 in enumerate(state.hidden):
+        p = layer_parameters(params, i)
+        y, h = cell(p, layers.norm_forward(u, p.get("norm.weight")), h0)
+        if options.residual:
+            y = y + u
+        trace.append(LayerTrace(u, h, y))
+        u = y
+        if options.mlp_dim > 0:
+            u = y + layers.mlp_forward(p, layers.norm_forward(y, p.get("mlp.norm.weight")))
+    logits = u
+    if options.has_head:
+        head = params["embedding.weight" if options.tie_embeddings else "head.weight"]
+        logits = layers.norm_forward(u, params.get("norm.weight")) @ head.T
+    read = np.concatenate([state.read, inputs])[-(MAX_ORDER - 1) :]
+    return logits, State(np.stack([layer.h[-1] for layer in trace]), read), trace, u
 
 
 def forward(
-    params: Parameters, inputs: Bytes, state: Array | None = None
-) -> tuple[Array, Array, list[tuple[Array, Array]]]:
-    """Logits (T, B, V), the state after the window, and each layer's inputs u and states h.
-
-    h has T + 1 steps: h[0] is the state before the window.
-    """
-    seq_len, batch_size = inputs.shape
-    if state is None:
-        state = zero_state(params, batch_size)
-    u = params["embedding.weight"][inputs]
-    layers = []
-    for i in range(count_layers(params)):
-        a, b, c, d = (params[f"layers.{i}.{name}"] for name in "ABCD")
-        h = np.empty((seq_len + 1, batch_size, a.shape[0]))
-        h[0] = state[i]
-        for t in range(seq_len):
-            h[t + 1] = h[t] @ a.T + u[t] @ b.T
-        layers.append((u, h))
-        s = h[1:] * sigmoid(h[1:])
-        u = s @ c.T + u @ d.T
-    return u, np.stack([h[-1] for _, h in layers]), layers
+    params: Parameters, inputs: Bytes, state: State | None = None, options: Options = PLAIN
+) -> tuple[Array, State]:
+    """Logits (T, B, V) and the state after the window."""
+    logits, after, _, _ = forward_with_trace(params, inputs, state, options)
+    return logits, after
 
 
-def loss(params: Parameters, inputs: Bytes, targets: Bytes, state: Array | None = None) -> float:
+def loss(
+    params: Parameters,
+    inputs: Bytes,
+    targets: Bytes,
+    state: State | None = None,
+    options: Options = PLAIN,
+) -> float:
     """Mean cross-entropy in nats."""
-    logits, _, _ = forward(params, inputs, state)
-    log_probs = np.take_along_axis(log_softmax(logits), targets[..., None].astype(int), axis=-1)
-    return -float(log_probs.mean())
+    log_probs = log_softmax(forward(params, inputs, state, options)[0])
+    return -float(np.take_along_axis(log_probs, targets[..., None].astype(int), axis=-1).mean())
 
 
-def outer_sum(dy: Array, x: Array) -> Array:
-    """Gradient of W in y = W x, summed over time and batch."""
-    return dy.reshape(-1, dy.shape[-1]).T @ x.reshape(-1, x.shape[-1])
+def layer_backward(
+    p: Parameters, trace: LayerTrace, dy: Array, options: Options
+) -> tuple[Array, Parameters]:
+    """du and the gradients of the layer's parameters, mlp included."""
+    grads: Parameters = {}
+
+    def through_norm(name: str, x: Array, dv: Array) -> Array:
+        if name not in p:
+            return dv
+        dx, grads[name] = layers.norm_backward(x, p[name], dv)
+        return dx
+
+    if options.mlp_dim > 0:
+        v = layers.norm_forward(trace.y, p.get("mlp.norm.weight"))
+        dv, mlp_grads = layers.mlp_backward(p, v, dy)
+        dy = dy + through_norm("mlp.norm.weight", trace.y, dv)
+        grads |= mlp_grads
+    cell = layers.dense_backward if options.cell == "dense" else layers.gated_backward
+    v = layers.norm_forward(trace.u, p.get("norm.weight"))
+    dv, cell_grads = cell(p, v, trace.h, dy)
+    du = through_norm("norm.weight", trace.u, dv)
+    return du + dy if options.residual else du, grads | cell_grads
 
 
 def gradients(
-    params: Parameters, inputs: Bytes, targets: Bytes, state: Array | None = None
+    params: Parameters,
+    inputs: Bytes,
+    targets: Bytes,
+    state: State | None = None,
+    options: Options = PLAIN,
 ) -> tuple[float, Parameters]:
     """The loss and its gradient by every parameter: full BPTT, none into the initial state."""
-    logits, _, layers = forward(params, inputs, state)
-    seq_len, batch_size = inputs.shape
+    state = state or new_state(params, inputs.shape[1])
+    logits, _, trace, u = forward_with_trace(params, inputs, state, options)
     onehot = np.eye(VOCAB_SIZE)[targets]
     log_probs = log_softmax(logits)
-    dy = (np.exp(log_probs) - onehot) / (seq_len * batch_size)
+    dy = (np.exp(log_probs) - onehot) / inputs.size
 
-    grads = {}
-    for i in reversed(range(len(layers))):
-        a, b, c, d = (params[f"layers.{i}.{name}"] for name in "ABCD")
-        u, h = layers[i]
-        gate = sigmoid(h[1:])
-        swish, swish_slope = h[1:] * gate, gate * (1 + h[1:] * (1 - gate))
-        dh = (dy @ c) * swish_slope
-        for t in reversed(range(seq_len - 1)):
-            dh[t] += dh[t + 1] @ a
-        grads[f"layers.{i}.A"] = outer_sum(dh, h[:-1])
-        grads[f"layers.{i}.B"] = outer_sum(dh, u)
-        grads[f"layers.{i}.C"] = outer_sum(dy, swish)
-        grads[f"layers.{i}.D"] = outer_sum(dy, u)
-        dy = dy @ d + dh @ b
-    grads["embedding.weight"] = np.zeros_like(params["embedding.weight"])
-    np.add.at(grads["embedding.weight"], inputs, dy)
+    grads = {name: np.zeros_like(w) for name, w in params.items()}
+    if options.has_head:
+        head = "embedding.weight" if options.tie_embeddings else "head.weight"
+        norm = params.get("norm.weight")
+        grads[head] += layers.outer_sum(dy, layers.norm_forward(u, norm))
+        dy = dy @ params[head]
+        if norm is not None:
+            dy, grads["norm.weight"] = layers.norm_backward(u, norm, dy)
+    for i in reversed(range(len(trace))):
+        dy, layer_grads = layer_backward(layer_parameters(params, i), trace[i], dy, options)
+        grads |= {f"layers.{i}.{name}": g for name, g in layer_grads.items()}
+    embed_backward(params, inputs, ngram_rows(inputs, state.read, options), dy, grads)
     return -float((log_probs * onehot).sum(axis=-1).mean()), grads
-
-
-def global_norm(grads: Parameters) -> float:
-    return math.sqrt(sum(float((g**2).sum()) for g in grads.values()))
-
-
-def learning_rate(step: int, *, peak: float, warmup_steps: int, schedule: str, steps: int) -> float:
-    """Of update `step`, counted from 0."""
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    if schedule == "constant":
-        return peak
-    done = (step - warmup_steps) / (steps - warmup_steps)
-    return peak * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
-class AdamW:
-    """AdamW with decoupled decay on every tensor, after clipping by global norm (0: none)."""
-
-    def __init__(
-        self,
-        params: Parameters,
-        *,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-        clip_norm: float = 0.0,
-    ) -> None:
-        self.params = params
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        self.weight_decay, self.clip_norm = weight_decay, clip_norm
-        self.updates = 0
-        self.m = {name: np.zeros_like(w) for name, w in params.items()}
-        self.v = {name: np.zeros_like(w) for name, w in params.items()}
-
-    def step(self, grads: Parameters, rate: float) -> None:
-        """Updates `params` in place."""
-        self.updates += 1
-        norm = global_norm(grads)
-        scale = self.clip_norm / norm if 0 < self.clip_norm < norm else 1.0
-        for name, w in self.params.items():
-            g = grads[name] * scale
-            m = self.m[name] = self.beta1 * self.m[name] + (1 - self.beta1) * g
-            v = self.v[name] = self.beta2 * self.v[name] + (1 - self.beta2) * g**2
-            m_hat = m / (1 - self.beta1**self.updates)
-            v_hat = v / (1 - self.beta2**self.updates)
-            w *= 1 - rate * self.weight_decay
-            w -= rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
