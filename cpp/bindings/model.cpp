@@ -126,8 +126,10 @@ void register_model(py::module_& m) {
           py::arg("path"), py::arg("device"), py::arg("threads"), py::arg("precision"))
       .def(
           "save",
-          [](const Model& model, const std::string& path) { run_long([&] { model.save(path); }); },
-          py::arg("path"))
+          [](const Model& model, const std::string& path, const std::string& dtype) {
+            run_long([&] { model.save(path, dtype); });
+          },
+          py::arg("path"), py::arg("dtype"))
       .def_property_readonly("config", [](const Model& model) { return to_dict(model.config()); })
       .def_property_readonly("training",
                              [](const Model& model) { return to_dict(model.training()); })

@@ -94,10 +94,10 @@ Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
-void Model::save(const std::string& path) const {
+void Model::save(const std::string& path, const std::string& dtype) const {
   std::vector<float> values(static_cast<size_t>(num_parameters()));
   parameters(values.data());
-  save_model_file(path, impl_->config, impl_->training, impl_->table, values.data());
+  export_model_file(path, impl_->config, impl_->training, impl_->table, values.data(), dtype);
 }
 
 const Config& Model::config() const { return impl_->config; }

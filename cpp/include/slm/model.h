@@ -77,7 +77,8 @@ class Model {
   ~Model();
 
   /// Writes to a temporary file beside `path`, syncs and renames: `path` is never half-written.
-  void save(const std::string& path) const;
+  /// dtype: "float32" keeps every bit, "float16" and "int8" (a scale for each row) round.
+  void save(const std::string& path, const std::string& dtype = "float32") const;
 
   const Config& config() const;
   /// How this model was trained, or how its preset says to.

@@ -1,118 +1,107 @@
 #include "io/checkpoint.h"
 
 #include <cmath>
-#include <limits>
 
+#include "backend.h"
 #include "io/config_json.h"
 #include "io/model_file.h"
-#include "io/safetensors.h"
+#include "io/run_state_json.h"
+#include "io/stored_tensor.h"
 #include "util/quote.h"
 
 namespace slm {
 namespace {
 
 constexpr char kKey[] = "slm.checkpoint";
-constexpr char kStreamState[] = "stream.state";
 
-// What stands before a parameter's name in each of the flat arrays' tensors.
+// One of the flat arrays, and what stands before a parameter's name in those of its tensors.
 struct Section {
   const char* prefix;
   std::vector<float> Checkpoint::* values;
+  bool is_moment;
+
+  Tensor tensor(const Tensor& parameter) const {
+    Tensor tensor = parameter;
+    tensor.info.name = prefix + parameter.info.name;
+    if (!is_moment) return tensor;
+    tensor.offset = parameter.moment_offset;
+    tensor.info.size = parameter.moments;
+    if (parameter.by_row) tensor.info.shape = {parameter.rows()};
+    tensor.by_row = false;
+    return tensor;
+  }
+  int64_t size(const TensorTable& table) const {
+    return is_moment ? table.num_moments() : table.num_parameters();
+  }
 };
-constexpr Section kSections[] = {{"", &Checkpoint::weights},
-                                 {"optimizer.m.", &Checkpoint::m},
-                                 {"optimizer.v.", &Checkpoint::v},
-                                 {"best.", &Checkpoint::best}};
+constexpr Section kSections[] = {{"", &Checkpoint::weights, false},
+                                 {"optimizer.m.", &Checkpoint::m, true},
+                                 {"optimizer.v.", &Checkpoint::v, true},
+                                 {"best.", &Checkpoint::best, false}};
 
-std::vector<int64_t> stream_shape(const Checkpoint& checkpoint) {
-  return {checkpoint.config.num_layers, checkpoint.training.batch_size,
-          checkpoint.config.state_dim};
+// What the values of Checkpoint::stream are in a file.
+struct StreamPart {
+  const char* name;
+  std::vector<int64_t> shape;
+  int64_t offset;
+};
+
+std::vector<StreamPart> stream_parts(const Checkpoint& checkpoint) {
+  const Config& config = checkpoint.config;
+  const int64_t B = checkpoint.training.batch_size, K = history_size(config);
+  std::vector<StreamPart> parts = {{"stream.state", {config.num_layers, B, config.state_dim}, 0}};
+  if (K > 0) parts.push_back({"stream.history", {B, K}, hidden_size(config, B)});
+  return parts;
 }
 
-Json evaluation_to_json(const Evaluation& evaluation) {
-  Json json(Json::Object{});
-  json.set("step", evaluation.step);
-  json.set("seconds", evaluation.seconds);
-  json.set("train_loss", evaluation.train_loss);
-  const bool validated = !std::isnan(evaluation.validation_loss);
-  json.set("validation_loss", validated ? Json(evaluation.validation_loss) : Json());
-  return json;
+// The rows of tables are found by these values.
+void expect_bytes(const TensorFile& file, const TensorEntry& entry, const float* values) {
+  for (int64_t i = 0; i < entry.count; ++i)
+    if (values[i] < 0 || values[i] > 256 || values[i] != std::floor(values[i]))
+      throw Error(ErrorKind::format, "tensor " + quote(entry.name) + " in " + quote(file.path()) +
+                                         " holds " + Json(values[i]).dump() + " at value " +
+                                         std::to_string(i) +
+                                         "; it must hold whole numbers from 0 to 256");
 }
 
-Json state_to_json(const RunState& state) {
-  Json json(Json::Object{});
-  json.set("step", state.step);
-  json.set("planned_steps", state.planned_steps);
-  json.set("planned_at", state.planned_at);
-  json.set("eval_every", state.eval_every);
-  json.set("validation_bytes", state.validation_bytes);
-  json.set("evaluation_seconds", state.evaluation_seconds);
-  json.set("best_step", state.best_step);
-  json.set("best_loss", state.best_loss);
-  json.set("since_best", state.since_best);
-  json.set("loss_sum", state.loss_sum);
-  json.set("loss_count", state.loss_count);
-  json.set("seconds", state.seconds);
-  json.set("training_seconds", state.training_seconds);
-  Json::Array evaluations;
-  for (const Evaluation& evaluation : state.evaluations)
-    evaluations.push_back(evaluation_to_json(evaluation));
-  json.set("evaluations", std::move(evaluations));
-  return json;
+void read_stream(const TensorFile& file, Checkpoint& checkpoint) {
+  checkpoint.stream.resize(
+      static_cast<size_t>(state_size(checkpoint.config, checkpoint.training.batch_size)));
+  for (const StreamPart& part : stream_parts(checkpoint)) {
+    const TensorEntry& entry = *file.find(part.name);
+    float* values = checkpoint.stream.data() + part.offset;
+    file.read_f32(entry, values);
+    if (part.offset > 0) expect_bytes(file, entry, values);
+  }
 }
 
-template <typename T>
-T not_negative(T value, const char* name, const std::string& where) {
-  if (value < 0)
-    throw Error(ErrorKind::format, "the field \"" + std::string(name) + "\" of " + where + " is " +
-                                       std::to_string(value) + " but must be at least 0");
-  return value;
-}
+// The header vouches for the sizes of all tensors before memory is taken for any.
+void read_arrays(const TensorFile& file, Checkpoint& checkpoint) {
+  const TensorTable table(checkpoint.config);
+  const bool has_best = checkpoint.state.best_step > 0;
+  const bool has_stream = checkpoint.training.sampling == "stream";
+  std::vector<std::pair<const Section*, StoredTensor>> stored;
+  std::vector<std::string> names;
+  for (const Section& section : kSections) {
+    if (section.values == &Checkpoint::best && !has_best) continue;
+    for (const Tensor& parameter : table.tensors()) {
+      stored.emplace_back(&section, StoredTensor(file, section.tensor(parameter), /*exact=*/true));
+      stored.back().second.add_names(names);
+    }
+  }
+  if (has_stream)
+    for (const StreamPart& part : stream_parts(checkpoint)) {
+      file.expect_f32(part.name, part.shape);
+      names.emplace_back(part.name);
+    }
+  file.expect_only(names);
 
-Evaluation evaluation_from_json(const Json& json, const std::string& where) {
-  JsonFields fields(json, where);
-  Evaluation evaluation;
-  evaluation.step = not_negative(fields.integer("step"), "step", where);
-  evaluation.seconds = fields.number("seconds");
-  evaluation.train_loss = fields.number("train_loss");
-  evaluation.validation_loss = fields.at("validation_loss").get_if<std::nullptr_t>()
-                                   ? std::numeric_limits<double>::quiet_NaN()
-                                   : fields.number("validation_loss");
-  fields.finish();
-  return evaluation;
-}
-
-RunState state_from_json(const Json& json, const std::string& where) {
-  JsonFields fields(json, where);
-  const auto count = [&](const char* name) {
-    return not_negative(fields.integer(name), name, where);
-  };
-  const auto seconds = [&](const char* name) {
-    return not_negative(fields.number(name), name, where);
-  };
-  RunState state;
-  state.step = count("step");
-  state.planned_steps = count("planned_steps");
-  state.planned_at = count("planned_at");
-  state.eval_every = count("eval_every");
-  state.validation_bytes = count("validation_bytes");
-  state.evaluation_seconds = seconds("evaluation_seconds");
-  state.best_step = count("best_step");
-  state.best_loss = fields.number("best_loss");
-  state.since_best = count("since_best");
-  state.loss_sum = fields.number("loss_sum");
-  state.loss_count = count("loss_count");
-  state.seconds = seconds("seconds");
-  state.training_seconds = seconds("training_seconds");
-  for (const Json& evaluation : fields.array("evaluations"))
-    state.evaluations.push_back(evaluation_from_json(evaluation, "an evaluation in " + where));
-  fields.finish();
-  if (state.planned_steps > 0 && (state.eval_every == 0 || state.step > state.planned_steps))
-    throw Error(ErrorKind::format,
-                where + " has a plan of " + std::to_string(state.planned_steps) +
-                    " steps, evaluations every " + std::to_string(state.eval_every) +
-                    " of them, and is at step " + std::to_string(state.step) + ", which cannot be");
-  return state;
+  if (has_stream) read_stream(file, checkpoint);
+  for (const auto& [section, tensor] : stored) {
+    std::vector<float>& values = checkpoint.*section->values;
+    values.resize(static_cast<size_t>(section->size(table)));
+    tensor.read(values.data());
+  }
 }
 
 }  // namespace
@@ -121,7 +110,7 @@ void save_checkpoint(const std::string& path, const TensorTable& table,
                      const Checkpoint& checkpoint) {
   Json json(Json::Object{});
   json.set("plan", checkpoint.plan);
-  json.set("state", state_to_json(checkpoint.state));
+  json.set("state", run_state_to_json(checkpoint.state));
   Metadata metadata = model_metadata(checkpoint.config, checkpoint.training);
   metadata.emplace_back(kKey, json.dump());
 
@@ -129,13 +118,15 @@ void save_checkpoint(const std::string& path, const TensorTable& table,
   for (const Section& section : kSections) {
     const std::vector<float>& values = checkpoint.*section.values;
     if (values.empty()) continue;
-    for (const Tensor& tensor : table.tensors())
-      sources.push_back(tensor_source(section.prefix + tensor.info.name, tensor.info.shape,
-                                      values.data() + tensor.offset));
+    for (const Tensor& parameter : table.tensors()) {
+      const Tensor tensor = section.tensor(parameter);
+      add_sources(tensor, values.data() + tensor.offset, Storage::float32, sources);
+    }
   }
   if (!checkpoint.stream.empty())
-    sources.push_back(
-        tensor_source(kStreamState, stream_shape(checkpoint), checkpoint.stream.data()));
+    for (const StreamPart& part : stream_parts(checkpoint))
+      sources.push_back(
+          tensor_source(part.name, part.shape, checkpoint.stream.data() + part.offset));
   write_tensor_file(path, metadata, sources);
 }
 
@@ -153,35 +144,10 @@ Checkpoint load_checkpoint(const std::string& path) {
   const Json json = metadata_json(file, kKey);
   JsonFields fields(json, where(kKey));
   checkpoint.plan = fields.at("plan");
-  checkpoint.state = state_from_json(fields.at("state"), "the state of " + where(kKey));
+  checkpoint.state = run_state_from_json(fields.at("state"), "the state of " + where(kKey));
   fields.finish();
 
-  // The header vouches for the sizes of all tensors before memory is taken for any.
-  const TensorTable table(checkpoint.config);
-  const bool has_best = checkpoint.state.best_step > 0;
-  std::vector<std::string> names;
-  for (const Section& section : kSections) {
-    if (section.values == &Checkpoint::best && !has_best) continue;
-    for (const Tensor& tensor : table.tensors()) {
-      names.push_back(section.prefix + tensor.info.name);
-      file.expect_f32(names.back(), tensor.info.shape);
-    }
-  }
-  if (checkpoint.training.sampling == "stream") {
-    names.push_back(kStreamState);
-    const TensorEntry& entry = file.expect_f32(kStreamState, stream_shape(checkpoint));
-    checkpoint.stream.resize(static_cast<size_t>(entry.count));
-    file.read_f32(entry, checkpoint.stream.data());
-  }
-  file.expect_only(names);
-
-  for (const Section& section : kSections) {
-    if (section.values == &Checkpoint::best && !has_best) continue;
-    std::vector<float>& values = checkpoint.*section.values;
-    values.resize(static_cast<size_t>(table.num_parameters()));
-    for (const Tensor& tensor : table.tensors())
-      file.read_f32(*file.find(section.prefix + tensor.info.name), values.data() + tensor.offset);
-  }
+  read_arrays(file, checkpoint);
   return checkpoint;
 }
 

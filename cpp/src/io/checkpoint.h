@@ -33,9 +33,10 @@ struct Checkpoint {
   TrainConfig training;
   Json plan;  // an object of what a resumed run must have the same, beside the two configs
   RunState state;
-  // Flat, in the order of the tensor table. `best` is empty before the first best.
+  // Flat, in the order of the tensor table: num_parameters values of weights, num_moments of m and
+  // v. `best` is empty before the first best.
   std::vector<float> weights, m, v, best;
-  std::vector<float> stream;  // (L, B, N) with "stream" sampling, else empty
+  std::vector<float> stream;  // state_size values with "stream" sampling, else empty
 };
 
 void save_checkpoint(const std::string& path, const TensorTable& table,

@@ -1,6 +1,7 @@
 #include "io/model_file.h"
 
 #include "io/config_json.h"
+#include "io/stored_tensor.h"
 #include "slm/error.h"
 #include "slm/version.h"
 #include "util/quote.h"
@@ -13,9 +14,20 @@ void save_model_file(const std::string& path, const Config& config, const TrainC
   if (results != nullptr) metadata.emplace_back("slm.results", results->dump());
   std::vector<TensorSource> sources;
   for (const Tensor& tensor : table.tensors())
-    sources.push_back(
-        tensor_source(tensor.info.name, tensor.info.shape, parameters + tensor.offset));
+    add_sources(tensor, parameters + tensor.offset, Storage::float32, sources);
   write_tensor_file(path, metadata, sources);
+}
+
+void export_model_file(const std::string& path, const Config& config, const TrainConfig& training,
+                       const TensorTable& table, const float* parameters,
+                       const std::string& dtype) {
+  const Storage storage = storage_named(dtype);
+  std::vector<TensorSource> sources;
+  for (const Tensor& tensor : table.tensors()) {
+    expect_in_range(tensor, parameters + tensor.offset, storage);
+    add_sources(tensor, parameters + tensor.offset, storage, sources);
+  }
+  write_tensor_file(path, model_metadata(config, training), sources);
 }
 
 ModelFile load_model_file(const std::string& path) {
@@ -35,15 +47,15 @@ ModelFile load_model_file(const std::string& path) {
 
   // Only once the file is known to hold them all is there memory for them.
   const TensorTable table(model.config);
+  std::vector<StoredTensor> stored;
   std::vector<std::string> names;
   for (const Tensor& tensor : table.tensors()) {
-    file.expect_f32(tensor.info.name, tensor.info.shape);
-    names.push_back(tensor.info.name);
+    stored.emplace_back(file, tensor, /*exact=*/false);
+    stored.back().add_names(names);
   }
   file.expect_only(names);
   model.parameters.resize(static_cast<size_t>(table.num_parameters()));
-  for (const Tensor& tensor : table.tensors())
-    file.read_f32(*file.find(tensor.info.name), model.parameters.data() + tensor.offset);
+  for (const StoredTensor& tensor : stored) tensor.read(model.parameters.data());
   return model;
 }
 

@@ -16,11 +16,15 @@ struct ModelFile {
   std::vector<float> parameters;  // flat, in the order of the tensor table
 };
 
-// `results`, if given, is an object that goes into the metadata as `slm.results`.
+// Exactly. `results`, if given, is an object that goes into the metadata as `slm.results`.
 void save_model_file(const std::string& path, const Config& config, const TrainConfig& training,
                      const TensorTable& table, const float* parameters,
                      const Json* results = nullptr);
-// A checkpoint is refused: it is known by its `optimizer.` tensors.
+// Rounded to `dtype`: "float32", "float16" or "int8". Throws Error(config) for another, or for a
+// value too large for it.
+void export_model_file(const std::string& path, const Config& config, const TrainConfig& training,
+                       const TensorTable& table, const float* parameters, const std::string& dtype);
+// Of any dtype. A checkpoint is refused: it is known by its `optimizer.` tensors.
 ModelFile load_model_file(const std::string& path);
 
 // The parts that a checkpoint shares.

@@ -35,12 +35,6 @@ constexpr Dtype kDtypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2},     {"BF16", 2}
                              {"I32", 4}, {"I16", 2}, {"I8", 1},      {"U64", 8},     {"U32", 4},
                              {"U16", 2}, {"U8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"BOOL", 1}};
 
-int64_t dtype_size(const std::string& name, const std::string& where) {
-  for (const Dtype& dtype : kDtypes)
-    if (name == dtype.name) return dtype.size;
-  refuse(where + " has the unknown dtype " + quote(name));
-}
-
 // Sizes or offsets.
 std::vector<int64_t> naturals(const Json::Array& array, const std::string& where) {
   std::vector<int64_t> numbers;
@@ -70,7 +64,8 @@ TensorEntry read_entry(const std::string& name, const Json& json, int64_t data, 
   const auto offsets = naturals(fields.array("data_offsets"), "data_offsets of " + where);
   fields.finish();
 
-  const int64_t size = dtype_size(entry.dtype, where);
+  const int64_t size = dtype_size(entry.dtype);
+  if (size == 0) refuse(where + " has the unknown dtype " + quote(entry.dtype));
   entry.count = 1;
   for (const int64_t n : entry.shape) {
     if (n > 0 && entry.count > (end - data) / size / n)
@@ -90,7 +85,20 @@ TensorEntry read_entry(const std::string& name, const Json& json, int64_t data, 
   return entry;
 }
 
+std::string either(const std::vector<std::string>& dtypes) {
+  std::string text;
+  for (size_t i = 0; i < dtypes.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == dtypes.size() ? " or " : ", ") + dtypes[i];
+  return text;
+}
+
 }  // namespace
+
+int64_t dtype_size(const std::string& dtype) {
+  for (const Dtype& known : kDtypes)
+    if (dtype == known.name) return known.size;
+  return 0;
+}
 
 TensorFile::TensorFile(const std::string& path) : path_(path) {
   // Without O_NONBLOCK a pipe would keep us waiting for its writer.
@@ -177,14 +185,22 @@ const std::string* TensorFile::metadata(const std::string& key) const {
   return nullptr;
 }
 
-const TensorEntry& TensorFile::expect_f32(const std::string& name,
-                                          const std::vector<int64_t>& shape) const {
+const TensorEntry& TensorFile::at(const std::string& name) const {
   const TensorEntry* entry = find(name);
   if (entry == nullptr) refuse("tensor " + quote(name) + " is missing in " + quote(path_));
-  if (entry->dtype != "F32" || entry->shape != shape)
-    refuse("tensor " + quote(name) + " in " + quote(path_) + " is " + entry->dtype + " of shape " +
-           describe(entry->shape) + "; it must be F32 of shape " + describe(shape));
   return *entry;
+}
+
+const TensorEntry& TensorFile::expect(const std::string& name,
+                                      const std::vector<std::string>& dtypes,
+                                      const std::vector<int64_t>& shape) const {
+  const TensorEntry& entry = at(name);
+  const bool known = std::find(dtypes.begin(), dtypes.end(), entry.dtype) != dtypes.end();
+  if (!known || entry.shape != shape)
+    refuse("tensor " + quote(name) + " in " + quote(path_) + " is " + entry.dtype + " of shape " +
+           describe(entry.shape) + "; it must be " + either(dtypes) + " of shape " +
+           describe(shape));
+  return entry;
 }
 
 void TensorFile::expect_only(const std::vector<std::string>& names) const {
@@ -194,13 +210,23 @@ void TensorFile::expect_only(const std::vector<std::string>& names) const {
       refuse("tensor " + quote(entry.name) + " in " + quote(path_) + " is not one of this model's");
 }
 
+void TensorFile::read(const TensorEntry& entry, int64_t offset, int64_t count, void* out) const {
+  const int64_t size = dtype_size(entry.dtype);
+  read_bytes(entry.offset + offset * size, count * size, out);
+}
+
 void TensorFile::read_f32(const TensorEntry& entry, float* out) const {
-  read_bytes(entry.offset, entry.bytes, out);
-  for (int64_t i = 0; i < entry.count; ++i)
-    if (!std::isfinite(out[i]))
+  read(entry, 0, entry.count, out);
+  expect_finite(entry, out, 0, entry.count);
+}
+
+void TensorFile::expect_finite(const TensorEntry& entry, const float* values, int64_t first,
+                               int64_t count) const {
+  for (int64_t i = 0; i < count; ++i)
+    if (!std::isfinite(values[i]))
       refuse("tensor " + quote(entry.name) + " in " + quote(path_) + " holds " +
-             (std::isnan(out[i]) ? "NaN" : "an infinity") + " at value " + std::to_string(i) +
-             "; all values must be finite");
+             (std::isnan(values[i]) ? "NaN" : "an infinity") + " at value " +
+             std::to_string(first + i) + "; all values must be finite");
 }
 
 // Reading and not mapping: a file that another program cuts short meanwhile is an error and no

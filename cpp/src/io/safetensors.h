@@ -36,12 +36,24 @@ class TensorFile {
   const TensorEntry* find(const std::string& name) const;               // nullptr: none
   const std::string* metadata(const std::string& key) const;            // nullptr: none
 
-  // The tensor, which must be F32 and of this shape.
-  const TensorEntry& expect_f32(const std::string& name, const std::vector<int64_t>& shape) const;
+  // The tensor, which must be there.
+  const TensorEntry& at(const std::string& name) const;
+  // The tensor, which must have one of the dtypes and this shape.
+  const TensorEntry& expect(const std::string& name, const std::vector<std::string>& dtypes,
+                            const std::vector<int64_t>& shape) const;
+  const TensorEntry& expect_f32(const std::string& name, const std::vector<int64_t>& shape) const {
+    return expect(name, {"F32"}, shape);
+  }
   // Every tensor's name must be in `names`.
   void expect_only(const std::vector<std::string>& names) const;
-  // entry.count values into `out`; refuses NaN and infinities.
+  // `count` values from value `offset` on, as they are.
+  void read(const TensorEntry& entry, int64_t offset, int64_t count, void* out) const;
+  // All values of an F32 tensor; refuses NaN and infinities.
   void read_f32(const TensorEntry& entry, float* out) const;
+  // Throws for the first of `count` values, of which `first` is the number in the tensor, that is
+  // NaN or an infinity.
+  void expect_finite(const TensorEntry& entry, const float* values, int64_t first,
+                     int64_t count) const;
 
  private:
   void read_header();
@@ -61,16 +73,23 @@ class TensorFile {
 // pieces, so that a large tensor needs no second copy in memory.
 struct TensorSource {
   std::string name;
+  std::string dtype;
   std::vector<int64_t> shape;
-  std::function<void(int64_t offset, int64_t count, float* to)> read;
+  std::function<void(int64_t offset, int64_t count, void* to)> read;
 };
 
-// Values that stay where they are until the file is written.
+// F32 values that stay where they are until the file is written.
 TensorSource tensor_source(const std::string& name, const std::vector<int64_t>& shape,
                            const float* values);
 
-// Writes atomically; the same input gives the same bytes. Throws Error(training) for a value that
-// is not finite, by tensor name, and Error(io); the file at `path` is then as it was.
+// Bytes of a value of this dtype, 0 for one that the format does not know.
+int64_t dtype_size(const std::string& dtype);
+
+// Large tensors are read and written in pieces of so many values.
+inline constexpr int64_t kTensorPiece = 1 << 18;
+
+// Writes atomically; the same input gives the same bytes. Throws Error(training) for an F32 value
+// that is not finite, by tensor name, and Error(io); the file at `path` is then as it was.
 void write_tensor_file(const std::string& path,
                        const std::vector<std::pair<std::string, std::string>>& metadata,
                        const std::vector<TensorSource>& tensors);

@@ -10,12 +10,19 @@
 namespace slm {
 namespace {
 
-constexpr int64_t kPiece = 1 << 18;  // values that are in memory at once, 1 MiB
-
-int64_t count_values(const std::vector<int64_t>& shape) {
+int64_t count_values(const TensorSource& tensor) {
   int64_t count = 1;
-  for (const int64_t n : shape) count *= n;
+  for (const int64_t n : tensor.shape) count *= n;
   return count;
+}
+
+// Widest values first, so that all are aligned.
+std::vector<TensorSource> in_file_order(std::vector<TensorSource> tensors) {
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const TensorSource& a, const TensorSource& b) {
+                     return dtype_size(a.dtype) > dtype_size(b.dtype);
+                   });
+  return tensors;
 }
 
 std::string make_header(const std::vector<std::pair<std::string, std::string>>& metadata,
@@ -26,10 +33,10 @@ std::string make_header(const std::vector<std::pair<std::string, std::string>>& 
   header.set("__metadata__", std::move(texts));
   int64_t begin = 0;
   for (const TensorSource& tensor : tensors) {
-    const int64_t end = begin + count_values(tensor.shape) * int64_t{sizeof(float)};
+    const int64_t end = begin + count_values(tensor) * dtype_size(tensor.dtype);
     Json entry{Json::Object{}};
-    entry.set("dtype", "F32");
-    entry.set("shape", Json::Array(tensor.shape.begin(), tensor.shape.end()));
+    entry.set("dtype", tensor.dtype);
+    entry.set("shape", tensor.shape);
     entry.set("data_offsets", Json::Array{begin, end});
     header.set(tensor.name, std::move(entry));
     begin = end;
@@ -43,31 +50,32 @@ std::string make_header(const std::vector<std::pair<std::string, std::string>>& 
 
 TensorSource tensor_source(const std::string& name, const std::vector<int64_t>& shape,
                            const float* values) {
-  return {name, shape, [values](int64_t offset, int64_t count, float* to) {
-            std::copy_n(values + offset, count, to);
+  return {name, "F32", shape, [values](int64_t offset, int64_t count, void* to) {
+            std::copy_n(values + offset, count, static_cast<float*>(to));
           }};
 }
 
 void write_tensor_file(const std::string& path,
                        const std::vector<std::pair<std::string, std::string>>& metadata,
-                       const std::vector<TensorSource>& tensors) {
+                       const std::vector<TensorSource>& sources) {
+  const std::vector<TensorSource> tensors = in_file_order(sources);
   AtomicFile file(path);
   const std::string header = make_header(metadata, tensors);
   const uint64_t length = header.size();
   file.write(&length, sizeof length);
   file.write(header.data(), header.size());
-  std::vector<float> piece(kPiece);
+  std::vector<float> piece(kTensorPiece);  // no tensor of a model or checkpoint has wider values
   for (const TensorSource& tensor : tensors) {
-    const int64_t total = count_values(tensor.shape);
-    for (int64_t offset = 0; offset < total; offset += kPiece) {
-      const int64_t count = std::min(kPiece, total - offset);
+    const int64_t total = count_values(tensor), size = dtype_size(tensor.dtype);
+    for (int64_t offset = 0; offset < total; offset += kTensorPiece) {
+      const int64_t count = std::min(kTensorPiece, total - offset);
       tensor.read(offset, count, piece.data());
-      const auto end = piece.begin() + count;
-      if (!std::all_of(piece.begin(), end, [](float x) { return std::isfinite(x); }))
+      if (tensor.dtype == "F32" && !std::all_of(piece.begin(), piece.begin() + count,
+                                                [](float x) { return std::isfinite(x); }))
         throw Error(ErrorKind::training, "tensor " + quote(tensor.name) +
                                              " holds a value that is not finite, so " +
                                              quote(path) + " was not written");
-      file.write(piece.data(), static_cast<size_t>(count) * sizeof(float));
+      file.write(piece.data(), static_cast<size_t>(count * size));
     }
   }
   file.commit();
