@@ -146,9 +146,9 @@ class Backend {
   // --- optimiser
   virtual double grad_norm(const Gradients&) const = 0;
   // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of n-gram tables the
-  // rows that occurred: v of a row is the mean of its squared gradient, without m and without decay,
-  // and its correction counts the row's own updates. `m` and `v` have num_moments values; where `v`
-  // holds a row's v, `m` holds its number of updates. Zeroes the gradients. Does not call
+  // rows that occurred: v of a row is the mean of its squared gradient, without m and without
+  // decay, and its correction counts the row's own updates. `m` and `v` have num_moments values;
+  // where `v` holds a row's v, `m` holds its number of updates. Zeroes the gradients. Does not call
   // params_changed.
   virtual void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
                       const AdamWStep&) const = 0;

@@ -113,8 +113,8 @@ const Tensor& TensorTable::layer(int64_t layer, const char* name) const {
 void init_tensor(const Tensor& tensor, uint64_t seed, uint32_t index, float* out) {
   const InitialValues& init = tensor.init;
   const Philox random(seed, PhiloxStream::init, index);
-  const float rise = init.ramp > 1 ? (init.last - init.first) / static_cast<float>(init.ramp - 1)
-                                   : 0.0f;
+  const float rise =
+      init.ramp > 1 ? (init.last - init.first) / static_cast<float>(init.ramp - 1) : 0.0f;
   for (int64_t i = 0; i < tensor.info.size; ++i)
     out[i] = i < init.ramp ? init.first + rise * static_cast<float>(i)
              : init.bound == 0

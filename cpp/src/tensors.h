@@ -18,10 +18,10 @@ struct Tensor {
   TensorInfo info;
   int64_t offset = 0;  // of its first value in the flat buffer of parameters
   InitialValues init;
-  float decay_scale = 1;     // times the training config's weight_decay
-  bool multiplies = false;   // a matrix that rows of values are multiplied by
-  bool by_row = false;       // an n-gram table: only rows that occur are read, updated and stored
-  int64_t moments = 0;       // of its values in the optimiser's flat buffers: one per value, or row
+  float decay_scale = 1;    // times the training config's weight_decay
+  bool multiplies = false;  // a matrix that rows of values are multiplied by
+  bool by_row = false;      // an n-gram table: only rows that occur are read, updated and stored
+  int64_t moments = 0;      // of its values in the optimiser's flat buffers: one per value, or row
   int64_t moment_offset = 0;
 
   int64_t rows() const { return info.shape[0]; }
@@ -37,8 +37,8 @@ class TensorTable {
   int64_t num_parameters() const { return num_parameters_; }
   int64_t num_dense() const { return num_dense_; }      // values before the first n-gram table
   int64_t num_moments() const { return num_moments_; }  // num_dense() and one per n-gram row
-  const Tensor* find(const std::string& name) const;           // nullptr where there is none
-  const Tensor& at(const std::string& name) const;             // Error(config) where there is none
+  const Tensor* find(const std::string& name) const;    // nullptr where there is none
+  const Tensor& at(const std::string& name) const;      // Error(config) where there is none
   const Tensor& layer(int64_t layer, const char* name) const;  // "layers.{layer}.{name}"
 
  private:
@@ -54,8 +54,8 @@ class TensorTable {
 
 // Whether logits come from a head of its own and not from the last layer.
 inline bool has_head(const Config& config) {
-  return config.cell != "dense" || config.norm != "none" || config.residual ||
-         config.mlp_dim > 0 || config.tie_embeddings;
+  return config.cell != "dense" || config.norm != "none" || config.residual || config.mlp_dim > 0 ||
+         config.tie_embeddings;
 }
 
 // Width of the n-gram tables.

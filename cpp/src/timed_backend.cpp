@@ -56,6 +56,15 @@ std::unique_ptr<Weights> TimedBackend::make_weights(const Config& config,
   return timed("make_weights", [&] { return inner_->make_weights(config, table); });
 }
 
+std::unique_ptr<Gradients> TimedBackend::make_gradients(const Config& config,
+                                                        const TensorTable& table) const {
+  return timed("make_gradients", [&] { return inner_->make_gradients(config, table); });
+}
+
+void TimedBackend::read_gradients(const Gradients& gradients, float* to) const {
+  timed("read_gradients", [&] { inner_->read_gradients(gradients, to); });
+}
+
 std::unique_ptr<Workspace> TimedBackend::make_workspace(const Config& config,
                                                         const WorkspaceShape& shape) const {
   return timed("make_workspace", [&] { return inner_->make_workspace(config, shape); });
@@ -78,8 +87,10 @@ int64_t TimedBackend::chunk_steps(const Config& config, int64_t batch_size) cons
 }
 
 void TimedBackend::begin_window(Workspace& workspace, const uint8_t* inputs, const uint8_t* targets,
-                                int64_t seq_len, const Buffer* state) const {
-  timed("begin_window", [&] { inner_->begin_window(workspace, inputs, targets, seq_len, state); });
+                                int64_t seq_len, const Buffer* state,
+                                const Dropout& dropout) const {
+  timed("begin_window",
+        [&] { inner_->begin_window(workspace, inputs, targets, seq_len, state, dropout); });
 }
 
 void TimedBackend::begin_backward(Workspace& workspace) const {
@@ -95,7 +106,7 @@ void TimedBackend::embed_forward(const Weights& weights, Workspace& workspace, i
   timed("embed_forward", [&] { inner_->embed_forward(weights, workspace, t0, t1); });
 }
 
-void TimedBackend::embed_backward(const Weights& weights, Workspace& workspace, Buffer& grads,
+void TimedBackend::embed_backward(const Weights& weights, Workspace& workspace, Gradients& grads,
                                   int64_t t0, int64_t t1) const {
   timed("embed_backward", [&] { inner_->embed_backward(weights, workspace, grads, t0, t1); });
 }
@@ -105,10 +116,20 @@ void TimedBackend::layer_forward(const Weights& weights, Workspace& workspace, i
   timed("layer_forward", [&] { inner_->layer_forward(weights, workspace, layer, t0, t1); });
 }
 
-void TimedBackend::layer_backward(const Weights& weights, Workspace& workspace, Buffer& grads,
+void TimedBackend::layer_backward(const Weights& weights, Workspace& workspace, Gradients& grads,
                                   int64_t layer, int64_t t0, int64_t t1) const {
   timed("layer_backward",
         [&] { inner_->layer_backward(weights, workspace, grads, layer, t0, t1); });
+}
+
+void TimedBackend::mlp_forward(const Weights& weights, Workspace& workspace, int64_t layer,
+                               int64_t t0, int64_t t1) const {
+  timed("mlp_forward", [&] { inner_->mlp_forward(weights, workspace, layer, t0, t1); });
+}
+
+void TimedBackend::mlp_backward(const Weights& weights, Workspace& workspace, Gradients& grads,
+                                int64_t layer, int64_t t0, int64_t t1) const {
+  timed("mlp_backward", [&] { inner_->mlp_backward(weights, workspace, grads, layer, t0, t1); });
 }
 
 void TimedBackend::head_logits(const Weights& weights, Workspace& workspace, int64_t t0,
@@ -121,6 +142,11 @@ void TimedBackend::head_loss(const Weights& weights, Workspace& workspace, int64
   timed("head_loss", [&] { inner_->head_loss(weights, workspace, t0, t1, scale); });
 }
 
+void TimedBackend::head_backward(const Weights& weights, Workspace& workspace, Gradients& grads,
+                                 int64_t t0, int64_t t1) const {
+  timed("head_backward", [&] { inner_->head_backward(weights, workspace, grads, t0, t1); });
+}
+
 void TimedBackend::read_logits(const Workspace& workspace, int64_t count, float* out) const {
   timed("read_logits", [&] { inner_->read_logits(workspace, count, out); });
 }
@@ -130,13 +156,17 @@ void TimedBackend::read_losses(const Workspace& workspace, int64_t t0, int64_t t
   timed("read_losses", [&] { inner_->read_losses(workspace, t0, t1, out); });
 }
 
-double TimedBackend::grad_norm(const Buffer& grads) const {
+double TimedBackend::grad_norm(const Gradients& grads) const {
   return timed("grad_norm", [&] { return inner_->grad_norm(grads); });
 }
 
-void TimedBackend::adamw(Weights& weights, Buffer& grads, Buffer& m, Buffer& v,
-                         const TensorTable& table, const AdamWStep& step) const {
-  timed("adamw", [&] { inner_->adamw(weights, grads, m, v, table, step); });
+void TimedBackend::update(Weights& weights, Gradients& grads, Buffer& m, Buffer& v,
+                          const TensorTable& table, const AdamWStep& step) const {
+  timed("update", [&] { inner_->update(weights, grads, m, v, table, step); });
+}
+
+void TimedBackend::clear(Gradients& grads) const {
+  timed("clear", [&] { inner_->clear(grads); });
 }
 
 Phases profile(Model& model, const std::function<void()>& work) {

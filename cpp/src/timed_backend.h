@@ -27,6 +27,8 @@ class TimedBackend final : public Backend {
   void write(const float* from, int64_t count, Buffer& to, int64_t offset) const override;
   void copy(const Buffer& from, Buffer& to) const override;
   std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const override;
+  std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&) const override;
+  void read_gradients(const Gradients&, float* to) const override;
   std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const override;
   int64_t weights_bytes(const Config&, const TensorTable&) const override;
   int64_t workspace_bytes(const Config&, const WorkspaceShape&) const override;
@@ -34,25 +36,31 @@ class TimedBackend final : public Backend {
 
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
   void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
-                    const Buffer* state) const override;
+                    const Buffer* state, const Dropout&) const override;
   void begin_backward(Workspace&) const override;
   void save_state(const Workspace&, Buffer& state) const override;
 
   void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
-  void embed_backward(const Weights&, Workspace&, Buffer& grads, int64_t t0,
+  void embed_backward(const Weights&, Workspace&, Gradients&, int64_t t0,
                       int64_t t1) const override;
   void layer_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
                      int64_t t1) const override;
-  void layer_backward(const Weights&, Workspace&, Buffer& grads, int64_t layer, int64_t t0,
+  void layer_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
                       int64_t t1) const override;
+  void mlp_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
+                   int64_t t1) const override;
+  void mlp_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
+                    int64_t t1) const override;
   void head_logits(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
   void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
+  void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0, int64_t t1) const override;
   void read_logits(const Workspace&, int64_t count, float* out) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
 
-  double grad_norm(const Buffer& grads) const override;
-  void adamw(Weights&, Buffer& grads, Buffer& m, Buffer& v, const TensorTable&,
-             const AdamWStep&) const override;
+  double grad_norm(const Gradients&) const override;
+  void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
+              const AdamWStep&) const override;
+  void clear(Gradients&) const override;
 
  private:
   // f(), its time added to the operation's.

@@ -19,6 +19,13 @@ struct Array {
   float* row(int64_t t, int64_t b) const { return data + (t * batch + b) * width; }
 };
 
+// f(t, b) for every row of a block, in the order of memory.
+template <class F>
+void each_row(const Block& at, const F& f) {
+  for (int64_t t = at.t0; t < at.t1; ++t)
+    for (int64_t b = at.b0; b < at.b1; ++b) f(t, b);
+}
+
 // Runs before(block), recurrence(b0, b1), after(block) over a chunk. Threads split the batch: a row
 // never leaves its thread and nobody waits for anybody. Where there are fewer rows than threads,
 // what goes before and after the recurrence is split over time instead.

@@ -38,6 +38,11 @@ std::unique_ptr<Weights> CpuBackend::make_weights(const Config& config,
   return std::make_unique<CpuWeights>(config, table, kernels_);
 }
 
+std::unique_ptr<Gradients> CpuBackend::make_gradients(const Config&,
+                                                      const TensorTable& table) const {
+  return std::make_unique<CpuGradients>(table);
+}
+
 std::unique_ptr<Workspace> CpuBackend::make_workspace(const Config& config,
                                                       const WorkspaceShape& shape) const {
   return std::make_unique<CpuWorkspace>(config, shape, plan(config, shape));
@@ -51,27 +56,23 @@ int64_t CpuBackend::workspace_bytes(const Config& config, const WorkspaceShape& 
   return plan(config, shape).total() * kFloatBytes;
 }
 
-int64_t CpuBackend::weights_bytes(const Config& config, const TensorTable& table) const {
+int64_t CpuBackend::weights_bytes(const Config&, const TensorTable& table) const {
   int64_t floats = table.num_parameters();
-  for (int64_t i = 0; i < config.num_layers; ++i)
-    for (const char* name : {"A", "B", "C", "D"}) {
-      const int64_t rows = table.layer(i, name).rows(), cols = table.layer(i, name).cols();
-      floats += kernels_.packed_size(rows, cols) + kernels_.packed_size(cols, rows);
-    }
+  for (const Tensor& tensor : table.tensors())
+    if (tensor.multiplies)
+      floats += kernels_.packed_size(tensor.rows(), tensor.cols()) +
+                kernels_.packed_size(tensor.cols(), tensor.rows());
   return floats * kFloatBytes;
 }
 
 void CpuBackend::params_changed(Weights& any_weights) const {
   auto& weights = static_cast<CpuWeights&>(any_weights);
-  const float* values = weights.values.values.get();
-  pool_.run(static_cast<int64_t>(weights.layers.size()), [&](int64_t i) {
-    PackedLayer& layer = weights.layers[static_cast<size_t>(i)];
-    for (PackedWeight* packed : {&layer.A, &layer.B, &layer.C, &layer.D}) {
-      const float* w = values + packed->tensor->offset;
-      const int64_t rows = packed->tensor->rows(), cols = packed->tensor->cols();
-      kernels_.pack(w, 1, cols, cols, rows, packed->forward_values.get());
-      kernels_.pack(w, cols, 1, rows, cols, packed->backward_values.get());
-    }
+  pool_.run(static_cast<int64_t>(weights.packed.size()), [&](int64_t i) {
+    PackedWeight& packed = *weights.packed[static_cast<size_t>(i)];
+    const float* w = weights.at(*packed.tensor);
+    const int64_t rows = packed.tensor->rows(), cols = packed.tensor->cols();
+    kernels_.pack(w, 1, cols, cols, rows, packed.forward_values.get());
+    kernels_.pack(w, cols, 1, rows, cols, packed.backward_values.get());
   });
 }
 
@@ -80,10 +81,12 @@ int64_t CpuBackend::chunk_steps(const Config&, int64_t batch_size) const {
 }
 
 void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
-                              const uint8_t* targets, int64_t, const Buffer* state) const {
+                              const uint8_t* targets, int64_t seq_len, const Buffer* state,
+                              const Dropout& dropout) const {
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   ws.tokens = inputs;
   ws.targets = targets;
+  ws.dropout = dropout;
   ws.computed = 0;
   const int64_t size = ws.B * ws.N;
   for (int64_t i = 0; i < ws.L; ++i) {
@@ -92,6 +95,12 @@ void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
     else
       std::fill_n(ws.h(i, -1), size, 0.0f);
   }
+  if (ws.K == 0) return;
+  if (state != nullptr)
+    copy_floats(data(*state) + hidden_size(ws.config, ws.B), ws.B * ws.K, ws.history.data());
+  else
+    std::fill(ws.history.begin(), ws.history.end(), 0.0f);
+  find_ngrams(ws, seq_len);
 }
 
 void CpuBackend::begin_backward(Workspace& any_workspace) const {
@@ -104,6 +113,14 @@ void CpuBackend::save_state(const Workspace& any_workspace, Buffer& state) const
   const int64_t size = ws.B * ws.N;
   for (int64_t i = 0; i < ws.L; ++i)
     copy_floats(ws.h(i, ws.computed - 1), size, data(state) + i * size);
+  // The K bytes that end the text: those of the window, and before them what was there before it.
+  float* latest = data(state) + hidden_size(ws.config, ws.B);
+  for (int64_t b = 0; b < ws.B; ++b)
+    for (int64_t k = 0; k < ws.K; ++k) {
+      const int64_t t = ws.computed - ws.K + k;
+      latest[b * ws.K + k] = t >= 0 ? static_cast<float>(ws.tokens[t * ws.B + b]) + 1.0f
+                                    : ws.history[static_cast<size_t>(b * ws.K + k + ws.computed)];
+    }
 }
 
 }  // namespace slm

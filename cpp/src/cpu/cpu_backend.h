@@ -1,20 +1,18 @@
 #pragma once
-// The CPU side of backend.h, one file per operation: embedding.cpp, dense_layer.cpp, head.cpp,
-// optimizer.cpp; memory and windows in cpu_backend.cpp.
+// The CPU side of backend.h, one file per operation: embedding.cpp with ngrams.cpp,
+// dense_layer.cpp, gated_layer.cpp, mlp.cpp, head.cpp, optimizer.cpp; memory and windows in
+// cpu_backend.cpp.
 #include <algorithm>
-#include <initializer_list>
 
+#include "cpu/blocks.h"
 #include "cpu/isa.h"
 #include "cpu/memory.h"
+#include "cpu/weight_gradients.h"
 #include "util/thread_pool.h"
 
 namespace slm {
 
-// Positions (time steps x batch rows) of a chunk: its arrays stay in L2 between the operations.
-// Also the most terms that a gradient adds up in a row before the sum goes into the total.
-constexpr int64_t kChunkPositions = 512;
-
-struct WeightGrad;  // dense_layer.cpp
+struct LayerPart;  // layer_part.h
 
 class CpuBackend final : public Backend {
  public:
@@ -27,6 +25,8 @@ class CpuBackend final : public Backend {
   void write(const float* from, int64_t count, Buffer& to, int64_t offset) const override;
   void copy(const Buffer& from, Buffer& to) const override;
   std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const override;
+  std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&) const override;
+  void read_gradients(const Gradients&, float* to) const override;
   std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const override;
   int64_t weights_bytes(const Config&, const TensorTable&) const override;
   int64_t workspace_bytes(const Config&, const WorkspaceShape&) const override;
@@ -34,32 +34,60 @@ class CpuBackend final : public Backend {
 
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
   void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
-                    const Buffer* state) const override;
+                    const Buffer* state, const Dropout&) const override;
   void begin_backward(Workspace&) const override;
   void save_state(const Workspace&, Buffer& state) const override;
 
   void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
-  void embed_backward(const Weights&, Workspace&, Buffer& grads, int64_t t0,
+  void embed_backward(const Weights&, Workspace&, Gradients&, int64_t t0,
                       int64_t t1) const override;
   void layer_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
                      int64_t t1) const override;
-  void layer_backward(const Weights&, Workspace&, Buffer& grads, int64_t layer, int64_t t0,
+  void layer_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
                       int64_t t1) const override;
+  void mlp_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
+                   int64_t t1) const override;
+  void mlp_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
+                    int64_t t1) const override;
   void head_logits(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
   void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
+  void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0, int64_t t1) const override;
   void read_logits(const Workspace&, int64_t count, float* out) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
 
-  double grad_norm(const Buffer& grads) const override;
-  void adamw(Weights&, Buffer& grads, Buffer& m, Buffer& v, const TensorTable&,
-             const AdamWStep&) const override;
+  double grad_norm(const Gradients&) const override;
+  void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
+              const AdamWStep&) const override;
+  void clear(Gradients&) const override;
 
  private:
   WorkspacePlan plan(const Config&, const WorkspaceShape&) const;
+  void find_ngrams(CpuWorkspace&, int64_t seq_len) const;
+
+  void gather(const CpuWeights&, const NgramWeights&, const int32_t* rows, int64_t begin,
+              int64_t end, float* x) const;
+  void gather_add(const CpuWeights&, const NgramWeights&, const int32_t* rows, int64_t begin,
+                  int64_t end, float* y) const;
+  void add_ngrams(const CpuWeights&, CpuWorkspace&, int64_t t0, int64_t begin, int64_t end) const;
+  void drop(const CpuWorkspace&, int64_t position, const float* x, float* y) const;
+  void add_to_rows(CpuGradients&, CpuWorkspace&, size_t first, size_t orders, int64_t t0,
+                   int64_t positions, const float* dx, int64_t width) const;
+  void ngrams_backward(const CpuWeights&, CpuWorkspace&, CpuGradients&, const float* de, int64_t t0,
+                       int64_t t1) const;
+
+  void dense_forward(const LayerWeights&, const LayerPart&) const;
+  void dense_backward(const LayerWeights&, const LayerPart&, float* grads) const;
+  void gated_forward(const LayerWeights&, CpuWorkspace&, const LayerPart&, const float* bias) const;
+  void gated_backward(const LayerWeights&, CpuWorkspace&, const LayerPart&, float* grads) const;
+  const float* norm_rows(const CpuWeights&, const Tensor* norm, const float* x, int64_t positions,
+                         float* v) const;
+
   template <class Finish>
   void head(const Weights&, CpuWorkspace&, int64_t t0, int64_t t1, const Finish& finish) const;
-  void add_weight_gradients(std::initializer_list<WeightGrad> weights, int64_t positions,
-                            double flops, float* grads) const;
+  void add_weight_gradients(const WeightGrads& weights, int64_t positions, double flops,
+                            float* grads) const;
+  double sum_squares(const float* values, int64_t size) const;
+  void update_rows(CpuWeights&, NgramGradients&, Buffer& m, Buffer& v, const AdamWStep&) const;
 
   // Threads that work of this size keeps busy.
   int64_t threads_worth(double flops) const { return flops < 2e5 ? 1 : pool_.size(); }

@@ -1,7 +1,10 @@
-// e_t = W_E[x_t]: a gather forward, a scatter backward. The one-hot product is never formed.
+// e_t = W_E[x_t] and the n-gram vectors: gathers forward, scatters backward. The one-hot product is
+// never formed.
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
+#include "cpu/layer_part.h"
+#include "util/philox.h"
 
 namespace slm {
 namespace {
@@ -16,7 +19,7 @@ void add_rows(const Kernels& kernels, const uint8_t* tokens, int64_t positions, 
     if (occurred[tokens[r]])
       kernels.add(dy + r * stride, sum, width);
     else
-      std::memcpy(sum, dy + r * stride, static_cast<size_t>(width) * sizeof(float));
+      copy_row(dy + r * stride, sum, width);
     occurred[tokens[r]] = true;
   }
   for (int64_t v = 0; v < kVocabSize; ++v)
@@ -25,31 +28,77 @@ void add_rows(const Kernels& kernels, const uint8_t* tokens, int64_t positions, 
 
 }  // namespace
 
+// y = x where a value is kept, scaled so that its expectation stays, else 0; of one position of the
+// window. A Philox block makes the decisions for eight values.
+void CpuBackend::drop(const CpuWorkspace& ws, int64_t position, const float* x, float* y) const {
+  constexpr int64_t kBlock = 64;
+  const Philox random(ws.dropout.seed, PhiloxStream::dropout);
+  const auto threshold = static_cast<uint32_t>(ws.dropout.rate * 65536.0f + 0.5f);
+  const float scale = 65536.0f / (65536.0f - static_cast<float>(threshold));
+  const auto per_position = static_cast<uint64_t>((ws.E + 7) / 8);
+  uint64_t counter = (ws.dropout.first + static_cast<uint64_t>(position)) * per_position;
+  for (int64_t i = 0; i < ws.E; i += kBlock) {
+    const int64_t count = std::min(kBlock, ws.E - i);
+    uint16_t bits[kBlock];
+    for (int64_t j = 0; j < count; j += 8) {
+      const auto block = random.bits(counter++);
+      for (int64_t k = 0; k < 4; ++k) {
+        bits[j + 2 * k] = static_cast<uint16_t>(block[k]);
+        bits[j + 2 * k + 1] = static_cast<uint16_t>(block[k] >> 16);
+      }
+    }
+    kernels_.drop(bits, threshold, scale, x + i, y + i, count);
+  }
+}
+
 void CpuBackend::embed_forward(const Weights& any_weights, Workspace& any_workspace, int64_t t0,
                                int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
-  const float* table = weights.values.values.get() + weights.embedding->offset;  // (V, E)
-  for (int64_t r = t0 * ws.B; r < t1 * ws.B; ++r)
-    std::memcpy(ws.u(0, 0) + r * ws.E, table + ws.tokens[r] * ws.E,
-                static_cast<size_t>(ws.E) * sizeof(float));
+  const float* table = weights.at(*weights.embedding);  // (V, E)
+  const bool drops = ws.dropout.rate > 0, has_ngrams = !weights.ngrams.empty();
+  const int64_t positions = (t1 - t0) * ws.B;
+  const auto cost =
+      static_cast<double>(positions * ws.E * (1 + 4 * (ws.config.ngram_orders.size())));
+  split(positions, cost, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      float* e = ws.u(0, t0) + r * ws.E;
+      const float* row = table + ws.tokens[t0 * ws.B + r] * ws.E;
+      if (drops && !has_ngrams)
+        drop(ws, t0 * ws.B + r, row, e);
+      else
+        copy_row(row, e, ws.E);
+    }
+    if (has_ngrams) add_ngrams(weights, ws, t0, begin, end);
+  });
   ws.computed = t1;
 }
 
 // As for the other weights, sums of few terms are formed first and then added.
-void CpuBackend::embed_backward(const Weights& any_weights, Workspace& any_workspace, Buffer& grads,
-                                int64_t t0, int64_t t1) const {
+void CpuBackend::embed_backward(const Weights& any_weights, Workspace& any_workspace,
+                                Gradients& any_gradients, int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
-  const int64_t positions = (t1 - t0) * ws.B;
-  const uint8_t* tokens = ws.tokens + t0 * ws.B;
-  float* total = data(grads) + weights.embedding->offset;  // (V, E)
+  auto& gradients = static_cast<CpuGradients&>(any_gradients);
+  const int64_t positions = (t1 - t0) * ws.B, first = t0 * ws.B;
+  const uint8_t* tokens = ws.tokens + first;
+  const float *de = ws.dy.get(), *dropped = de;
+  if (ws.dropout.rate > 0) {
+    dropped = ws.dn.get();
+    split(positions, static_cast<double>(4 * positions * ws.E), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r)
+        drop(ws, first + r, de + r * ws.E, ws.dn.get() + r * ws.E);
+    });
+    if (weights.ngrams.empty()) de = dropped;
+  }
+  float* total = gradients.dense.get() + weights.embedding->offset;  // (V, E)
   // Threads share out columns, so that each sum over positions keeps its order.
   split(ws.E, static_cast<double>(positions * ws.E), [&](int64_t begin, int64_t end) {
     for (int64_t r = 0; r < positions; r += kChunkPositions)
       add_rows(kernels_, tokens + r, std::min(kChunkPositions, positions - r), ws.E,
-               ws.dy.get() + r * ws.E + begin, end - begin, ws.table.get() + begin, total + begin);
+               de + r * ws.E + begin, end - begin, ws.table.get() + begin, total + begin);
   });
+  if (!weights.ngrams.empty()) ngrams_backward(weights, ws, gradients, dropped, t0, t1);
 }
 
 }  // namespace slm

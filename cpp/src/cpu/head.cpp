@@ -1,10 +1,15 @@
-// The head: the last layer's output y = C swish(h) + D u, softmax and cross-entropy over the 256
-// bytes, forward and backward at once.
+// The head: logits, softmax and cross-entropy over the 256 bytes, and back. The logits are
+// W_head norm(u), or in a model without a head the last layer's y = C swish(h) + D v.
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
 
 namespace slm {
+namespace {
+
+constexpr int64_t kGroup = 64;
+
+}  // namespace
 
 // Computes the logits of a chunk and calls finish(r, logits) for each of its positions r. Positions
 // do not depend on each other here, and a thread does all of it for its own, a few at a time, so
@@ -12,19 +17,25 @@ namespace slm {
 template <class Finish>
 void CpuBackend::head(const Weights& any_weights, CpuWorkspace& ws, int64_t t0, int64_t t1,
                       const Finish& finish) const {
-  constexpr int64_t kGroup = 64;
-  const PackedLayer& w = static_cast<const CpuWeights&>(any_weights).layers.back();
+  const auto& weights = static_cast<const CpuWeights&>(any_weights);
+  const LayerWeights& last = weights.layers.back();
+  const bool own = weights.head.tensor != nullptr;
   const int64_t E = ws.E, N = ws.N, V = kVocabSize, positions = (t1 - t0) * ws.B;
-  const float *u = ws.u(ws.L - 1, t0), *h = ws.h(ws.L - 1, t0);
-  float *s = ws.s.get(), *logits = ws.logits.get();
-  const double flops = 2.0 * static_cast<double>(positions * V * (N + E));
+  const float *u = ws.u(own ? ws.L : ws.L - 1, t0), *h = ws.h(ws.L - 1, t0);
+  float *s = ws.s.get(), *logits = ws.logits.get(), *v = ws.v.get();
+  const double flops = 2.0 * static_cast<double>(positions * V * (own ? E : N + E));
   split(positions, flops, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r += kGroup) {
       const RowGrid rows{1, std::min(kGroup, end - r)};
       const Rows y{logits + r * V, 0, V};
-      kernels_.swish_forward(h + r * N, s + r * N, rows.inner * N);
-      kernels_.matmul(rows, {s + r * N, 0, N}, w.C.forward(), y, false);
-      kernels_.matmul(rows, {u + r * E, 0, E}, w.D.forward(), y, true);
+      if (own) {
+        const float* in = norm_rows(weights, weights.norm, u + r * E, rows.inner, v + r * E);
+        kernels_.matmul(rows, {in, 0, E}, weights.head.forward(), y, false);
+      } else {
+        kernels_.swish_forward(h + r * N, s + r * N, rows.inner * N);
+        kernels_.matmul(rows, {s + r * N, 0, N}, last.C.forward(), y, false);
+        kernels_.matmul(rows, {u + r * E, 0, E}, last.D.forward(), y, true);
+      }
       for (int64_t i = r; i < r + rows.inner; ++i) finish(i, logits + i * V);
     }
   });
@@ -44,6 +55,34 @@ void CpuBackend::head_loss(const Weights& weights, Workspace& workspace, int64_t
   head(weights, ws, t0, t1, [&](int64_t r, float* logits) {
     losses[r] = kernels_.softmax_loss(logits, targets[r], scale, training ? logits : nullptr);
   });
+}
+
+// ws.v has what head_loss multiplied.
+void CpuBackend::head_backward(const Weights& any_weights, Workspace& any_workspace,
+                               Gradients& any_gradients, int64_t t0, int64_t t1) const {
+  const auto& weights = static_cast<const CpuWeights&>(any_weights);
+  auto& ws = static_cast<CpuWorkspace&>(any_workspace);
+  const int64_t E = ws.E, V = kVocabSize, positions = (t1 - t0) * ws.B;
+  const float *u = ws.u(ws.L, t0), *dy = ws.logits.get();
+  float *dv = ws.dv.get(), *du = ws.dy.get();
+  const double flops = 2.0 * static_cast<double>(positions * V * E);
+  split(positions, flops, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r += kGroup) {
+      const RowGrid rows{1, std::min(kGroup, end - r)};
+      float* into = weights.norm ? dv : du;
+      kernels_.matmul(rows, {dy + r * V, 0, V}, weights.head.backward(), {into + r * E, 0, E},
+                      false);
+      if (weights.norm == nullptr) continue;
+      std::fill_n(du + r * E, rows.inner * E, 0.0f);
+      for (int64_t i = r; i < r + rows.inner; ++i)
+        kernels_.rms_backward(u + i * E, weights.at(*weights.norm), dv + i * E, du + i * E, E);
+    }
+  });
+  WeightGrads grads;
+  grads.add(weights.head.tensor, dy, weights.norm ? ws.v.get() : u);
+  grads.add(weights.norm, dv, nullptr);
+  add_weight_gradients(grads, positions, flops,
+                       static_cast<CpuGradients&>(any_gradients).dense.get());
 }
 
 void CpuBackend::read_logits(const Workspace& any_workspace, int64_t count, float* out) const {

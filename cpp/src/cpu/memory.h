@@ -9,6 +9,10 @@
 
 namespace slm {
 
+// Positions (time steps x batch rows) of a chunk: its arrays stay in L2 between the operations.
+// Also the most terms that a gradient adds up in a row before the sum goes into the total.
+constexpr int64_t kChunkPositions = 512;
+
 // A zeroed array that starts on a cache line. The memory comes from calloc, which hands out large
 // blocks untouched, so that planning a huge window takes no time.
 class FloatArray {
@@ -50,25 +54,65 @@ inline const float* data(const Buffer& buffer) {
 // A weight matrix in the two layouts that the passes read: forward multiplies by W^T, backward by
 // W.
 struct PackedWeight {
-  const Tensor* tensor;
+  const Tensor* tensor = nullptr;
   FloatArray forward_values, backward_values;
 
   PackedMatrix forward() const { return {forward_values.get(), tensor->cols(), tensor->rows()}; }
   PackedMatrix backward() const { return {backward_values.get(), tensor->rows(), tensor->cols()}; }
 };
 
-struct PackedLayer {
-  PackedWeight A, B, C, D;
+// The parameters of one layer. What a model does not have is empty.
+struct LayerWeights {
+  const Tensor* norm = nullptr;
+  PackedWeight A, B, C, D;  // dense
+  PackedWeight in, out;     // gated
+  const Tensor* in_bias = nullptr;
+  const Tensor* mlp_norm = nullptr;
+  PackedWeight mlp_in, mlp_out;
+};
+
+struct NgramWeights {
+  int64_t order;
+  const Tensor* table;      // (rows, width)
+  PackedWeight projection;  // empty where width is E
 };
 
 struct CpuWeights final : Weights {
   CpuWeights(const Config& config, const TensorTable& table, const Kernels& kernels);
   Buffer& flat() override { return values; }
+  const float* at(const Tensor& tensor) const { return values.values.get() + tensor.offset; }
 
   TensorTable table;  // its own, so that `tensor` pointers live as long as the weights
   CpuBuffer values;
   const Tensor* embedding;
-  std::vector<PackedLayer> layers;
+  std::vector<LayerWeights> layers;
+  const Tensor* norm;  // before the head, or null
+  PackedWeight head;   // empty where the last layer makes the logits
+  std::vector<NgramWeights> ngrams;
+  std::vector<PackedWeight*> packed;  // all that are not empty
+
+ private:
+  void list_packed();
+};
+
+// The gradient of one n-gram table. Rows get a slot each as they occur for the first time in a
+// step; `values` is as large as the table, but only the slots in use are ever touched.
+struct NgramGradients {
+  explicit NgramGradients(const Tensor& tensor);
+
+  const Tensor* table;
+  std::vector<int32_t> slot_of_row;  // -1: has not occurred
+  std::vector<int32_t> rows;         // of each slot
+  int64_t count = 0;                 // slots in use
+  FloatArray values;                 // (slots, width)
+};
+
+struct CpuGradients final : Gradients {
+  explicit CpuGradients(const TensorTable& table);
+
+  TensorTable table;  // its own
+  FloatArray dense;   // (num_dense,)
+  std::vector<NgramGradients> ngrams;
 };
 
 // Floats of each array of a workspace. The workspace is allocated by it and `slm info` prints it.
@@ -76,10 +120,12 @@ struct WorkspacePlan {
   WorkspacePlan(const Config& config, const WorkspaceShape& shape, int64_t chunk_steps);
   int64_t total() const;
 
-  int64_t layers;
-  int64_t u, h;                                    // of one layer
-  int64_t logits, losses, s;                       // of all layers together, as the rest
-  int64_t dh = 0, dy = 0, dh_next = 0, table = 0;  // training alone
+  int64_t layers, levels;                   // levels: u of every layer, and of a head
+  int64_t u, h, gates = 0, q = 0;           // of one layer; with a SwiGLU also a second u
+  int64_t logits, losses, s, v = 0, m = 0;  // of all layers together, as the rest
+  int64_t orders, rows = 0, gathered = 0;
+  int64_t dh = 0, dy = 0, dh_next = 0, table = 0;  // training alone, as all below
+  int64_t d_gates = 0, dv = 0, dm = 0, dq = 0, dn = 0, keys = 0;
 };
 
 struct CpuWorkspace final : Workspace {
@@ -88,25 +134,49 @@ struct CpuWorkspace final : Workspace {
   float* u(int64_t layer, int64_t t) { return inputs[layer].get() + t * B * E; }
   float* h(int64_t layer, int64_t t) { return states[layer].get() + (t + 1) * B * N; }
   const float* h(int64_t layer, int64_t t) const { return states[layer].get() + (t + 1) * B * N; }
+  float* gates(int64_t layer, int64_t t) { return all_gates[layer].get() + t * B * 3 * N; }
+  // What a layer's cell makes: the layer's output, or what its SwiGLU takes in.
+  float* y(int64_t layer, int64_t t) {
+    return M > 0 ? mids[layer].get() + t * B * E : u(layer + 1, t);
+  }
+  float* q(int64_t layer, int64_t t) { return all_q[layer].get() + t * B * 2 * M; }
+  const int32_t* ngram_rows(size_t order, int64_t t) const {
+    return rows.data() + (static_cast<int64_t>(order) * shape.seq_len + t) * B;
+  }
 
-  const int64_t E, N, L, B;
+  const Config config;
+  const int64_t E, N, L, M, K, B;
   const WorkspaceShape shape;
   int64_t computed = 0;              // its time steps that the forward pass has done
   const uint8_t* tokens = nullptr;   // (T, B)
   const uint8_t* targets = nullptr;  // (T, B)
+  Dropout dropout;
+  std::vector<float> history;  // (B, K): what came before the window, as in a state
+  std::vector<int32_t> rows;   // (orders, T, B): of each position's n-grams, or -1
 
-  std::vector<FloatArray> inputs;  // per layer u (T, B, E)
-  std::vector<FloatArray> states;  // per layer h (1 + T, B, N): h_{-1} first
-  FloatArray losses;               // (T, B)
+  std::vector<FloatArray> inputs;     // u (T, B, E) per layer, and of the head
+  std::vector<FloatArray> states;     // per layer h (1 + T, B, N): h_{-1} first
+  std::vector<FloatArray> all_gates;  // per gated layer (T, B, 3N): f, z, g
+  std::vector<FloatArray> mids;       // per layer with a SwiGLU: what it takes in, (T, B, E)
+  std::vector<FloatArray> all_q;      // and its two halves, (T, B, 2M)
+  FloatArray losses;                  // (T, B)
 
   // Arrays of one chunk of time. The s of the forward pass and everything of the backward pass are
   // made again for each chunk.
-  FloatArray logits;   // (chunk, B, V); after head_loss of a training window, their gradient
-  FloatArray s;        // (chunk, B, N)
-  FloatArray dh;       // (chunk + 1, B, N): the last slot is dh of the time step after the chunk
-  FloatArray dy, du;   // (chunk, B, E), swapped from layer to layer
-  FloatArray dh_next;  // (L, B, N): carried from chunk to chunk
-  FloatArray table;    // (V, E): the chunk's part of the embedding's gradient
+  FloatArray logits;    // (chunk, B, V); after head_loss of a training window, their gradient
+  FloatArray s;         // (chunk, B, N)
+  FloatArray v;         // (chunk, B, E): u after the norm
+  FloatArray m;         // (chunk, B, M): what the SwiGLU's second product takes in
+  FloatArray gathered;  // (chunk, B, width): rows of a narrow n-gram table
+  FloatArray dh;        // (chunk + 1, B, N): the last slot is dh of the time step after the chunk
+  FloatArray dy, du;    // (chunk, B, E), swapped from layer to layer
+  FloatArray dh_next;   // (L, B, N): carried from chunk to chunk
+  FloatArray table;     // (V, E): the chunk's part of the embedding's gradient
+  FloatArray d_gates;   // (chunk, B, 3N)
+  FloatArray dv;        // (chunk, B, E)
+  FloatArray dm, dq;    // (chunk, B, M) and (chunk, B, 2M)
+  FloatArray dn;        // (chunk, B, E): gradient of the n-gram vectors; their sum before it drops
+  std::vector<uint64_t> keys;  // (orders, kChunkPositions): see ngrams.cpp
 };
 
 }  // namespace slm

@@ -1,31 +1,52 @@
-// AdamW and the gradient's norm over the flat buffers.
+// AdamW and the gradient's norm over the flat buffers, and the optimiser of n-gram rows.
 #include <cmath>
 
 #include "cpu/cpu_backend.h"
 
 namespace slm {
+namespace {
+
+// beta^k by squaring: the same bits whatever the C library.
+double power(double beta, int64_t k) {
+  double result = 1;
+  for (; k > 0; k /= 2, beta *= beta)
+    if (k % 2 == 1) result *= beta;
+  return result;
+}
+
+}  // namespace
 
 // Sums of fixed parts, so that the result does not depend on threads.
-double CpuBackend::grad_norm(const Buffer& grads) const {
+double CpuBackend::sum_squares(const float* values, int64_t size) const {
   constexpr int64_t kParts = 64;
   double sums[kParts];
-  const int64_t size = grads.size(), share = (size + kParts - 1) / kParts;
+  const int64_t share = (size + kParts - 1) / kParts;
   split(kParts, 2.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t at = std::min(size, i * share);
-      sums[i] = kernels_.sum_squares(data(grads) + at, std::min(share, size - at));
+      sums[i] = kernels_.sum_squares(values + at, std::min(share, size - at));
     }
   });
   double total = 0;
   for (double sum : sums) total += sum;
+  return total;
+}
+
+double CpuBackend::grad_norm(const Gradients& any_gradients) const {
+  const auto& gradients = static_cast<const CpuGradients&>(any_gradients);
+  double total = sum_squares(gradients.dense.get(), gradients.table.num_dense());
+  for (const NgramGradients& ngram : gradients.ngrams)
+    total += sum_squares(ngram.values.get(), ngram.count * ngram.table->cols());
   return std::sqrt(total);
 }
 
 // Threads share out values and not tensors: one pass over the flat buffers.
-void CpuBackend::adamw(Weights& weights, Buffer& grads, Buffer& m, Buffer& v,
-                       const TensorTable& table, const AdamWStep& step) const {
-  float* w = data(weights.flat());
-  const int64_t size = table.num_parameters();
+void CpuBackend::update(Weights& any_weights, Gradients& any_gradients, Buffer& m, Buffer& v,
+                        const TensorTable& table, const AdamWStep& step) const {
+  auto& weights = static_cast<CpuWeights&>(any_weights);
+  auto& gradients = static_cast<CpuGradients&>(any_gradients);
+  float *w = data(weights.flat()), *g = gradients.dense.get();
+  const int64_t size = table.num_dense();
   split(size, 20.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
     AdamWArgs args;
     args.rate = step.learning_rate / step.correction1;
@@ -39,9 +60,58 @@ void CpuBackend::adamw(Weights& weights, Buffer& grads, Buffer& m, Buffer& v,
       const int64_t to = std::min(end, tensor.offset + tensor.info.size);
       if (from >= to) continue;
       args.decay = 1.0f - step.learning_rate * step.weight_decay * tensor.decay_scale;
-      kernels_.adamw(args, w + from, data(grads) + from, data(m) + from, data(v) + from, to - from);
+      kernels_.adamw(args, w + from, g + from, data(m) + from, data(v) + from, to - from);
     }
   });
+  for (NgramGradients& ngram : gradients.ngrams) update_rows(weights, ngram, m, v, step);
+}
+
+// A slot's gradient is used once and zeroed, and the row is free for the next step.
+void CpuBackend::update_rows(CpuWeights& weights, NgramGradients& ngram, Buffer& m, Buffer& v,
+                             const AdamWStep& step) const {
+  const int64_t width = ngram.table->cols();
+  float* w = data(weights.flat()) + ngram.table->offset;
+  float* updates = data(m) + ngram.table->moment_offset;
+  float* moments = data(v) + ngram.table->moment_offset;
+  const RowArgs args{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon,
+                     step.grad_scale};
+  split(ngram.count, 10.0 * static_cast<double>(ngram.count * width),
+        [&](int64_t begin, int64_t end) {
+          for (int64_t slot = begin; slot < end; ++slot) {
+            const int64_t row = ngram.rows[slot];
+            float* g = ngram.values.get() + slot * width;
+            updates[row] += 1;
+            const double left = power(double{step.beta2}, static_cast<int64_t>(updates[row]));
+            moments[row] = kernels_.row_update(args, static_cast<float>(1.0 / (1.0 - left)),
+                                               moments[row], g, w + row * width, width);
+            std::fill_n(g, width, 0.0f);
+            ngram.slot_of_row[row] = -1;
+          }
+        });
+  ngram.count = 0;
+}
+
+void CpuBackend::clear(Gradients& any_gradients) const {
+  auto& gradients = static_cast<CpuGradients&>(any_gradients);
+  std::fill_n(gradients.dense.get(), gradients.table.num_dense(), 0.0f);
+  for (NgramGradients& ngram : gradients.ngrams) {
+    std::fill_n(ngram.values.get(), ngram.count * ngram.table->cols(), 0.0f);
+    for (int64_t slot = 0; slot < ngram.count; ++slot) ngram.slot_of_row[ngram.rows[slot]] = -1;
+    ngram.count = 0;
+  }
+}
+
+void CpuBackend::read_gradients(const Gradients& any_gradients, float* to) const {
+  const auto& gradients = static_cast<const CpuGradients&>(any_gradients);
+  const int64_t dense = gradients.table.num_dense(), all = gradients.table.num_parameters();
+  std::copy_n(gradients.dense.get(), dense, to);
+  std::fill_n(to + dense, all - dense, 0.0f);
+  for (const NgramGradients& ngram : gradients.ngrams) {
+    const int64_t width = ngram.table->cols();
+    for (int64_t slot = 0; slot < ngram.count; ++slot)
+      std::copy_n(ngram.values.get() + slot * width, width,
+                  to + ngram.table->offset + ngram.rows[slot] * width);
+  }
 }
 
 }  // namespace slm

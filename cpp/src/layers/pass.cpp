@@ -30,8 +30,7 @@ void backward_chunk(const Model::Impl& model, Workspace& workspace, Gradients& g
   const Backend& backend = *model.backend;
   if (has_head(model.config)) backend.head_backward(*model.weights, workspace, grads, t0, t1);
   for (int64_t i = model.config.num_layers - 1; i >= 0; --i) {
-    if (model.config.mlp_dim > 0)
-      backend.mlp_backward(*model.weights, workspace, grads, i, t0, t1);
+    if (model.config.mlp_dim > 0) backend.mlp_backward(*model.weights, workspace, grads, i, t0, t1);
     backend.layer_backward(*model.weights, workspace, grads, i, t0, t1);
     poll_interrupt();
   }

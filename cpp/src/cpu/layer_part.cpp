@@ -1,0 +1,90 @@
+#include "cpu/layer_part.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cpu/cpu_backend.h"
+
+namespace slm {
+
+LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws,
+                     int64_t index, int64_t from, int64_t to)
+    : kernels(arithmetic),
+      layer(index),
+      t0(from),
+      steps(to - from),
+      B(ws.B),
+      E(ws.E),
+      N(ws.N),
+      makes_logits(weights.head.tensor == nullptr && index + 1 == ws.L),
+      residual(ws.config.residual),
+      norm(weights.layers[index].norm ? weights.at(*weights.layers[index].norm) : nullptr),
+      u{ws.u(index, from), B, E},
+      v{norm ? ws.v.get() : u.data, B, E},
+      y{makes_logits ? nullptr : ws.y(index, from), B, E},
+      h{ws.h(index, from), B, N},
+      s{ws.s.get(), B, N},
+      dy{makes_logits ? ws.logits.get() : ws.dy.get(), B, makes_logits ? kVocabSize : E},
+      du{ws.du.get(), B, E},
+      dv{ws.dv.get(), B, E},
+      dh{ws.dh.get(), B, N},
+      carried{ws.dh_next.get() + index * B * N, B, N} {}
+
+void LayerPart::norm_forward(const Block& at) const {
+  if (norm == nullptr) return;
+  each_row(at,
+           [&](int64_t t, int64_t b) { kernels.rms_forward(u.row(t, b), norm, v.row(t, b), E); });
+}
+
+bool LayerPart::begin_output(const Block& at) const {
+  if (!residual) return false;
+  for (int64_t t = at.t0; t < at.t1; ++t)
+    copy_row(u.row(t, at.b0), y.row(t, at.b0), (at.b1 - at.b0) * E);
+  return true;
+}
+
+bool LayerPart::begin_input(const Block& at) const {
+  for (int64_t t = at.t0; t < at.t1; ++t) {
+    if (residual)
+      copy_row(dy.row(t, at.b0), du.row(t, at.b0), (at.b1 - at.b0) * E);
+    else if (norm != nullptr)
+      std::fill_n(du.row(t, at.b0), (at.b1 - at.b0) * E, 0.0f);
+  }
+  return residual && norm == nullptr;
+}
+
+void LayerPart::finish_input(const Block& at) const {
+  if (norm == nullptr) return;
+  each_row(at, [&](int64_t t, int64_t b) {
+    kernels.rms_backward(u.row(t, b), norm, dv.row(t, b), du.row(t, b), E);
+  });
+}
+
+void CpuBackend::layer_forward(const Weights& any_weights, Workspace& any_workspace, int64_t layer,
+                               int64_t t0, int64_t t1) const {
+  const auto& weights = static_cast<const CpuWeights&>(any_weights);
+  auto& ws = static_cast<CpuWorkspace&>(any_workspace);
+  const LayerPart part(kernels_, weights, ws, layer, t0, t1);
+  const LayerWeights& w = weights.layers[layer];
+  if (w.in.tensor != nullptr)
+    gated_forward(w, ws, part, weights.at(*w.in_bias));
+  else
+    dense_forward(w, part);
+}
+
+void CpuBackend::layer_backward(const Weights& any_weights, Workspace& any_workspace,
+                                Gradients& any_gradients, int64_t layer, int64_t t0,
+                                int64_t t1) const {
+  const auto& weights = static_cast<const CpuWeights&>(any_weights);
+  auto& ws = static_cast<CpuWorkspace&>(any_workspace);
+  float* grads = static_cast<CpuGradients&>(any_gradients).dense.get();
+  const LayerPart part(kernels_, weights, ws, layer, t0, t1);
+  const LayerWeights& w = weights.layers[layer];
+  if (w.in.tensor != nullptr)
+    gated_backward(w, ws, part, grads);
+  else
+    dense_backward(w, part, grads);
+  std::swap(ws.dy, ws.du);
+}
+
+}  // namespace slm

@@ -1,0 +1,188 @@
+// The vectors of hashed n-grams: Σ_n P_n G_n[row_n] is added to a position's embedding. Of the
+// tables only the rows that occur are ever touched.
+#include <algorithm>
+
+#include "cpu/cpu_backend.h"
+#include "cpu/layer_part.h"
+#include "util/ngram.h"
+
+namespace slm {
+namespace {
+
+constexpr size_t kMaxNgramTables = 8;
+
+}  // namespace
+
+// The rows of all positions of a window, incrementally along each text.
+void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
+  const std::vector<int64_t>& orders = ws.config.ngram_orders;
+  for (int64_t b = 0; b < ws.B; ++b) {
+    NgramKey key;
+    for (int64_t k = 0; k < ws.K; ++k) {
+      const float byte = ws.history[static_cast<size_t>(b * ws.K + k)];
+      if (byte > 0) key.push(static_cast<uint8_t>(byte - 1));
+    }
+    for (int64_t t = 0; t < seq_len; ++t) {
+      key.push(ws.tokens[t * ws.B + b]);
+      for (size_t i = 0; i < orders.size(); ++i) {
+        const auto at = (static_cast<int64_t>(i) * ws.shape.seq_len + t) * ws.B + b;
+        ws.rows[static_cast<size_t>(at)] =
+            static_cast<int32_t>(ngram_row(key, orders[i], ws.config.ngram_buckets));
+      }
+    }
+  }
+}
+
+// The rows of positions [begin, end), zero where an n-gram reaches before the start of the text.
+void CpuBackend::gather(const CpuWeights& weights, const NgramWeights& ngram, const int32_t* rows,
+                        int64_t begin, int64_t end, float* x) const {
+  const float* table = weights.at(*ngram.table);
+  const int64_t width = ngram.table->cols();
+  for (int64_t r = begin; r < end; ++r) {
+    if (rows[r] >= 0)
+      copy_row(table + rows[r] * width, x + r * width, width);
+    else
+      std::fill_n(x + r * width, width, 0.0f);
+  }
+}
+
+// The same, added to the rows of y.
+void CpuBackend::gather_add(const CpuWeights& weights, const NgramWeights& ngram,
+                            const int32_t* rows, int64_t begin, int64_t end, float* y) const {
+  constexpr int64_t kAhead = 4;  // positions whose rows are already on the way from memory
+  constexpr int64_t kLine = 16;  // floats
+  const float* table = weights.at(*ngram.table);
+  const int64_t width = ngram.table->cols();
+  for (int64_t r = begin; r < end; ++r) {
+    if (r + kAhead < end && rows[r + kAhead] >= 0)
+      for (int64_t j = 0; j < width; j += kLine)
+        __builtin_prefetch(table + rows[r + kAhead] * width + j);
+    if (rows[r] >= 0) kernels_.add(table + rows[r] * width, y + r * width, width);
+  }
+}
+
+// Adds the n-gram vectors to e of the positions [begin, end) of a chunk that starts at t0.
+void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t t0, int64_t begin,
+                            int64_t end) const {
+  const int64_t E = ws.E, width = ngram_width(ws.config);
+  const bool drops = ws.dropout.rate > 0;
+  float* sums = drops ? ws.dn.get() : ws.u(0, t0);
+  if (drops) std::fill_n(sums + begin * E, (end - begin) * E, 0.0f);
+  for (size_t i = 0; i < weights.ngrams.size(); ++i) {
+    const NgramWeights& ngram = weights.ngrams[i];
+    if (ngram.projection.tensor == nullptr) {
+      gather_add(weights, ngram, ws.ngram_rows(i, t0), begin, end, sums);
+      continue;
+    }
+    float* x = ws.gathered.get();
+    gather(weights, ngram, ws.ngram_rows(i, t0), begin, end, x);
+    kernels_.matmul({1, end - begin}, {x + begin * width, 0, width}, ngram.projection.forward(),
+                    {sums + begin * E, 0, E}, true);
+  }
+  if (!drops) return;
+  for (int64_t r = begin; r < end; ++r) {
+    drop(ws, t0 * ws.B + r, sums + r * E, sums + r * E);
+    kernels_.add(sums + r * E, ws.u(0, t0) + r * E, E);
+  }
+}
+
+namespace {
+
+// Key of a position of a block: by slot and then by position. What comes before the start of a text
+// has none.
+uint64_t make_key(int64_t slot, int64_t position) {
+  return static_cast<uint64_t>(slot) << 32 | static_cast<uint64_t>(position);
+}
+int64_t slot_of(uint64_t key) { return static_cast<int64_t>(key >> 32); }
+int64_t position_of(uint64_t key) { return static_cast<int64_t>(key & 0xFFFFFFFF); }
+
+// Gives every row of a block its slot, and returns the number of `keys`, sorted.
+int64_t collect(NgramGradients& ngram, const int32_t* rows, int64_t positions, uint64_t* keys) {
+  int64_t count = 0;
+  for (int64_t r = 0; r < positions; ++r) {
+    if (rows[r] < 0) continue;
+    int32_t& slot = ngram.slot_of_row[static_cast<size_t>(rows[r])];
+    if (slot < 0) {
+      slot = static_cast<int32_t>(ngram.count);
+      ngram.rows[static_cast<size_t>(ngram.count++)] = rows[r];
+    }
+    keys[count++] = make_key(slot, r);
+  }
+  std::sort(keys, keys + count);
+  return count;
+}
+
+// Adds to `values` the sums of the keys [begin, end) of `count`; a slot's sum is formed first and
+// then added. A slot belongs to whoever has its first key.
+void add_slots(const Kernels& kernels, const uint64_t* keys, int64_t count, int64_t begin,
+               int64_t end, const float* dx, int64_t width, float* values) {
+  constexpr int64_t kColumns = 256;
+  while (begin > 0 && begin < end && slot_of(keys[begin]) == slot_of(keys[begin - 1])) ++begin;
+  for (int64_t i = begin, j = i; i < end; i = j) {
+    const int64_t slot = slot_of(keys[i]);
+    while (j < count && slot_of(keys[j]) == slot) ++j;
+    for (int64_t c = 0; c < width; c += kColumns) {
+      const int64_t n = std::min(kColumns, width - c);
+      float sum[kColumns];
+      copy_row(dx + position_of(keys[i]) * width + c, sum, n);
+      for (int64_t k = i + 1; k < j; ++k)
+        kernels.add(dx + position_of(keys[k]) * width + c, sum, n);
+      kernels.add(sum, values + slot * width + c, n);
+    }
+  }
+}
+
+}  // namespace
+
+// Of `orders` tables from `first` on, all of one width: adds dx (positions, width), of the chunk
+// that starts at t0, to the rows that occurred. In blocks, so that sums stay sums of few terms.
+void CpuBackend::add_to_rows(CpuGradients& gradients, CpuWorkspace& ws, size_t first, size_t orders,
+                             int64_t t0, int64_t positions, const float* dx, int64_t width) const {
+  for (int64_t r = 0; r < positions; r += kChunkPositions) {
+    const int64_t block = std::min(kChunkPositions, positions - r);
+    const auto work = static_cast<double>(static_cast<int64_t>(orders) * block * width);
+    int64_t counts[kMaxNgramTables];
+    split(static_cast<int64_t>(orders), work, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const size_t order = first + static_cast<size_t>(i);
+        counts[i] = collect(gradients.ngrams[order], ws.ngram_rows(order, t0) + r, block,
+                            ws.keys.data() + i * kChunkPositions);
+      }
+    });
+    split(static_cast<int64_t>(orders) * block, work, [&](int64_t begin, int64_t end) {
+      for (size_t i = 0; i < orders; ++i) {
+        const int64_t start = static_cast<int64_t>(i) * block;
+        add_slots(kernels_, ws.keys.data() + static_cast<int64_t>(i) * kChunkPositions, counts[i],
+                  std::clamp<int64_t>(begin - start, 0, counts[i]),
+                  std::clamp<int64_t>(end - start, 0, counts[i]), dx + r * width, width,
+                  gradients.ngrams[first + i].values.get());
+      }
+    });
+  }
+}
+
+// de (positions, E) is the gradient of the sum of the n-gram vectors.
+void CpuBackend::ngrams_backward(const CpuWeights& weights, CpuWorkspace& ws,
+                                 CpuGradients& gradients, const float* de, int64_t t0,
+                                 int64_t t1) const {
+  const int64_t positions = (t1 - t0) * ws.B, width = ngram_width(ws.config);
+  const size_t orders = weights.ngrams.size();
+  if (weights.ngrams[0].projection.tensor == nullptr)
+    return add_to_rows(gradients, ws, 0, orders, t0, positions, de, width);
+  const double flops = 4.0 * static_cast<double>(positions * ws.E * width);
+  for (size_t i = 0; i < orders; ++i) {
+    const NgramWeights& ngram = weights.ngrams[i];
+    float* x = ws.gathered.get();
+    gather(weights, ngram, ws.ngram_rows(i, t0), 0, positions, x);
+    WeightGrads projection;
+    projection.add(ngram.projection.tensor, de, x);
+    add_weight_gradients(projection, positions, flops, gradients.dense.get());
+    split(positions, flops, [&](int64_t begin, int64_t end) {
+      kernels_.matmul({1, end - begin}, {de + begin * ws.E, 0, ws.E}, ngram.projection.backward(),
+                      {x + begin * width, 0, width}, false);
+    });
+    add_to_rows(gradients, ws, i, 1, t0, positions, x, width);
+  }
+}
+
+}  // namespace slm
