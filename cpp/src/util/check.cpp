@@ -27,7 +27,8 @@ void check_window(const char* where, const Config& config, int64_t seq_len, int6
 void check_state(const char* where, const Config& config, const State& state) {
   const Config& other = state.impl().config;
   if (other.cell != config.cell || other.embed_dim != config.embed_dim ||
-      other.state_dim != config.state_dim || other.num_layers != config.num_layers)
+      other.state_dim != config.state_dim || other.num_layers != config.num_layers ||
+      history_size(other) != history_size(config))
     throw Error(ErrorKind::config,
                 std::string(where) + ": the state was made by a model of another shape");
 }
