@@ -1,11 +1,13 @@
-"""What the engine is compared on: models, windows, instruction sets; and the run of one of them.
+"""What the engine is compared on: a model with its window, and the run of all such cases.
 
-SLM_FORCE_ISA is read once per process, so each instruction set computes all cases in a process of
-its own (engine_worker.py), at several numbers of threads, and hands back an .npz file.
+SLM_FORCE_ISA is read once per process, so each instruction set computes all cases (engine_grid.py)
+in a process of its own (engine_worker.py), at several numbers of threads, and hands back an .npz
+file.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import subprocess
@@ -17,10 +19,10 @@ from typing import Any
 
 import numpy as np
 from reference import reference
+from reference.reference import Options
 
 THREADS = (1, 2, 5)
 PREFIX_LEN = 4  # bytes that a case with a state has read before its window
-TRAINING_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,22 @@ class Case:
     num_layers: int
     init: str  # "seed", "tuned", or "random": reference.random_parameters
     with_state: bool
+    options: Options = reference.PLAIN
 
     def __str__(self) -> str:
         sizes = f"T{self.seq_len}-B{self.batch_size}-E{self.embed_dim}-N{self.state_dim}"
-        return f"{sizes}-L{self.num_layers}-{self.init}" + ("-state" if self.with_state else "")
+        parts = [sizes, f"L{self.num_layers}", self.init, *option_words(self.options)]
+        return "-".join(parts + ["state"] * self.with_state)
 
     def windows(self) -> tuple[reference.Bytes, reference.Bytes, reference.Bytes]:
-        """Prefix, inputs and targets, (T, B) each. Every byte value occurs in long windows."""
+        """Prefix, inputs and targets, (T, B) each. Every byte value occurs in long windows, or few
+        of them, so that n-grams occur more than once."""
         rng = np.random.default_rng([self.seq_len, self.batch_size, self.embed_dim])
-        length = PREFIX_LEN + self.seq_len + 1
-        text = rng.integers(0, 256, (length, self.batch_size), dtype=np.uint8)
+        size = (PREFIX_LEN + self.seq_len + 1, self.batch_size)
+        if self.options.ngram_orders:
+            text = rng.integers(0, 7, size, dtype=np.uint8) * np.uint8(42) + np.uint8(3)
+        else:
+            text = rng.integers(0, 256, size, dtype=np.uint8)
         return text[:PREFIX_LEN], text[PREFIX_LEN:-1], text[PREFIX_LEN + 1 :]
 
     def model_options(self) -> dict[str, Any]:
@@ -51,46 +59,39 @@ class Case:
             "num_layers": self.num_layers,
             "init": "tuned" if self.init == "random" else self.init,
             "seed": 7,
+            **dataclasses.asdict(self.options),
         }
+
+    def sizes(self) -> tuple[int, int, int]:
+        return self.embed_dim, self.state_dim, self.num_layers
 
     def random_parameters(self) -> reference.Parameters:
         rng = np.random.default_rng(self.state_dim)
-        return reference.random_parameters(self.embed_dim, self.state_dim, self.num_layers, rng)
+        return reference.random_parameters(*self.sizes(), rng, self.options)
 
 
-# (T, B, E, N, L): ones, odd sizes, and several rows and columns past every tile of the kernels.
-SMALL_SIZES = [
-    (1, 1, 1, 1, 1),
-    (2, 1, 1, 1, 3),
-    (1, 7, 3, 5, 1),
-    (3, 5, 7, 17, 3),
-    (17, 3, 33, 5, 1),
-    (5, 33, 17, 3, 2),
-    (33, 1, 16, 32, 3),
-    (7, 17, 33, 64, 1),
-]
-LARGE_SIZES = [
-    (1100, 1, 33, 65, 1),
-    (67, 17, 70, 33, 3),
-    (9, 130, 65, 100, 2),
-    (33, 40, 130, 129, 2),
-    (128, 9, 64, 96, 1),
-]
-CASES = [
-    Case(*size, init, with_state)
-    for size in SMALL_SIZES
-    for init in ("seed", "tuned", "random")
-    for with_state in (False, True)
-] + [
-    Case(*size, init, with_state)
-    for size in LARGE_SIZES
-    for init, with_state in (("seed", False), ("random", True))
-]
-TRAINING_CASES = [
-    Case(7, 5, 33, 17, 3, "seed", False),
-    Case(33, 33, 70, 65, 2, "tuned", False),
-    Case(3, 3, 16, 32, 1, "random", True),
-]
+def option_words(options: Options) -> list[str]:
+    """Those that are not what a plain model has."""
+    plain = dataclasses.asdict(reference.PLAIN)
+    values = dataclasses.asdict(options).items()
+    words = [f"{name}={value}" for name, value in values if value != plain[name]]
+    return [word.replace(", ", ".").replace("=True", "") for word in words]
+
+
+@functools.cache
+def occurring_rows(case: Case) -> dict[str, reference.Rows]:
+    """The rows of each n-gram table that a case's window has."""
+    prefix, inputs, _ = case.windows()
+    read = prefix if case.with_state else prefix[:0]
+    return reference.occurring(reference.ngram_rows(inputs, read, case.options))
+
+
+@functools.cache
+def stored_rows(case: Case) -> dict[str, reference.Rows]:
+    """Those rows and the prefix's."""
+    prefix, inputs, _ = case.windows()
+    text = np.concatenate([prefix, inputs])
+    return reference.occurring(reference.ngram_rows(text, prefix[:0], case.options))
 
 
 def supported_isas() -> list[str]:
@@ -125,16 +126,36 @@ def run_worker(isa: str) -> dict[str, Any]:
     return results
 
 
+def flatten(tensors: dict[str, Any], case: Case) -> Any:
+    """One array of all; of n-gram tables, which are large, the rows that a case may read."""
+    rows = stored_rows(case)
+    values = [w[rows[name]] if name in rows else w for name, w in tensors.items()]
+    return np.concatenate([value.reshape(-1) for value in values])
+
+
 def split(flat: reference.Array, case: Case) -> reference.Parameters:
-    """One flat array, as the worker stores it, by tensor name."""
+    """What flatten() was given, in float64; rows that it left out are zero."""
+    rows = stored_rows(case)
     result, offset = {}, 0
-    sizes = reference.shapes(case.embed_dim, case.state_dim, case.num_layers)
-    for name, shape in sizes.items():
-        size = shape[0] * shape[1]
-        result[name] = flat[offset : offset + size].reshape(shape).astype(np.float64)
+    for name, shape in reference.shapes(*case.sizes(), case.options).items():
+        tensor = np.zeros(shape)
+        part = rows.get(name, slice(None))
+        size = tensor[part].size
+        tensor[part] = flat[offset : offset + size].reshape(tensor[part].shape)
+        result[name] = tensor
         offset += size
     assert offset == flat.size
     return result
+
+
+def other_rows(before: dict[str, Any], after: dict[str, Any], case: Case) -> int:
+    """How many rows of n-gram tables differ although they do not occur."""
+    count = 0
+    for name, rows in occurring_rows(case).items():
+        differs = (np.asarray(before[name]) != np.asarray(after[name])).any(axis=1)
+        differs[rows] = False
+        count += int(differs.sum())
+    return count
 
 
 def relative_error(actual: Any, expected: Any) -> float:

@@ -1,4 +1,4 @@
-"""Computes every case of engine_cases.py with the engine: python engine_worker.py OUT.npz"""
+"""Computes every case of engine_grid.py with the engine: python engine_worker.py OUT.npz"""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import slm
-from engine_cases import CASES, THREADS, TRAINING_CASES, TRAINING_STEPS, Case
+from engine_cases import THREADS, Case, flatten, other_rows
+from engine_grid import ADAMW, CASES, PEAK_RATE, PLAN, TRAINING_CASES, TRAINING_STEPS
 from slm import _core
 
 
@@ -27,35 +28,42 @@ def make_state(case: Case, model: slm.Model) -> slm.State | None:
     return state
 
 
-def flatten(tensors: dict[str, Any]) -> Any:
-    return np.concatenate([values.reshape(-1) for values in tensors.values()])
+def compute(case: Case, threads: int) -> dict[str, Any]:
+    model = make_model(case, threads)
+    _, inputs, targets = case.windows()
+    loss, grads = model.gradients(inputs, targets, make_state(case, model))
+    results: dict[str, Any] = {"loss": loss, "gradients": flatten(grads, case)}
+    zeros = {name: np.zeros_like(g) for name, g in grads.items()}
+    results["other rows"] = other_rows(zeros, grads, case)
+    results["parameters"] = flatten(model.parameters, case)
+    if inputs.size < 1000:  # logits of long windows are large
+        results["logits"] = model.logits(inputs, make_state(case, model))
+    results["loss only"] = model.loss(inputs, targets, make_state(case, model))
+    return results
+
+
+def train(case: Case, threads: int) -> dict[str, Any]:
+    model = make_model(case, threads)
+    before = {name: w.copy() for name, w in model.parameters.items()}
+    _, inputs, targets = case.windows()
+    trainer = slm.Trainer(model, learning_rate=PEAK_RATE, **PLAN, **ADAMW)
+    losses = [trainer.step(inputs, targets, make_state(case, model)) for _ in range(TRAINING_STEPS)]
+    return {
+        "parameters": flatten(before, case),
+        "trained losses": losses,
+        "trained parameters": flatten(model.parameters, case),
+        "trained logits": model.logits(inputs, make_state(case, model)),
+        "other rows": other_rows(before, model.parameters, case),
+    }
 
 
 def main(out: str) -> None:
     results: dict[str, Any] = {"isa": _core.isa()}
     for threads in THREADS:
         for case in CASES:
-            model = make_model(case, threads)
-            _, inputs, targets = case.windows()
-            loss, grads = model.gradients(inputs, targets, make_state(case, model))
-            key = f"{threads}/{case}"
-            results[f"{key}/loss"] = loss
-            results[f"{key}/gradients"] = flatten(grads)
-            results[f"{key}/parameters"] = flatten(model.parameters)
-            if case.seq_len * case.batch_size < 1000:  # logits of long windows are large
-                results[f"{key}/logits"] = model.logits(inputs, make_state(case, model))
-            results[f"{key}/loss only"] = model.loss(inputs, targets, make_state(case, model))
+            results |= {f"{threads}/{case}/{key}": v for key, v in compute(case, threads).items()}
         for case in TRAINING_CASES:
-            model = make_model(case, threads)
-            _, inputs, targets = case.windows()
-            trainer = slm.Trainer(model, learning_rate=1e-2, warmup_steps=2, clip_norm=0.1)
-            key = f"{threads}/{case}"
-            results[f"{key}/trained losses"] = [
-                trainer.step(inputs, targets, make_state(case, model))
-                for _ in range(TRAINING_STEPS)
-            ]
-            results[f"{key}/trained parameters"] = flatten(model.parameters)
-            results[f"{key}/trained logits"] = model.logits(inputs, make_state(case, model))
+            results |= {f"{threads}/{case}/{key}": v for key, v in train(case, threads).items()}
     np.savez(out, **results)
 
 

@@ -8,26 +8,42 @@ import numpy as np
 import pytest
 import slm
 from engine_cases import (
-    CASES,
     THREADS,
     Case,
+    occurring_rows,
     relative_error,
     run_worker,
     split,
     supported_isas,
 )
+from engine_grid import (
+    ADAMW,
+    ALONE,
+    CASES,
+    PEAK_RATE,
+    PLAN,
+    TOGETHER,
+    TRAINING_CASES,
+    TRAINING_STEPS,
+)
 from reference import reference
+from reference.reference import Options
 
 ISAS = supported_isas()
+
+
+def state_of(case: Case, params: reference.Parameters) -> reference.State | None:
+    prefix = case.windows()[0]
+    return reference.forward(params, prefix, None, case.options)[1] if case.with_state else None
 
 
 @functools.cache
 def expected(case: Case) -> tuple[float, reference.Parameters, reference.Array]:
     params = split(run_worker("scalar")[f"1/{case}/parameters"], case)
-    prefix, inputs, targets = case.windows()
-    state = reference.forward(params, prefix)[1] if case.with_state else None
-    loss, grads = reference.gradients(params, inputs, targets, state)
-    return loss, grads, reference.forward(params, inputs, state)[0]
+    _, inputs, targets = case.windows()
+    state = state_of(case, params)
+    loss, grads = reference.gradients(params, inputs, targets, state, case.options)
+    return loss, grads, reference.forward(params, inputs, state, case.options)[0]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -42,6 +58,37 @@ def test_engine_is_the_reference(isa: str, case: Case) -> None:
     engine = split(results[f"1/{case}/gradients"], case)
     errors = {name: relative_error(engine[name], grads[name]) for name in grads}
     assert {name: error for name, error in errors.items() if not error <= 1e-4} == {}
+    assert results[f"1/{case}/other rows"] == 0
+
+
+@functools.cache
+def expected_training(case: Case) -> tuple[list[float], reference.Parameters]:
+    """The loss of every step and the parameters after the last."""
+    params = split(run_worker("scalar")[f"1/{case}/parameters"], case)
+    _, inputs, targets = case.windows()
+    optimizer = reference.AdamW(params, **ADAMW)
+    losses, norms = [], []
+    for step in range(TRAINING_STEPS):
+        state = state_of(case, params)
+        loss, grads = reference.gradients(params, inputs, targets, state, case.options)
+        losses.append(loss)
+        norms.append(reference.global_norm(grads))
+        rate = reference.learning_rate(step, peak=PEAK_RATE, **PLAN)
+        optimizer.step(grads, rate, occurring_rows(case))
+    assert max(norms) > ADAMW["clip_norm"], "the case does not test clipping"
+    return losses, params
+
+
+@pytest.mark.parametrize("case", TRAINING_CASES, ids=str)
+@pytest.mark.parametrize("isa", ISAS)
+def test_training_is_the_reference(isa: str, case: Case) -> None:
+    results = run_worker(isa)
+    losses, params = expected_training(case)
+    np.testing.assert_allclose(results[f"1/{case}/trained losses"], losses, atol=1e-5)
+    engine = split(results[f"1/{case}/trained parameters"], case)
+    errors = {name: float(np.abs(engine[name] - w).max()) for name, w in params.items()}
+    assert {name: error for name, error in errors.items() if not error <= 1e-5} == {}
+    assert results[f"1/{case}/other rows"] == 0
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -80,13 +127,24 @@ def test_vector_kernels_agree_bit_for_bit() -> None:
     assert differing == []
 
 
+INITIAL_OPTIONS = [reference.PLAIN, *(Options(**options) for options in (ALONE[0], *TOGETHER))]
+
+
+@pytest.mark.parametrize("options", INITIAL_OPTIONS, ids=str)
 @pytest.mark.parametrize("init", ["seed", "tuned"])
-def test_initial_values(init: str) -> None:
-    model = slm.Model("seed-small", embed_dim=130, state_dim=129, num_layers=2, init=init)
-    params = {name: w.astype(np.float64) for name, w in model.parameters.items()}
+def test_initial_values(init: str, options: Options) -> None:
+    case = Case(1, 1, 130, 129, 2, init, False, options)
+    model = slm.Model("seed-small", **case.model_options())
+    expected_shapes = reference.shapes(*case.sizes(), options)
+    assert {name: w.shape for name, w in model.parameters.items()} == expected_shapes
     seen = []
-    for name, values in params.items():
-        bound = reference.init_bound(name, init, 130, 129)
+    for name, values in model.parameters.items():
+        fixed = reference.fixed_initial_values(name, values.shape)
+        if fixed is not None:
+            np.testing.assert_allclose(values, fixed, rtol=1e-6)
+            continue
+        values = values.astype(np.float64)
+        bound = reference.init_bound(name, values.shape, init)
         spread = bound / np.sqrt(3)
         assert 0.99 * bound < np.abs(values).max() <= bound * (1 + 1e-6), name
         assert abs(values.mean()) < 5 * spread / np.sqrt(values.size), name

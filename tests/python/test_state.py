@@ -5,16 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import slm
-from engine_cases import relative_error
+from engine_cases import Case, relative_error
+from engine_grid import ALONE, TOGETHER
 from reference import reference
+from reference.reference import Options
 
 SIZES = [(1, 1, 1), (33, 17, 3), (70, 65, 2), (128, 128, 2)]  # (E, N, L)
+MODELS = [(size, reference.PLAIN) for size in SIZES] + [
+    ((33, 17, 3), Options(**options)) for options in ALONE + TOGETHER
+]
+FEW_MODELS = [MODELS[1], *MODELS[-3:]]
 
 
-def make_model(size: tuple[int, ...] = (33, 17, 3)) -> slm.Model:
+def make_model(
+    size: tuple[int, ...] = (33, 17, 3), options: Options = reference.PLAIN
+) -> slm.Model:
     """With weights that keep a state alive for long."""
-    model = slm.Model("seed-small", embed_dim=size[0], state_dim=size[1], num_layers=size[2])
-    values = reference.random_parameters(*size, np.random.default_rng(size[0]))
+    embed_dim, state_dim, num_layers = size
+    case = Case(1, 1, embed_dim, state_dim, num_layers, "random", False, options)
+    model = slm.Model("seed-small", **case.model_options())
+    values = case.random_parameters()
     model.set_parameters({name: w.astype(np.float32) for name, w in values.items()})
     return model
 
@@ -25,9 +35,11 @@ def random_text(seq_len: int, batch_size: int) -> reference.Bytes:
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 17])
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_steps_are_the_whole_sequence(size: tuple[int, ...], batch_size: int) -> None:
-    model = make_model(size)
+@pytest.mark.parametrize(("size", "options"), MODELS, ids=str)
+def test_steps_are_the_whole_sequence(
+    size: tuple[int, ...], options: Options, batch_size: int
+) -> None:
+    model = make_model(size, options)
     text = random_text(40, batch_size)
     whole = model.logits(text)
     assert whole.shape == (40, batch_size, 256) and whole.dtype == np.float32
@@ -36,9 +48,12 @@ def test_steps_are_the_whole_sequence(size: tuple[int, ...], batch_size: int) ->
     assert relative_error(steps, whole) <= 1e-5
 
 
-@pytest.mark.parametrize("cut", [1, 13, 39])
-def test_two_windows_with_carried_state_are_one(cut: int) -> None:
-    model = make_model()
+@pytest.mark.parametrize("cut", [1, 2, 13, 39])
+@pytest.mark.parametrize(("size", "options"), MODELS[1:], ids=str)
+def test_two_windows_with_carried_state_are_one(
+    size: tuple[int, ...], options: Options, cut: int
+) -> None:
+    model = make_model(size, options)
     text, targets = random_text(40, 3), random_text(41, 3)[1:]
     whole_state, state = model.new_state(3), model.new_state(3)
     whole = model.logits(text, whole_state)
@@ -55,8 +70,11 @@ def test_two_windows_with_carried_state_are_one(cut: int) -> None:
     assert sum(losses) / 40 == pytest.approx(model.loss(text, targets), abs=1e-5)
 
 
-def test_gradients_and_training_steps_move_the_state_on() -> None:
-    model = make_model()
+@pytest.mark.parametrize(("size", "options"), FEW_MODELS, ids=str)
+def test_gradients_and_training_steps_move_the_state_on(
+    size: tuple[int, ...], options: Options
+) -> None:
+    model = make_model(size, options)
     text, after = random_text(21, 3), random_text(1, 3)[0]
     expected_state = model.new_state(3)
     model.logits(text[:-1], expected_state)
@@ -72,8 +90,9 @@ def test_gradients_and_training_steps_move_the_state_on() -> None:
     assert relative_error(model.step(after, state), expected) <= 1e-5
 
 
-def test_copy_is_independent() -> None:
-    model = make_model()
+@pytest.mark.parametrize(("size", "options"), FEW_MODELS, ids=str)
+def test_copy_is_independent(size: tuple[int, ...], options: Options) -> None:
+    model = make_model(size, options)
     tokens, other = random_text(2, 3)
     state = model.new_state(3)
     model.step(tokens, state)
@@ -86,8 +105,9 @@ def test_copy_is_independent() -> None:
     assert not np.array_equal(model.step(other, state), expected)
 
 
-def test_a_text_does_not_depend_on_its_batch() -> None:
-    model = make_model((70, 65, 2))
+@pytest.mark.parametrize(("size", "options"), [MODELS[2], *MODELS[-3:]], ids=str)
+def test_a_text_does_not_depend_on_its_batch(size: tuple[int, ...], options: Options) -> None:
+    model = make_model(size, options)
     text = random_text(20, 65)
     batch_state = model.new_state(65)
     together = np.stack([model.step(tokens, batch_state) for tokens in text])
@@ -97,7 +117,8 @@ def test_a_text_does_not_depend_on_its_batch() -> None:
         np.testing.assert_array_equal(alone, together[:, column])
 
 
-def test_new_state_is_the_start_of_a_window() -> None:
-    model = make_model()
+@pytest.mark.parametrize(("size", "options"), FEW_MODELS, ids=str)
+def test_new_state_is_the_start_of_a_window(size: tuple[int, ...], options: Options) -> None:
+    model = make_model(size, options)
     text = random_text(9, 2)
     np.testing.assert_array_equal(model.logits(text, model.new_state(2)), model.logits(text))
