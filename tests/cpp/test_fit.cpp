@@ -5,6 +5,7 @@
 #include "score.h"
 #include "slm/slm.h"
 #include "train/run.h"
+#include "train/schedule.h"
 
 using slm::ErrorKind;
 using slm::FitOptions;
@@ -118,6 +119,122 @@ void test_best_is_kept() {
   CHECK_EQ(stopped.best_step, best_step);
   CHECK_EQ(stopped.steps, best_step + 3);
   CHECK(parameters(impatient) == best);
+}
+
+// Whoever trains too long on too little is told.
+void test_best_is_said() {
+  slm::Preset preset = tiny();
+  preset.training.learning_rate = 0.1f;
+  Model model(preset);
+  FitOptions options;
+  options.validation = "To be\xff\xfe\xfd\xfc";
+  options.eval_every = 5;
+  const auto sentence = [](const History& history) {
+    char losses[100];
+    std::snprintf(losses, sizeof losses, " of %d (%.3f) and %.3f at the end",
+                  static_cast<int>(history.steps), history.best_loss,
+                  history.evaluations.back().validation_loss);
+    const std::string step = "step " + std::to_string(history.best_step);
+    return "the validation loss was best at " + step + losses + "; the model has the weights of " +
+           step;
+  };
+  std::string told;
+  const History history =
+      Trainer(model, preset.training).fit(kText, options, [&](const Progress& progress) {
+        CHECK(progress.note.empty() || progress.step == 30);
+        told += progress.note;
+        return true;
+      });
+  CHECK(history.best_step < 30);
+  CHECK(history.notes == std::vector<std::string>{sentence(history)});
+  CHECK_EQ(told, history.notes.front());
+
+  // Out of patience, and stopped between two evaluations: at the end of what was done.
+  Model impatient(preset);
+  options.patience = 1;
+  const History early = Trainer(impatient, preset.training).fit(kText, options);
+  CHECK(early.stopped);
+  CHECK(early.notes == std::vector<std::string>{sentence(early)});
+  Model stopped(preset);
+  options.patience = 0;
+  const auto stop = [](const Progress& progress) { return progress.step < 27; };
+  const History part = Trainer(stopped, preset.training).fit(kText, options, stop);
+  CHECK_EQ(part.steps, 27);
+  CHECK(part.notes == std::vector<std::string>{sentence(part)});
+}
+
+void test_dropout_is_chosen() {
+  constexpr size_t kMiB = size_t{1} << 20;
+  CHECK_EQ(slm::auto_dropout(1), 0.45f);
+  CHECK_EQ(slm::auto_dropout(kMiB), 0.45f);
+  CHECK_NEAR(slm::auto_dropout(2 * kMiB), 0.36, 1e-6);
+  CHECK_NEAR(slm::auto_dropout(16 * kMiB), 0.09, 1e-6);
+  CHECK_EQ(slm::auto_dropout(32 * kMiB), 0.0f);
+  CHECK_EQ(slm::auto_dropout(kMiB << 20), 0.0f);
+
+  slm::Preset preset = tiny();
+  preset.training.dropout = slm::kAutoDropout;
+  preset.training.steps = 5;
+  Model chosen(preset), said(preset), none(preset);
+  const History history = Trainer(chosen, preset.training).fit(kText);
+  CHECK_EQ(history.config.dropout, 0.45f);
+  CHECK_EQ(chosen.training().dropout, slm::kAutoDropout);  // another text, another choice
+  CHECK_EQ(chosen.training().steps, 5);
+  preset.training.dropout = 0.45f;
+  Trainer(said, preset.training).fit(kText);
+  CHECK(parameters(chosen) == parameters(said));
+  preset.training.dropout = 0;
+  Trainer(none, preset.training).fit(kText);
+  CHECK(parameters(chosen) != parameters(none));
+
+  // Where there is no text to choose by, there is none.
+  preset.training.dropout = slm::kAutoDropout;
+  Model step(preset), plain(preset);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(kText.data());
+  Trainer(step, preset.training).step(bytes, bytes + 4, 16, 4);
+  preset.training.dropout = 0;
+  Trainer(plain, preset.training).step(bytes, bytes + 4, 16, 4);
+  CHECK(parameters(step) == parameters(plain));
+}
+
+// What stands before a window in the text is what its n-grams reach back to. Against steps made by
+// hand; a window of one byte has no n-gram but those.
+void test_windows_know_what_is_before(const char* sampling) {
+  slm::Preset preset = tiny();
+  preset.model.ngram_orders = {2, 4};
+  preset.model.ngram_buckets = 64;
+  slm::TrainConfig& how = preset.training;
+  how.sampling = sampling;
+  how.seq_len = 1;
+  how.dropout = 0.3f;
+  how.seed = 3;
+  how.steps = 7;
+  FitOptions options;
+  options.validation_fraction = 0;
+  Model model(preset);
+  Trainer(model, how).fit(kText, options);
+
+  const auto by_hand = [&](bool history) {
+    Model other(preset);
+    Trainer::Impl trainer(other.impl(), how);
+    slm::WindowSampler sampler(kText, how);
+    const slm::Backend& backend = *other.impl().backend;
+    const int64_t h = slm::hidden_size(preset.model, 4);
+    const auto state = backend.make_buffer(h + 4 * 3);
+    for (int64_t step = 0; step < 7; ++step) {
+      if (step == 0 || how.sampling == "random") {
+        std::vector<float> start(static_cast<size_t>(state->size()));
+        if (history) sampler.history(step, 3, start.data() + h);
+        backend.write(start.data(), state->size(), *state, 0);
+      }
+      trainer.step_window(sampler.window(step), state.get(),
+                          {0.3f, 3, static_cast<uint64_t>(4 * step)},
+                          slm::learning_rate(how, step, 7));
+    }
+    return parameters(other);
+  };
+  CHECK(parameters(model) == by_hand(true));
+  CHECK(parameters(model) != by_hand(false));
 }
 
 void test_no_validation_and_stop() {
@@ -330,6 +447,10 @@ void test_plan() {
 int main() {
   test_report();
   test_best_is_kept();
+  test_best_is_said();
+  test_dropout_is_chosen();
+  test_windows_know_what_is_before("random");
+  test_windows_know_what_is_before("stream");
   test_no_validation_and_stop();
   test_short_texts();
   test_split();

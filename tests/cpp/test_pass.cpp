@@ -14,11 +14,29 @@ using slm::Model;
 using Floats = std::vector<float>;
 using Bytes = std::vector<uint8_t>;
 
-Model small_model(int threads = 2) {
+slm::Config small() {
   slm::Config config;
   config.embed_dim = 9;
   config.state_dim = 20;
   config.num_layers = 3;
+  return config;
+}
+
+// With all options on.
+slm::Config rich() {
+  slm::Config config = small();
+  config.cell = "gated";
+  config.residual = true;
+  config.norm = "rms";
+  config.mlp_dim = 11;
+  config.tie_embeddings = true;
+  config.ngram_orders = {2, 3, 5};
+  config.ngram_buckets = 64;
+  config.ngram_dim = 6;
+  return config;
+}
+
+Model make_model(const slm::Config& config, int threads = 2) {
   slm::ModelOptions options;
   options.threads = threads;
   return Model(config, options);
@@ -50,26 +68,27 @@ struct Result {
 };
 
 Result run(const Model& model, int64_t seq_len, int64_t batch_size, bool recompute) {
+  const slm::Dropout dropout{0.4f, 11, 1000};
   const slm::Backend& backend = *model.impl().backend;
   const slm::State state = warm_state(model, batch_size);
   const Bytes inputs = random_bytes(seq_len * batch_size);
   const Bytes targets = random_bytes(seq_len * batch_size + 1);
-  const auto grads = backend.make_buffer(model.num_parameters());
+  const auto grads = backend.make_gradients(model.config(), model.impl().table);
   slm::TrainingPass pass(model.impl(), seq_len, batch_size, recompute);
   Result result;
   result.loss = pass.run({inputs.data(), targets.data() + 1, seq_len, batch_size},
-                         state.impl().h.get(), *grads);
+                         state.impl().h.get(), dropout, *grads);
   const auto after = backend.make_buffer(state.impl().h->size());
   pass.save_state(*after);
-  result.gradients.resize(static_cast<size_t>(grads->size()));
-  backend.read(*grads, 0, grads->size(), result.gradients.data());
+  result.gradients.resize(static_cast<size_t>(model.num_parameters()));
+  backend.read_gradients(*grads, result.gradients.data());
   result.state.resize(static_cast<size_t>(after->size()));
   backend.read(*after, 0, after->size(), result.state.data());
   return result;
 }
 
-void test_recompute(int64_t seq_len, int64_t batch_size) {
-  const Model model = small_model();
+void test_recompute(const slm::Config& config, int64_t seq_len, int64_t batch_size) {
+  const Model model = make_model(config);
   const Result kept = run(model, seq_len, batch_size, false);
   const Result recomputed = run(model, seq_len, batch_size, true);
   CHECK_EQ(kept.loss, recomputed.loss);
@@ -78,7 +97,7 @@ void test_recompute(int64_t seq_len, int64_t batch_size) {
 }
 
 void test_recompute_takes_less_memory() {
-  const Model model = small_model();
+  const Model model = make_model(small());
   const auto bytes = [&](int64_t seq_len, bool recompute) {
     return slm::TrainingPass::bytes(model.impl(), seq_len, 16, recompute);
   };
@@ -94,11 +113,20 @@ void test_recompute_takes_less_memory() {
   CHECK(model.memory().weights >= 3 * 4 * model.num_parameters() - 4 * 256 * 9);
 }
 
-void test_threads_do_not_change_small_batches() {
+// Of an n-gram row, the optimiser keeps one value and the gradients only what occurs.
+void test_rows_take_little_memory() {
+  slm::Config config = small();
+  const int64_t before = make_model(config).memory().optimizer;
+  config.ngram_orders = {3};
+  config.ngram_buckets = 1 << 16;
+  CHECK_EQ(make_model(config).memory().optimizer - before, 2 * 4 * (1 << 16));
+}
+
+void test_threads_do_not_change_small_batches(const slm::Config& config) {
   for (const int64_t batch_size : {1, 2, 3}) {
-    const Result one = run(small_model(1), 700, batch_size, false);
+    const Result one = run(make_model(config, 1), 700, batch_size, false);
     for (const int threads : {2, 5}) {
-      const Result many = run(small_model(threads), 700, batch_size, false);
+      const Result many = run(make_model(config, threads), 700, batch_size, false);
       CHECK(same_bits(one.gradients, many.gradients));
       CHECK(same_bits(one.state, many.state));
     }
@@ -133,9 +161,20 @@ void test_long_sums_lose_no_accuracy() {
   CHECK_NEAR(difference / largest, 0, 1e-5);
 }
 
+// Its state is longer by the bytes that n-grams reach back to.
+void test_state_of_another_model() {
+  slm::Config config = small();
+  config.ngram_orders = {3};
+  slm::State state = make_model(small()).new_state();
+  const uint8_t byte = 0;
+  Floats logits(slm::kVocabSize);
+  CHECK_THROWS(slm::ErrorKind::config, "another shape",
+               make_model(config).step(&byte, state, logits.data()));
+}
+
 // Their sizes in bytes would overflow, some of them to something small.
 void test_windows_beyond_counting() {
-  const Model model = small_model();
+  const Model model = make_model(small());
   const uint8_t byte = 0;
   float out = 0;
   for (const int power : {37, 56, 62}) {
@@ -150,13 +189,17 @@ void test_windows_beyond_counting() {
 }  // namespace
 
 int main() {
-  test_recompute(1, 1);
-  test_recompute(1200, 1);
-  test_recompute(130, 64);
-  test_recompute(257, 16);
+  for (const slm::Config& config : {small(), rich()}) {
+    test_recompute(config, 1, 1);
+    test_recompute(config, 1200, 1);
+    test_recompute(config, 130, 64);
+    test_recompute(config, 257, 16);
+    test_threads_do_not_change_small_batches(config);
+  }
   test_recompute_takes_less_memory();
-  test_threads_do_not_change_small_batches();
+  test_rows_take_little_memory();
   test_long_sums_lose_no_accuracy();
+  test_state_of_another_model();
   test_windows_beyond_counting();
   return test_result();
 }

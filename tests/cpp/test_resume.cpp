@@ -34,6 +34,20 @@ slm::Preset tiny(const char* sampling) {
   return preset;
 }
 
+// All that a run carries from step to step: rows of n-grams, what stands before a window, dropout
+// that is drawn by the number of the step.
+slm::Preset tiny_ngrams(const char* sampling) {
+  slm::Preset preset = tiny(sampling);
+  preset.model.cell = "gated";
+  preset.model.residual = true;
+  preset.model.norm = "rms";
+  preset.model.ngram_orders = {3, 5};
+  preset.model.ngram_buckets = 32;
+  preset.training.dropout = slm::kAutoDropout;
+  preset.training.final_rate = 0.1f;
+  return preset;
+}
+
 std::string make_text() {
   std::string text;
   for (int i = 0; i < 400; ++i) text += std::to_string(i * i) + (i % 7 ? " " : ",\n");
@@ -274,6 +288,8 @@ void test_refused(const TemporaryFolder& folder) {
   refused("its seq_len is 16", [](P& p, O&, T&) { p.training.seq_len = 17; });
   refused("its sampling is \"random\"", [](P& p, O&, T&) { p.training.sampling = "stream"; });
   refused("its learning_rate is ", [](P& p, O&, T&) { p.training.learning_rate *= 2; });
+  refused("its dropout is 0.0, and this run's is 0.45",
+          [](P& p, O&, T&) { p.training.dropout = slm::kAutoDropout; });
   refused("its seed is 0", [](P& p, O&, T&) { p.training.seed = 1; });
   refused("its state_dim is 5", [](P& p, O&, T&) { p.model.state_dim = 6; });
 }
@@ -338,6 +354,13 @@ int main() {
     test_callback_throws(preset, options, expected);
     test_by_time(preset, folder);
     test_no_validation_and_patience(preset, options);
+  }
+  for (const char* sampling : {"random", "stream"}) {
+    const slm::Preset preset = tiny_ngrams(sampling);
+    const FitOptions options = make_options(folder.path("run.ckpt"));
+    const Outcome expected = uninterrupted(preset, options);
+    test_stopped_by_callback(preset, options, expected);
+    test_interrupted(preset, options, expected);
   }
   test_best_without_a_disk(tiny("random"));
   test_refused(folder);

@@ -33,6 +33,17 @@ int main() {
   CHECK_EQ(learning_rate(cosine, 20, 20), learning_rate(cosine, 19, 20));
   CHECK_EQ(learning_rate(cosine, 1000, 20), learning_rate(cosine, 19, 20));
 
+  // A cosine that ends at a share of the rate.
+  slm::TrainConfig raised = cosine;
+  raised.final_rate = 0.2f;
+  CHECK_EQ(learning_rate(raised, 3, 20), 0.5f);
+  CHECK_EQ(learning_rate(raised, 4, 20), 0.5f);
+  CHECK_NEAR(learning_rate(raised, 12, 20), 0.3, 1e-7);
+  for (int64_t step = 4; step < 20; ++step)
+    CHECK_NEAR(learning_rate(raised, step, 20), 0.1 + 0.8 * learning_rate(cosine, step, 20), 1e-7);
+  raised.final_rate = 1;
+  CHECK_EQ(learning_rate(raised, 19, 20), 0.5f);
+
   // Not planned yet: the warm-up does not wait, the cosine does.
   CHECK_EQ(learning_rate(cosine, 1, 0), 0.25f);
   CHECK_EQ(learning_rate(cosine, 100, 0), 0.5f);

@@ -12,6 +12,31 @@ using slm::Model;
 
 namespace {
 
+Model make_rich_model(int threads) {
+  slm::Config config;
+  config.cell = "gated";
+  config.embed_dim = 12;
+  config.state_dim = 9;
+  config.num_layers = 2;
+  config.residual = true;
+  config.norm = "rms";
+  config.mlp_dim = 7;
+  config.ngram_orders = {2, 3, 6};
+  config.ngram_buckets = 256;
+  config.ngram_dim = 5;
+  Model model(config, {3, "cpu", threads});
+  // Tables start at zero, which would hide what index is looked at.
+  for (const slm::TensorInfo& info : model.tensors()) {
+    if (info.name.find("ngram.") != 0 || info.name.find("projection") != std::string::npos)
+      continue;
+    const slm::Philox random(8, slm::PhiloxStream::init);
+    std::vector<float> values(static_cast<size_t>(info.size));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = random.uniform(i) - 0.5f;
+    model.set_parameter(info.name, values.data(), info.size);
+  }
+  return model;
+}
+
 Model make_model(int threads) {
   slm::Config config;
   config.embed_dim = 12;
@@ -65,8 +90,7 @@ std::vector<double> plain_log_probs(const Model& model, const std::string& text)
   return out;
 }
 
-void test_protocol() {
-  const Model model = make_model(1);
+void test_protocol(const Model& model) {
   const std::string text = make_text(2 * slm::kSegmentBytes + 300);
   const std::vector<double> expected = plain_log_probs(model, text);
   std::vector<float> actual(text.size());
@@ -85,14 +109,15 @@ void test_protocol() {
 }
 
 // Neither threads nor what else is scored in the same batch or the batches before change a bit.
-void test_independence() {
-  const std::string text = make_text(66 * slm::kSegmentBytes + 1);
-  const Model one = make_model(1), three = make_model(3);
+void test_independence(Model (*make)(int), size_t segments) {
+  const std::string text = make_text(segments * slm::kSegmentBytes + 1);
+  const Model one = make(1), three = make(3);
   const Scored all = scored(one, text), same = scored(three, text);
   CHECK(all.log_probs == same.log_probs);
   CHECK_EQ(all.nats_per_byte, same.nats_per_byte);
-  for (const size_t size : {size_t{1}, size_t{255}, size_t{slm::kSegmentBytes},
-                            size_t{slm::kSegmentBytes} + 1, size_t{5} * slm::kSegmentBytes + 7}) {
+  for (const size_t size :
+       {size_t{1}, size_t{255}, size_t{slm::kSegmentBytes}, size_t{slm::kSegmentBytes} + 1,
+        (segments - 1) * slm::kSegmentBytes + 7}) {
     const std::vector<float> part = scored(one, text.substr(0, size)).log_probs;
     CHECK(std::equal(part.begin(), part.end(), all.log_probs.begin()));
   }
@@ -124,8 +149,10 @@ void test_estimate() {
 }  // namespace
 
 int main() {
-  test_protocol();
-  test_independence();
+  test_protocol(make_model(1));
+  test_protocol(make_rich_model(1));
+  test_independence(make_model, 66);  // more than one batch of 64
+  test_independence(make_rich_model, 3);
   test_errors();
   test_estimate();
   return test_result();

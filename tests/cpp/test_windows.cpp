@@ -74,6 +74,42 @@ void test_stream() {
   CHECK_EQ(row(window.inputs, window, 0), "\nab");  // 8 steps of 3 go round three times
 }
 
+std::string history(const WindowSampler& sampler, int64_t step, int64_t batch_size, int64_t b) {
+  std::vector<float> values(static_cast<size_t>(batch_size * 3));
+  sampler.history(step, 3, values.data());
+  std::string bytes;
+  for (size_t i = 0; i < 3; ++i) {
+    const float value = values[static_cast<size_t>(b) * 3 + i];
+    bytes += value == 0 ? '0' : static_cast<char>(value - 1);
+  }
+  return bytes;
+}
+
+// The bytes before a row, and zeros where the text has none.
+void test_history() {
+  const std::string text = "abcdefghij", padded = "000\n" + text;
+  WindowSampler sampler(text, config("random", 4, 3));
+  for (int64_t step = 0; step < 60; ++step) {
+    const Window window = sampler.window(step);
+    for (int64_t b = 0; b < 3; ++b)
+      CHECK_EQ(history(sampler, step, 3, b),
+               padded.substr(padded.find(row(window.inputs, window, b)) - 3, 3));
+  }
+  const WindowSampler stream(text, config("stream", 3, 2));  // 11 bytes: from 0 and from 5
+  CHECK_EQ(history(stream, 0, 2, 0), "000");
+  CHECK_EQ(history(stream, 0, 2, 1), "bcd");
+  CHECK_EQ(history(stream, 1, 2, 0), "\nab");
+  CHECK_EQ(history(stream, 2, 2, 1), "000");  // round the end
+
+  float none = 7;
+  sampler.history(0, 0, &none);
+  CHECK_EQ(none, 7);
+  float last = 0;
+  WindowSampler bytes("\xff\xff", config("stream", 1, 1));
+  bytes.history(2, 1, &last);
+  CHECK_EQ(last, 256);
+}
+
 // Positions beyond 32 bits: four GiB and more of a mapping that takes no memory until it is
 // touched.
 void test_large_text() {
@@ -96,6 +132,7 @@ int main() {
   test_random();
   test_whole_text();
   test_stream();
+  test_history();
   test_large_text();
   return test_result();
 }
