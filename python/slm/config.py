@@ -22,7 +22,7 @@ class Config:
     embed_dim: int = _option("E, width of the embedding and of every layer's input")
     state_dim: int = _option("N, width of a layer's hidden state")
     num_layers: int = _option("L, number of layers")
-    init: str = _option('scale of the dense cell\'s initial values, "tuned" or "seed"')
+    init: str = _option('scale of the embedding\'s initial values, "tuned" or "seed"')
     residual: bool = _option("add a layer's input to its output", default=False)
     norm: str = _option('"rms" before each layer and before the head, or "none"', default="none")
     mlp_dim: int = _option("M, width of a SwiGLU after each layer's cell; 0: none", default=0)

@@ -352,16 +352,16 @@ def test_the_model_that_comes_with_slm(
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("slm.model.BUNDLED_MODEL", str(folder / "slm.safetensors"))
     assert main(["generate", "--max-bytes", "9", "--seed", "1"]) == 0
-    out, err = capsys.readouterr()
-    assert out.encode() == slm.load(folder / "slm.safetensors").generate(b"", 9, seed=1)
-    assert err == "slm: there is no slm.safetensors here: using the English model of slm\n"
+    out, err = capsysbinary.readouterr()
+    assert out == slm.load(folder / "slm.safetensors").generate(b"", 9, seed=1)
+    assert err == b"slm: there is no slm.safetensors here: using the English model of slm\n"
     assert main(["score", "--quiet", str(folder / "text.txt")]) == 0
-    assert capsys.readouterr().err == ""
+    assert capsysbinary.readouterr().err == b""
 
 
 def test_presets(folder: Path) -> None:
