@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 
+#include "assemble_file.h"
 #include "check.h"
 #include "io/config_json.h"
 #include "io/model_file.h"
@@ -48,32 +49,6 @@ struct Example {
     return sources;
   }
 };
-
-// The bytes that such a file must have. Files to be refused are made so, since the real writer
-// waits for the disk each time.
-std::string assemble(const Metadata& metadata, const std::vector<TensorSource>& sources) {
-  Json texts{Json::Object{}}, header{Json::Object{}};
-  for (const auto& [key, value] : metadata) texts.set(key, value);
-  header.set("__metadata__", texts);
-  std::string data;
-  for (const TensorSource& source : sources) {
-    int64_t count = 1;
-    for (const int64_t n : source.shape) count *= n;
-    std::vector<float> values(static_cast<size_t>(count));
-    source.read(0, count, values.data());
-    const auto begin = static_cast<int64_t>(data.size());
-    data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
-    header.set(
-        source.name,
-        Json::Object{{"dtype", "F32"},
-                     {"shape", Json::Array(source.shape.begin(), source.shape.end())},
-                     {"data_offsets", Json::Array{begin, static_cast<int64_t>(data.size())}}});
-  }
-  std::string text = header.dump();
-  while (text.size() % 8 != 0) text += ' ';
-  const uint64_t length = text.size();
-  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text + data;
-}
 
 void test_round_trip(const TemporaryFolder& folder, const Example& example) {
   example.save(folder.path("a"));
@@ -140,6 +115,10 @@ void test_metadata(const TemporaryFolder& folder, const Example& example) {
         "{\"cell\":\"dense\",\"embed_dim\":8192,\"state_dim\":8192,\"num_layers\":16,"
         "\"init\":\"seed\"}";
   });
+  for (const char* bad : {"3", "[2,\"3\"]", "[2,3.0]", "[3,2]", "[2,9]", "[1]", "null"})
+    refuse("ngram_orders", [bad](Metadata& m) {
+      m[1].second.replace(m[1].second.find("\"ngram_orders\":[]") + 15, 2, bad);
+    });
   refuse("\"layers.1.C\"", [](Metadata& m) {
     slm::Config config = Example().config;
     config.num_layers = 3;

@@ -68,6 +68,42 @@ void test_round_trip(const TemporaryFolder& folder) {
   file.expect_only({"big", "none", "scalar", "small", "more"});
 }
 
+// Values of other dtypes are written and read as they are, the widest first.
+void test_dtypes(const TemporaryFolder& folder) {
+  const std::vector<int8_t> bytes = {-128, 0, 127};
+  const std::vector<uint16_t> halves = {0, 1, 0xFFFF};
+  const std::vector<uint32_t> rows = {7, 0xFFFFFFFF};
+  const float value = 1.5f;
+  const auto source = [](const char* name, const char* dtype, const auto& values) {
+    return slm::TensorSource{name,
+                             dtype,
+                             {static_cast<int64_t>(values.size())},
+                             [&values](int64_t offset, int64_t count, void* to) {
+                               std::copy_n(values.data() + offset, count,
+                                           static_cast<std::decay_t<decltype(values[0])>*>(to));
+                             }};
+  };
+  const std::string path = folder.path("dtypes");
+  slm::write_tensor_file(path, {},
+                         {source("b", "I8", bytes), source("h", "F16", halves),
+                          slm::tensor_source("f", {1}, &value), source("r", "U32", rows)});
+  const TensorFile file(path);
+  std::string order;
+  for (const slm::TensorEntry& entry : file.tensors()) order += entry.name;
+  CHECK_EQ(order, "frhb");
+  std::vector<int8_t> bytes_back(2);
+  file.read(file.at("b"), 1, 2, bytes_back.data());
+  CHECK((bytes_back == std::vector<int8_t>{0, 127}));
+  std::vector<uint16_t> halves_back(3);
+  file.read(file.expect("h", {"F32", "F16"}, {3}), 0, 3, halves_back.data());
+  CHECK(halves_back == halves);
+  std::vector<uint32_t> rows_back(2);
+  file.read(file.at("r"), 0, 2, rows_back.data());
+  CHECK(rows_back == rows);
+  CHECK_THROWS(ErrorKind::format, "is I8 of shape (3); it must be F32, F16 or U32 of shape (4)",
+               file.expect("b", {"F32", "F16", "U32"}, {4}));
+}
+
 // A header, the bytes of data behind it, and what the sentence must say.
 struct BadHeader {
   std::string header;
@@ -272,6 +308,7 @@ void test_no_room(const TemporaryFolder& folder) {
 int main() {
   const TemporaryFolder folder("test_safetensors");
   test_round_trip(folder);
+  test_dtypes(folder);
   test_headers(folder);
   test_values_are_finite(folder);
   test_shrinks_while_open(folder);
