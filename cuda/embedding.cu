@@ -1,22 +1,28 @@
-// e_t = W_E[x_t]: a gather forward, a scatter backward. The scatter has no atomics: a block owns a
-// piece of one table row and looks through the tokens for its byte, in tiles as large as the CPU's
-// chunks. So every sum has the CPU's order and bits. All blocks read all tokens, but a token is one
-// byte where its gradient is 4 E, and stays in the cache.
+// e_t = W_E[x_t] and the n-gram vectors: gathers forward, scatters backward. W_E's has no atomics:
+// a block owns a piece of one table row and looks through the tokens for its byte, in tiles as
+// large as the CPU's chunks. So every sum has the CPU's order and bits. All blocks read all tokens,
+// but a token is one byte where its gradient is 4 E, and stays in the cache.
 #include "backend.cuh"
 
 namespace slm {
 namespace {
 
-constexpr int kThreads = 128;  // of a block: columns of the table
-constexpr int kPerThread = 4;  // tokens that a thread looks at in a tile
-constexpr int kTile = kThreads * kPerThread;
+constexpr int kThreads = 128;                 // of a block: columns of the table
+constexpr int kPerThread = kTile / kThreads;  // tokens that a thread looks at in a tile
 constexpr int kWarpSize = 32;
 constexpr unsigned kAllLanes = 0xFFFFFFFF;
 
 // One block per position.
-__global__ void gather_rows(const float* table, const uint8_t* tokens, int64_t E, float* u) {
+__global__ void gather_rows(const float* table, const uint8_t* tokens, Drop drop, int64_t E,
+                            float* u) {
   const float* row = table + tokens[blockIdx.x] * E;
-  for (int64_t e = threadIdx.x; e < E; e += kThreads) u[blockIdx.x * E + e] = row[e];
+  for (int64_t e = threadIdx.x; e < E; e += kThreads)
+    u[blockIdx.x * E + e] = drop(blockIdx.x, e, row[e]);
+}
+
+__global__ void drop_rows(const float* dy, Drop drop, int64_t E, float* dn) {
+  for (int64_t e = threadIdx.x; e < E; e += kThreads)
+    dn[blockIdx.x * E + e] = drop(blockIdx.x, e, dy[blockIdx.x * E + e]);
 }
 
 // The sum of `count` over the threads before this one; `total` is over all of the block, which has
@@ -70,24 +76,40 @@ __global__ void scatter_rows(const float* dy, const uint8_t* tokens, int64_t pos
 
 }  // namespace
 
+// Where there are n-grams, their sum alone is dropped from.
 void CudaBackend::embed_forward(const Weights& any_weights, Workspace& any_workspace, int64_t t0,
                                 int64_t t1) const {
   const auto& weights = static_cast<const CudaWeights&>(any_weights);
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
   const int64_t first = t0 * ws.B, positions = (t1 - t0) * ws.B;
+  const bool has_ngrams = ws.ngrams.orders > 0;
+  const Drop drop(ws.dropout, ws.E, first);
   launch(stream_, num_blocks(positions, 1), kThreads, gather_rows,
-         device_data(weights.values) + weights.embedding, ws.tokens.get() + first, ws.E,
-         device_data(ws.u) + first * ws.E);
+         device_data(weights.values) + weights.embedding, ws.tokens.get() + first,
+         has_ngrams ? Drop() : drop, ws.E, device_data(ws.u) + first * ws.E);
+  if (has_ngrams) add_ngrams(weights, ws, drop, first, positions);
+  ws.computed = t1;
 }
 
 void CudaBackend::embed_backward(const Weights& any_weights, Workspace& any_workspace,
-                                 Buffer& grads, int64_t t0, int64_t t1) const {
+                                 Gradients& any_gradients, int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CudaWeights&>(any_weights);
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
+  auto& gradients = static_cast<CudaGradients&>(any_gradients);
   const int64_t first = t0 * ws.B, positions = (t1 - t0) * ws.B;
+  const bool has_ngrams = ws.ngrams.orders > 0;
+  const float* de = device_data(ws.dy) + first * ws.E;
+  const float* dropped = de;
+  if (ws.dropout.rate > 0) {
+    float* dn = device_data(ws.dn) + first * ws.E;
+    launch(stream_, num_blocks(positions, 1), kThreads, drop_rows, de,
+           Drop(ws.dropout, ws.E, first), ws.E, dn);
+    dropped = dn;
+  }
   launch(stream_, dim3(kVocabSize, num_blocks(ws.E, kThreads)), kThreads, scatter_rows,
-         device_data(ws.dy) + first * ws.E, ws.tokens.get() + first, positions, ws.E,
-         device_data(grads) + weights.embedding);
+         has_ngrams ? de : dropped, ws.tokens.get() + first, positions, ws.E,
+         gradients.values.get() + weights.embedding);
+  if (has_ngrams) ngrams_backward(weights, ws, gradients, dropped, first, positions);
 }
 
 }  // namespace slm

@@ -40,6 +40,35 @@ inline const float* device_data(const Buffer& buffer) {
   return static_cast<const CudaBuffer&>(buffer).values.get();
 }
 
+// What the kernels know of a model's n-grams. Its tables follow each other at the end of the flat
+// buffer and have one width, so that they are one array of rows.
+struct Ngrams {
+  static constexpr int64_t kMaxOrders = 7;  // 2 to 8
+
+  Ngrams(const Config& config, const TensorTable& table)
+      : width(ngram_width(config)),
+        history(history_size(config)),
+        rows(table.num_moments() - table.num_dense()),
+        buckets(config.ngram_buckets),
+        offset(table.num_dense()),
+        narrow(width != config.embed_dim) {
+    for (const int64_t n : config.ngram_orders) {
+      const std::string name = "ngram." + std::to_string(n);
+      order[orders] = n;
+      first_row[orders] = table.at(name + ".weight").moment_offset - offset;
+      projection[orders] = narrow ? table.at(name + ".projection.weight").offset : 0;
+      ++orders;
+    }
+  }
+
+  int64_t orders = 0;
+  int64_t width, history, rows, buckets;
+  int64_t offset;  // of the first row, in the flat buffer
+  bool narrow;     // rows are projected to E
+  int64_t order[kMaxOrders], first_row[kMaxOrders];
+  int64_t projection[kMaxOrders];  // (E, width): offsets in the flat buffer
+};
+
 struct CudaWeights final : Weights {
   CudaWeights(cudaStream_t stream, const TensorTable& table)
       : values(stream, table.num_parameters()), embedding(table.at("embedding.weight").offset) {}
@@ -49,22 +78,68 @@ struct CudaWeights final : Weights {
   int64_t embedding;  // offset of W_E
 };
 
+// Laid out as the parameters.
+struct CudaGradients final : Gradients {
+  CudaGradients(cudaStream_t stream, const Config& config, const TensorTable& table)
+      : ngrams(config, table),
+        size(table.num_parameters()),
+        values(stream, size),
+        touched(stream, ngrams.rows) {}
+
+  const Ngrams ngrams;
+  const int64_t size;
+  DeviceArray<float> values;
+  DeviceArray<uint8_t> touched;  // whether an n-gram row has occurred; where not, its values are 0
+};
+
+// That an n-gram of the range `index` / orders positions into it has this row.
+struct Occurrence {
+  int32_t row, index;
+};
+
+constexpr int64_t kSortTile = 2048;  // occurrences that a block sorts
+constexpr int kDigits = 256;         // by so many values of a digit
+
 // Arrays cover the whole window, so that a range of time is an offset into them.
 struct CudaWorkspace final : Workspace {
-  CudaWorkspace(cudaStream_t stream, const Config& config, const WorkspaceShape& shape)
-      : E(config.embed_dim),
+  CudaWorkspace(cudaStream_t stream, const Config& model, const WorkspaceShape& shape)
+      : config(model),
+        ngrams(config, TensorTable(config)),
+        E(config.embed_dim),
         B(shape.batch_size),
         tokens(stream, shape.seq_len * B),
         targets(stream, shape.seq_len * B),
-        state(stream, config.num_layers * B * config.state_dim),
+        state(stream, state_size(config, B)),
         u(stream, shape.seq_len * B * E),
-        dy(stream, shape.training ? shape.seq_len * B * E : 0) {}
+        rows(stream, shape.seq_len * B * ngrams.orders),
+        dy(stream, shape.training ? shape.seq_len * B * E : 0),
+        dn(stream, dy.size()),
+        dx(stream,
+           shape.training && ngrams.narrow ? shape.seq_len * B * ngrams.orders * ngrams.width : 0),
+        occurrences(stream, shape.training ? shape.seq_len * B * ngrams.orders : 0),
+        sorted(stream, shape.training ? shape.seq_len * B * ngrams.orders : 0),
+        digit_counts(stream,
+                     shape.training
+                         ? num_blocks(shape.seq_len * B * ngrams.orders, kSortTile) * kDigits
+                         : 0) {}
 
+  const float* history() const { return device_data(state) + hidden_size(config, B); }
+
+  const Config config;
+  const Ngrams ngrams;
   const int64_t E, B;
+  int64_t computed = 0;  // time steps that the forward pass has done
+  Dropout dropout;
   DeviceArray<uint8_t> tokens, targets;  // (T, B)
-  CudaBuffer state;                      // (L, B, N): where the next time step starts
-  CudaBuffer u;                          // (T, B, E): input of the first layer
-  CudaBuffer dy;                         // (T, B, E): gradient by it
+  // h (L, B, N): where the next time step starts. And the bytes before the window, (B, K).
+  CudaBuffer state;
+  CudaBuffer u;               // (T, B, E): input of the first layer
+  DeviceArray<int32_t> rows;  // (T, B, orders): of each position's n-grams, or -1
+  CudaBuffer dy;              // (T, B, E): gradient by u
+  CudaBuffer dn;              // (T, B, E): the same, of what was not dropped
+  CudaBuffer dx;              // (T, B, orders, width): gradient by the rows of narrow tables
+  DeviceArray<Occurrence> occurrences, sorted;  // (T, B, orders)
+  DeviceArray<int32_t> digit_counts;            // (tiles, kDigits)
 };
 
 }  // namespace slm

@@ -1,6 +1,6 @@
-// AdamW and the gradient's norm over the flat buffers. Multiply-adds are explicit and the same as
-// in the CPU's vector kernels, and nvcc is told not to fuse others (-fmad=false), so that a step
-// gives the same bits on both.
+// AdamW and the gradient's norm over the flat buffers, and the optimiser of n-gram rows.
+// Multiply-adds are explicit and the same as in the CPU's vector kernels, and nvcc is told not to
+// fuse others (-fmad=false), so that a step gives the same bits on both.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -12,6 +12,9 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int64_t kMinShare = 4096;  // values whose squares one block sums, at least
+constexpr int kLanes = 16;           // threads that share an n-gram row
+constexpr int kRowsPerBlock = kThreads / kLanes;
+constexpr unsigned kAllLanes = 0xFFFFFFFF;
 
 struct AdamWFactors {
   float decay;  // 1 - lr * weight_decay
@@ -21,7 +24,7 @@ struct AdamWFactors {
   float grad_scale;
 };
 
-__global__ void update(AdamWFactors f, float* w, float* g, float* m, float* v, int64_t n) {
+__global__ void update_values(AdamWFactors f, float* w, float* g, float* m, float* v, int64_t n) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= n) return;
   const float grad = g[i] * f.grad_scale;
@@ -32,12 +35,55 @@ __global__ void update(AdamWFactors f, float* w, float* g, float* m, float* v, i
   g[i] = 0;
 }
 
-// Each block sums its share, in an order that depends on n alone.
-__global__ void sum_squares(const float* x, int64_t n, double* sums) {
+struct RowFactors {
+  float rate, beta2, epsilon, grad_scale;
+};
+
+// beta^k by squaring, as on the CPU.
+__device__ double power(double beta, int64_t k) {
+  double result = 1;
+  for (; k > 0; k /= 2, beta *= beta)
+    if (k % 2 == 1) result *= beta;
+  return result;
+}
+
+// kLanes threads do a row; what they sum, and how, is the CPU's LaneSum. A row that has not
+// occurred goes along with no values, since all of a warp have to meet.
+__global__ void update_rows(RowFactors f, int64_t rows, int64_t width, float* w, float* g,
+                            float* updates, float* moments, uint8_t* touched) {
+  const int64_t row = int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kLanes;
+  const unsigned lane = threadIdx.x % kLanes;
+  const bool occurred = row < rows && touched[row] != 0;
+  const int64_t n = occurred ? width : 0;
+  w += row * width;
+  g += row * width;
+  const float k = occurred ? updates[row] + 1 : 1, before = occurred ? moments[row] : 0;
+  float squares = 0;
+  for (int64_t i = lane; i < n; i += kLanes) {
+    const float grad = g[i] * f.grad_scale;
+    squares = fmaf(grad, grad, squares);
+  }
+  for (unsigned distance = kLanes / 2; distance > 0; distance /= 2)
+    squares += __shfl_xor_sync(kAllLanes, squares, distance);
+  if (!occurred) return;
+  const float mean = squares / static_cast<float>(width);
+  const float v = fmaf(f.beta2, before, (1.0f - f.beta2) * mean);
+  const auto inv_correction =
+      static_cast<float>(1.0 / (1.0 - power(double{f.beta2}, static_cast<int64_t>(k))));
+  const float step = f.rate / (sqrtf(v * inv_correction) + f.epsilon);
+  for (int64_t i = lane; i < n; i += kLanes) {
+    w[i] = fmaf(-(g[i] * f.grad_scale), step, w[i]);
+    g[i] = 0;
+  }
+  if (lane != 0) return;
+  updates[row] = k;
+  moments[row] = v;
+  touched[row] = 0;
+}
+
+// The sum over a block's threads goes to its place in `sums`.
+__device__ void add_up(double sum, double* sums) {
   __shared__ double partial[kThreads];
-  const int64_t begin = n * blockIdx.x / gridDim.x, end = n * (blockIdx.x + 1) / gridDim.x;
-  double sum = 0;
-  for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) sum += double{x[i]} * double{x[i]};
   partial[threadIdx.x] = sum;
   for (unsigned half = kThreads / 2; half > 0; half /= 2) {
     __syncthreads();
@@ -46,22 +92,52 @@ __global__ void sum_squares(const float* x, int64_t n, double* sums) {
   if (threadIdx.x == 0) sums[blockIdx.x] = partial[0];
 }
 
+// Each block sums its share, in an order that depends on n alone.
+__global__ void sum_squares(const float* x, int64_t n, double* sums) {
+  const int64_t begin = n * blockIdx.x / gridDim.x, end = n * (blockIdx.x + 1) / gridDim.x;
+  double sum = 0;
+  for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) sum += double{x[i]} * double{x[i]};
+  add_up(sum, sums);
+}
+
+// The same over the rows that occurred.
+__global__ void sum_row_squares(const float* g, const uint8_t* touched, int64_t rows, int64_t width,
+                                double* sums) {
+  const int64_t begin = rows * blockIdx.x / gridDim.x, end = rows * (blockIdx.x + 1) / gridDim.x;
+  double sum = 0;
+  for (int64_t row = begin + threadIdx.x / kLanes; row < end; row += kRowsPerBlock) {
+    if (touched[row] == 0) continue;
+    for (int64_t i = threadIdx.x % kLanes; i < width; i += kLanes)
+      sum += double{g[row * width + i]} * double{g[row * width + i]};
+  }
+  add_up(sum, sums);
+}
+
 }  // namespace
 
-double CudaBackend::grad_norm(const Buffer& grads) const {
-  const unsigned blocks = std::min(kNormBlocks, num_blocks(grads.size(), kMinShare));
-  double sums[kNormBlocks];
+double CudaBackend::grad_norm(const Gradients& any_gradients) const {
+  const auto& gradients = static_cast<const CudaGradients&>(any_gradients);
+  const Ngrams& ngrams = gradients.ngrams;
+  unsigned blocks = std::min(kNormBlocks, num_blocks(ngrams.offset, kMinShare));
+  double sums[2 * kNormBlocks];
   {
     const std::lock_guard<std::mutex> lock(norm_mutex_);
-    launch(stream_, blocks, kThreads, sum_squares, device_data(grads), grads.size(),
+    launch(stream_, blocks, kThreads, sum_squares, gradients.values.get(), ngrams.offset,
            norm_sums_.get());
+    if (ngrams.rows > 0) {
+      launch(stream_, kNormBlocks, kThreads, sum_row_squares,
+             gradients.values.get() + ngrams.offset, gradients.touched.get(), ngrams.rows,
+             ngrams.width, norm_sums_.get() + blocks);
+      blocks += kNormBlocks;
+    }
     copy_bytes(norm_sums_.get(), blocks * sizeof(double), sums, cudaMemcpyDeviceToHost);
   }
   return std::sqrt(std::accumulate(sums, sums + blocks, 0.0));
 }
 
-void CudaBackend::adamw(Weights& weights, Buffer& grads, Buffer& m, Buffer& v,
-                        const TensorTable& table, const AdamWStep& step) const {
+void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, Buffer& v,
+                         const TensorTable& table, const AdamWStep& step) const {
+  auto& gradients = static_cast<CudaGradients&>(any_gradients);
   AdamWFactors factors = {};
   factors.rate = step.learning_rate / step.correction1;
   factors.beta1 = step.beta1;
@@ -69,18 +145,26 @@ void CudaBackend::adamw(Weights& weights, Buffer& grads, Buffer& m, Buffer& v,
   factors.epsilon = step.epsilon;
   factors.inv_correction2 = 1.0f / step.correction2;
   factors.grad_scale = step.grad_scale;
-  float* w = device_data(weights.flat());
+  float *w = device_data(weights.flat()), *g = gradients.values.get();
   // Tensors that follow each other with the same decay are one launch.
   const std::vector<Tensor>& tensors = table.tensors();
-  for (size_t i = 0; i < tensors.size();) {
+  for (size_t i = 0; i < tensors.size() && !tensors[i].by_row;) {
     const int64_t at = tensors[i].offset;
     const float scale = tensors[i].decay_scale;
     int64_t size = 0;
-    for (; i < tensors.size() && tensors[i].decay_scale == scale; ++i) size += tensors[i].info.size;
+    for (; i < tensors.size() && !tensors[i].by_row && tensors[i].decay_scale == scale; ++i)
+      size += tensors[i].info.size;
     factors.decay = 1.0f - step.learning_rate * step.weight_decay * scale;
-    launch(stream_, num_blocks(size, kThreads), kThreads, update, factors, w + at,
-           device_data(grads) + at, device_data(m) + at, device_data(v) + at, size);
+    launch(stream_, num_blocks(size, kThreads), kThreads, update_values, factors, w + at, g + at,
+           device_data(m) + at, device_data(v) + at, size);
   }
+  const Ngrams& ngrams = gradients.ngrams;
+  if (ngrams.rows == 0) return;
+  const RowFactors row_factors{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon,
+                               step.grad_scale};
+  launch(stream_, num_blocks(ngrams.rows, kRowsPerBlock), kThreads, update_rows, row_factors,
+         ngrams.rows, ngrams.width, w + ngrams.offset, g + ngrams.offset,
+         device_data(m) + ngrams.offset, device_data(v) + ngrams.offset, gradients.touched.get());
 }
 
 }  // namespace slm

@@ -163,6 +163,11 @@ T __shfl_up_sync(unsigned, T value, unsigned distance) {
       value, [=](unsigned lane) { return lane < distance ? lane : lane - distance; });
 }
 
+template <class T>
+T __shfl_xor_sync(unsigned, T value, unsigned mask) {
+  return emulate::block.shuffle(value, [=](unsigned lane) { return lane ^ mask; });
+}
+
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,

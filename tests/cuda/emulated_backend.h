@@ -24,11 +24,22 @@ class EmulatedBackend final : public slm::CudaBackend {
                      int64_t) const override {
     missing();
   }
-  void layer_backward(const slm::Weights&, slm::Workspace&, slm::Buffer&, int64_t, int64_t,
+  void layer_backward(const slm::Weights&, slm::Workspace&, slm::Gradients&, int64_t, int64_t,
                       int64_t) const override {
     missing();
   }
+  void mlp_forward(const slm::Weights&, slm::Workspace&, int64_t, int64_t, int64_t) const override {
+    missing();
+  }
+  void mlp_backward(const slm::Weights&, slm::Workspace&, slm::Gradients&, int64_t, int64_t,
+                    int64_t) const override {
+    missing();
+  }
   void head_loss(const slm::Weights&, slm::Workspace&, int64_t, int64_t, float) const override {
+    missing();
+  }
+  void head_backward(const slm::Weights&, slm::Workspace&, slm::Gradients&, int64_t,
+                     int64_t) const override {
     missing();
   }
   void head_logits(const slm::Weights&, slm::Workspace&, int64_t, int64_t) const override {
@@ -59,6 +70,19 @@ inline Floats read_all(const slm::Backend& backend, const slm::Buffer& buffer) {
   Floats values(static_cast<size_t>(buffer.size()));
   backend.read(buffer, 0, buffer.size(), values.data());
   return values;
+}
+
+inline Floats read_gradients(const slm::Backend& backend, const slm::Gradients& gradients,
+                             const slm::TensorTable& table) {
+  Floats values(static_cast<size_t>(table.num_parameters()));
+  backend.read_gradients(gradients, values.data());
+  return values;
+}
+
+// The gradients of all that is not an n-gram table.
+inline float* dense_values(slm::Gradients& gradients) {
+  if (auto* on_cpu = dynamic_cast<slm::CpuGradients*>(&gradients)) return on_cpu->dense.get();
+  return dynamic_cast<slm::CudaGradients&>(gradients).values.get();
 }
 
 inline std::unique_ptr<slm::Buffer> make_buffer(const slm::Backend& backend, const Floats& values) {

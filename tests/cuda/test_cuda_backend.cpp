@@ -29,7 +29,7 @@ void test_window() {
   {
     // A window shorter than the workspace; its arrays may go as soon as it has begun.
     const Bytes inputs(8, 'i'), targets(8, 't');
-    cuda.begin_window(ws, inputs.data(), targets.data(), 4, state.get());
+    cuda.begin_window(ws, inputs.data(), targets.data(), 4, state.get(), {});
   }
   for (int i = 0; i < 8; ++i) {
     CHECK_EQ(ws.tokens.get()[i], uint8_t{'i'});
@@ -38,7 +38,7 @@ void test_window() {
   CHECK_EQ(ws.tokens.get()[8], uint8_t{0});
   cuda.save_state(ws, *saved);
   CHECK(same_bits(read_all(cuda, *saved), read_all(cuda, *state)));
-  cuda.begin_window(ws, Bytes(14).data(), nullptr, 7, nullptr);
+  cuda.begin_window(ws, Bytes(14).data(), nullptr, 7, nullptr, {});
   cuda.save_state(ws, *saved);
   CHECK(same_bits(read_all(cuda, *saved), Floats(20)));
 }

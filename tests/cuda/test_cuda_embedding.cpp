@@ -1,5 +1,5 @@
 // The embedding's CUDA kernels give the bits of the CPU backend: at odd sizes, over parts of a
-// window, whatever the bytes.
+// window, whatever the bytes, with values dropped.
 #include <algorithm>
 
 #include "emulated_backend.h"
@@ -10,7 +10,7 @@ struct Shape {
   int64_t seq_len, batch_size, embed_dim;
 };
 
-void test_same_bits(const Shape& shape, int num_bytes) {
+void test_same_bits(const Shape& shape, int num_bytes, const slm::Dropout& dropout = {}) {
   const auto [T, B, E] = shape;
   slm::Config config;
   config.embed_dim = E;
@@ -29,7 +29,10 @@ void test_same_bits(const Shape& shape, int num_bytes) {
   const EmulatedBackend cuda;
   const auto cpu_weights = cpu.make_weights(config, table);
   const auto cuda_weights = cuda.make_weights(config, table);
-  const auto cpu_grads = make_buffer(cpu, grads), cuda_grads = make_buffer(cuda, grads);
+  const auto cpu_grads = cpu.make_gradients(config, table);
+  const auto cuda_grads = cuda.make_gradients(config, table);
+  for (slm::Gradients* to : {cpu_grads.get(), cuda_grads.get()})
+    std::copy(grads.begin(), grads.end(), dense_values(*to));
   const auto cpu_any = cpu.make_workspace(config, {T, B, true});
   const auto cuda_any = cuda.make_workspace(config, {T, B, true});
   auto& cpu_ws = static_cast<slm::CpuWorkspace&>(*cpu_any);
@@ -37,8 +40,8 @@ void test_same_bits(const Shape& shape, int num_bytes) {
   cpu.write(values.data(), table.num_parameters(), cpu_weights->flat(), 0);
   cuda.write(values.data(), table.num_parameters(), cuda_weights->flat(), 0);
   cuda.write(dy.data(), T * B * E, cuda_ws.dy, 0);
-  cpu.begin_window(cpu_ws, tokens.data(), nullptr, T, nullptr);
-  cuda.begin_window(cuda_ws, tokens.data(), nullptr, T, nullptr);
+  cpu.begin_window(cpu_ws, tokens.data(), nullptr, T, nullptr, dropout);
+  cuda.begin_window(cuda_ws, tokens.data(), nullptr, T, nullptr, dropout);
 
   const int64_t chunk = cpu.chunk_steps(config, B);
   for (int64_t t0 = 0; t0 < T; t0 += chunk) {
@@ -50,7 +53,8 @@ void test_same_bits(const Shape& shape, int num_bytes) {
     cuda.embed_backward(*cuda_weights, cuda_ws, *cuda_grads, t0, t1);
   }
   CHECK(same_bits(read_all(cuda, cuda_ws.u), {cpu_ws.u(0, 0), cpu_ws.u(0, T)}));
-  CHECK(same_bits(read_all(cuda, *cuda_grads), read_all(cpu, *cpu_grads)));
+  CHECK(
+      same_bits(read_gradients(cuda, *cuda_grads, table), read_gradients(cpu, *cpu_grads, table)));
 }
 
 }  // namespace
@@ -59,6 +63,8 @@ int main() {
   for (const int num_bytes : {1, 40, 256})
     for (const Shape& shape : {Shape{1, 1, 1}, {9, 1, 7}, {33, 31, 3}, {2, 17, 129}})
       test_same_bits(shape, num_bytes);
+  for (const Shape& shape : {Shape{9, 1, 7}, {33, 31, 3}, {2, 17, 129}})
+    test_same_bits(shape, 40, {0.3f, 7, (uint64_t{1} << 40) + 3});
   test_same_bits({1, 1300, 131}, 5);  // more positions than a block looks through at a time
   return test_result();
 }

@@ -34,6 +34,14 @@ __global__ void prefix_sums(int* values) {
   values[threadIdx.x] = sum;
 }
 
+// Every lane of a warp ends with the sum of all.
+__global__ void sums(int* values) {
+  int sum = values[threadIdx.x];
+  for (unsigned distance = 16; distance > 0; distance /= 2)
+    sum += __shfl_xor_sync(0xFFFFFFFF, sum, distance);
+  values[threadIdx.x] = sum;
+}
+
 __global__ void half_of_the_block_waits(int* out) {
   if (threadIdx.x % 2 == 0) __syncthreads();
   out[threadIdx.x] = 1;
@@ -61,6 +69,11 @@ void test_shuffles() {
   Ints values(128, 1), expected(128);
   for (size_t i = 0; i < expected.size(); ++i) expected[i] = static_cast<int>(i % 32 + 1);
   slm::launch(nullptr, 1, 128, prefix_sums, values.data());
+  CHECK(values == expected);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int>(i);
+  for (size_t i = 0; i < expected.size(); ++i)
+    expected[i] = 31 * 16 + static_cast<int>(i / 32) * 32 * 32;
+  slm::launch(nullptr, 1, 128, sums, values.data());
   CHECK(values == expected);
 }
 

@@ -10,7 +10,7 @@ struct NgramKey {
   uint64_t bytes = 0;
   int64_t count = 0;  // bytes since the start of the text
 
-  void push(uint8_t byte) {
+  constexpr void push(uint8_t byte) {
     bytes = bytes << 8 | byte;
     ++count;
   }
@@ -20,7 +20,7 @@ struct NgramKey {
 // start. Order 2 has a row for each pair of bytes; others are hashed into `buckets` rows (a power of
 // two) by the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
 // generators", OOPSLA 2014).
-inline int64_t ngram_row(const NgramKey& key, int64_t order, int64_t buckets) {
+constexpr int64_t ngram_row(const NgramKey& key, int64_t order, int64_t buckets) {
   if (key.count < order) return -1;
   uint64_t z = order == 8 ? key.bytes : key.bytes & ((uint64_t{1} << (8 * order)) - 1);
   if (order == 2) return static_cast<int64_t>(z);

@@ -12,12 +12,12 @@ enum class PhiloxStream : uint32_t { init = 0, window = 1, sample = 2, dropout =
 
 class Philox {
  public:
-  Philox(uint64_t seed, PhiloxStream stream, uint32_t substream = 0)
+  constexpr Philox(uint64_t seed, PhiloxStream stream, uint32_t substream = 0)
       : key_{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)},
         stream_(static_cast<uint32_t>(stream)),
         substream_(substream) {}
 
-  std::array<uint32_t, 4> bits(uint64_t counter) const {
+  constexpr std::array<uint32_t, 4> bits(uint64_t counter) const {
     return permute(
         {static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), substream_, stream_},
         key_);
@@ -44,8 +44,8 @@ class Philox {
   }
 
   // The bare permutation, for the test against the published vectors.
-  static std::array<uint32_t, 4> permute(std::array<uint32_t, 4> counter,
-                                         std::array<uint32_t, 2> key) {
+  static constexpr std::array<uint32_t, 4> permute(std::array<uint32_t, 4> counter,
+                                                   std::array<uint32_t, 2> key) {
     for (int round = 0; round < 10; ++round) {
       const uint64_t p0 = uint64_t{0xD2511F53} * counter[0];
       const uint64_t p1 = uint64_t{0xCD9E8D57} * counter[2];
