@@ -138,7 +138,7 @@ def main() -> None:
 
     most = args.threads[-1]
     phases = ["layer_forward", "layer_backward", "head_loss", "embed_backward", "grad_norm"]
-    phases += ["adamw", "params_changed"]
+    phases += ["update", "params_changed"]
     rows = (phase_row(name, f, phases) for name, f in figures if f["threads"] == most)
     table(f"Where a step's time goes, {most} threads", ["size", *phases, "rest"], rows)
 

@@ -47,7 +47,7 @@ def test_json_has_every_figure(tmp_path: Path) -> None:
     assert limits[f["generate_limit"]] == min(limits.values())
     assert f["generate_share"] == pytest.approx(rates["generate"] / min(limits.values()))
     assert f["train_memory"] > 4 * 4 * f["num_parameters"]  # weights, gradients, two moments
-    assert {"layer_forward", "layer_backward", "adamw", "other"} <= {*f["phases"]}
+    assert {"layer_forward", "layer_backward", "update", "other"} <= {*f["phases"]}
     assert all(seconds >= 0 for seconds in f["phases"].values())
 
 

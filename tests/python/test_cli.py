@@ -166,9 +166,11 @@ def test_time(tmp_path: Path) -> None:
     out = results("train", "text.txt", "--time", "0.02m", "--json", *TINY, folder=tmp_path)
     result = json.loads(out)
     assert result["config"]["steps"] >= result["steps"] >= 1
-    # The checkpoint knows how long the run was to be.
+    # The checkpoint knows how long the run was to be. Where a busy machine had to end it before its
+    # plan, what is left of the time may be enough for one step more.
     args = ["train", "text.txt", "--resume", "--json"]
-    assert json.loads(results(*args, folder=tmp_path))["steps"] == result["steps"]
+    resumed = json.loads(results(*args, folder=tmp_path))["steps"]
+    assert result["steps"] <= resumed <= min(result["steps"] + 1, result["config"]["steps"])
 
 
 def test_a_terminal_gets_one_live_line(tmp_path: Path) -> None:
