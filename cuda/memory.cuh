@@ -107,31 +107,31 @@ struct CudaWorkspace final : Workspace {
         ngrams(config, TensorTable(config)),
         E(config.embed_dim),
         B(shape.batch_size),
-        tokens(stream, shape.seq_len * B),
-        targets(stream, shape.seq_len * B),
+        positions(shape.seq_len * B),
+        backward_positions(shape.training ? positions : 0),
+        tokens(stream, positions),
+        targets(stream, positions),
         state(stream, state_size(config, B)),
-        u(stream, shape.seq_len * B * E),
-        rows(stream, shape.seq_len * B * ngrams.orders),
-        dy(stream, shape.training ? shape.seq_len * B * E : 0),
-        dn(stream, dy.size()),
-        dx(stream,
-           shape.training && ngrams.narrow ? shape.seq_len * B * ngrams.orders * ngrams.width : 0),
-        occurrences(stream, shape.training ? shape.seq_len * B * ngrams.orders : 0),
-        sorted(stream, shape.training ? shape.seq_len * B * ngrams.orders : 0),
-        digit_counts(stream,
-                     shape.training
-                         ? num_blocks(shape.seq_len * B * ngrams.orders, kSortTile) * kDigits
-                         : 0) {}
+        u(stream, positions * E),
+        rows(stream, positions * ngrams.orders),
+        dy(stream, backward_positions * E),
+        dn(stream, backward_positions * E),
+        dx(stream, ngrams.narrow ? backward_positions * ngrams.orders * ngrams.width : 0),
+        occurrences(stream, backward_positions * ngrams.orders),
+        sorted(stream, backward_positions * ngrams.orders),
+        digit_counts(stream, num_blocks(backward_positions * ngrams.orders, kSortTile) * kDigits) {}
 
   const float* history() const { return device_data(state) + hidden_size(config, B); }
 
   const Config config;
   const Ngrams ngrams;
   const int64_t E, B;
-  int64_t computed = 0;  // time steps that the forward pass has done
+  const int64_t positions, backward_positions;  // T B, and the same or, without training, 0
+  int64_t computed = 0;                         // time steps that the forward pass has done
   Dropout dropout;
   DeviceArray<uint8_t> tokens, targets;  // (T, B)
-  // h (L, B, N): where the next time step starts. And the bytes before the window, (B, K).
+  // h (L, B, N): where the next time step starts. Then (B, K), the bytes before the window, which
+  // stay.
   CudaBuffer state;
   CudaBuffer u;               // (T, B, E): input of the first layer
   DeviceArray<int32_t> rows;  // (T, B, orders): of each position's n-grams, or -1

@@ -105,7 +105,9 @@ class Block {
     for (unsigned i = 0; i < threads; ++i) {
       ++warps_[i / kWarpSize].barrier.size;
       fibers_[i].shuffles = 0;
-      fibers_[i].started = fibers_[i].done = false;
+      // One that ended waits for the next kernel; one that was given up begins again.
+      fibers_[i].started = fibers_[i].started && fibers_[i].done;
+      fibers_[i].done = false;
     }
   }
 
@@ -146,10 +148,13 @@ class Block {
 inline Block block;
 
 inline void Block::enter() {
-  (*block.kernel_)();
-  block.fibers_[threadIdx.x].done = true;
-  block.progress_ = true;
-  _longjmp(block.scheduler_, 1);
+  for (;;) {
+    (*block.kernel_)();
+    Fiber& fiber = block.fibers_[threadIdx.x];
+    fiber.done = true;
+    block.progress_ = true;
+    block.pause(fiber);
+  }
 }
 
 }  // namespace emulate

@@ -1,5 +1,6 @@
 #pragma once
 // The CUDA backend for tests, and arrays to feed it and the CPU backend with.
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "backend.cuh"
 #include "check.h"
 #include "cpu/cpu_backend.h"
+#include "cpu/isa.h"
 
 using Floats = std::vector<float>;
 using Bytes = std::vector<uint8_t>;
@@ -64,6 +66,19 @@ inline Floats random_floats(int64_t size, uint32_t seed, float low = -1, float h
 
 inline bool same_bits(const Floats& a, const Floats& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// To the bit, but for the CPU's plain kernels: they fuse no multiply-adds, so they differ in
+// rounding.
+inline void check_same(const Floats& a, const Floats& b) {
+  CHECK_EQ(a.size(), b.size());
+  if (slm::isa_name() != "scalar") CHECK(same_bits(a, b));
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double difference = std::abs(double{a[i]} - double{b[i]}) / (1 + std::abs(double{b[i]}));
+    if (!(difference <= worst)) worst = difference;
+  }
+  CHECK_NEAR(worst, 0, 1e-5);
 }
 
 inline Floats read_all(const slm::Backend& backend, const slm::Buffer& buffer) {

@@ -3,22 +3,9 @@
 #include <cmath>
 #include <limits>
 
-#include "cpu/isa.h"
 #include "emulated_backend.h"
 
 namespace {
-
-// The plain kernels fuse no multiply-adds, so they differ in rounding.
-void check_same(const Floats& a, const Floats& b) {
-  CHECK_EQ(a.size(), b.size());
-  if (slm::isa_name() != "scalar") CHECK(same_bits(a, b));
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double difference = std::abs(double{a[i]} - double{b[i]}) / (1 + std::abs(double{b[i]}));
-    if (!(difference <= worst)) worst = difference;
-  }
-  CHECK_NEAR(worst, 0, 1e-6);
-}
 
 struct Training {
   Training(const slm::Backend& on, const slm::Config& config, const slm::TensorTable& table)

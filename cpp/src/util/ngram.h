@@ -17,8 +17,8 @@ struct NgramKey {
 };
 
 // The row of the n-gram of `order` bytes that ends the text, or -1 where it would reach before the
-// start. Order 2 has a row for each pair of bytes; others are hashed into `buckets` rows (a power of
-// two) by the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+// start. Order 2 has a row for each pair of bytes; others are hashed into `buckets` rows (a power
+// of two) by the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
 // generators", OOPSLA 2014).
 constexpr int64_t ngram_row(const NgramKey& key, int64_t order, int64_t buckets) {
   if (key.count < order) return -1;
