@@ -23,6 +23,7 @@ from reference.reference import Options
 
 THREADS = (1, 2, 5)
 PREFIX_LEN = 4  # bytes that a case with a state has read before its window
+TRAINING_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Case:
         parts = [sizes, f"L{self.num_layers}", self.init, *option_words(self.options)]
         return "-".join(parts + ["state"] * self.with_state)
 
-    def windows(self) -> tuple[reference.Bytes, reference.Bytes, reference.Bytes]:
+    def windows(self, step: int = 0) -> tuple[reference.Bytes, reference.Bytes, reference.Bytes]:
         """Prefix, inputs and targets, (T, B) each. Every byte value occurs in long windows, or few
         of them, so that n-grams occur more than once."""
-        rng = np.random.default_rng([self.seq_len, self.batch_size, self.embed_dim])
+        rng = np.random.default_rng([self.seq_len, self.batch_size, self.embed_dim, step])
         size = (PREFIX_LEN + self.seq_len + 1, self.batch_size)
         if self.options.ngram_orders:
             text = rng.integers(0, 7, size, dtype=np.uint8) * np.uint8(42) + np.uint8(3)
@@ -79,19 +80,19 @@ def option_words(options: Options) -> list[str]:
 
 
 @functools.cache
-def occurring_rows(case: Case) -> dict[str, reference.Rows]:
+def occurring_rows(case: Case, step: int = 0) -> dict[str, reference.Rows]:
     """The rows of each n-gram table that a case's window has."""
-    prefix, inputs, _ = case.windows()
+    prefix, inputs, _ = case.windows(step)
     read = prefix if case.with_state else prefix[:0]
     return reference.occurring(reference.ngram_rows(inputs, read, case.options))
 
 
 @functools.cache
 def stored_rows(case: Case) -> dict[str, reference.Rows]:
-    """Those rows and the prefix's."""
-    prefix, inputs, _ = case.windows()
-    text = np.concatenate([prefix, inputs])
-    return reference.occurring(reference.ngram_rows(text, prefix[:0], case.options))
+    """Those rows of all steps, and the prefixes'."""
+    texts = [np.concatenate(case.windows(step)[:2]) for step in range(TRAINING_STEPS)]
+    rows = [reference.ngram_rows(text, text[:0], case.options) for text in texts]
+    return reference.occurring({name: np.stack([r[name] for r in rows]) for name in rows[0]})
 
 
 def supported_isas() -> list[str]:
@@ -148,12 +149,13 @@ def split(flat: reference.Array, case: Case) -> reference.Parameters:
     return result
 
 
-def other_rows(before: dict[str, Any], after: dict[str, Any], case: Case) -> int:
+def other_rows(before: dict[str, Any], after: dict[str, Any], case: Case, steps: int = 1) -> int:
     """How many rows of n-gram tables differ although they do not occur."""
     count = 0
-    for name, rows in occurring_rows(case).items():
+    for name in occurring_rows(case):
         differs = (np.asarray(before[name]) != np.asarray(after[name])).any(axis=1)
-        differs[rows] = False
+        for step in range(steps):
+            differs[occurring_rows(case, step)[name]] = False
         count += int(differs.sum())
     return count
 

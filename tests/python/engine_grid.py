@@ -9,8 +9,7 @@ from typing import Any
 from engine_cases import Case
 from reference.reference import Options
 
-TRAINING_STEPS = 5
-# Of slm.Trainer; with a rate that falls and a norm that clips within those steps.
+# Of slm.Trainer; with a rate that falls and a norm that clips within TRAINING_STEPS.
 PLAN: dict[str, Any] = {"steps": 6, "warmup_steps": 2, "schedule": "cosine", "final_rate": 0.1}
 ADAMW: dict[str, Any] = {
     "beta1": 0.9,
@@ -20,7 +19,7 @@ ADAMW: dict[str, Any] = {
     "clip_norm": 0.1,
     "ngram_rate": 2.0,
 }
-PEAK_RATE = 1e-2
+PEAK_RATE = 2e-3  # not larger: some of the cases then magnify rounding errors
 
 # (T, B, E, N, L): ones, odd sizes, and several rows and columns past every tile of the kernels.
 SMALL_SIZES = [
@@ -108,7 +107,7 @@ TRAINING_CASES = [
     Case(7, 5, 33, 17, 3, "seed", False),
     Case(33, 33, 70, 65, 2, "tuned", False),
     Case(3, 3, 16, 32, 1, "random", True),
-    Case(9, 4, 17, 16, 2, "tuned", False, Options(**ALONE[0])),
+    Case(9, 4, 17, 16, 2, "random", False, Options(**ALONE[0])),
     Case(9, 5, 19, 8, 1, "random", True, Options(**ALONE[5])),
     Case(11, 3, 12, 7, 2, "tuned", True, Options(**TOGETHER[0])),
     Case(40, 30, 33, 20, 2, "random", True, Options(**TOGETHER[0])),

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import slm
-from engine_cases import THREADS, Case, flatten, other_rows
-from engine_grid import ADAMW, CASES, PEAK_RATE, PLAN, TRAINING_CASES, TRAINING_STEPS
+from engine_cases import THREADS, TRAINING_STEPS, Case, flatten, other_rows
+from engine_grid import ADAMW, CASES, PEAK_RATE, PLAN, TRAINING_CASES
 from slm import _core
 
 
@@ -20,11 +20,11 @@ def make_model(case: Case, threads: int) -> slm.Model:
     return model
 
 
-def make_state(case: Case, model: slm.Model) -> slm.State | None:
+def make_state(case: Case, model: slm.Model, step: int = 0) -> slm.State | None:
     if not case.with_state:
         return None
     state = model.new_state(case.batch_size)
-    model.logits(case.windows()[0], state)
+    model.logits(case.windows(step)[0], state)
     return state
 
 
@@ -45,15 +45,17 @@ def compute(case: Case, threads: int) -> dict[str, Any]:
 def train(case: Case, threads: int) -> dict[str, Any]:
     model = make_model(case, threads)
     before = {name: w.copy() for name, w in model.parameters.items()}
-    _, inputs, targets = case.windows()
     trainer = slm.Trainer(model, learning_rate=PEAK_RATE, **PLAN, **ADAMW)
-    losses = [trainer.step(inputs, targets, make_state(case, model)) for _ in range(TRAINING_STEPS)]
+    losses = [
+        trainer.step(*case.windows(step)[1:], make_state(case, model, step))
+        for step in range(TRAINING_STEPS)
+    ]
     return {
         "parameters": flatten(before, case),
         "trained losses": losses,
         "trained parameters": flatten(model.parameters, case),
-        "trained logits": model.logits(inputs, make_state(case, model)),
-        "other rows": other_rows(before, model.parameters, case),
+        "trained logits": model.logits(case.windows()[1], make_state(case, model)),
+        "other rows": other_rows(before, model.parameters, case, TRAINING_STEPS),
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 import slm
 from engine_cases import (
     THREADS,
+    TRAINING_STEPS,
     Case,
     occurring_rows,
     relative_error,
@@ -24,7 +25,6 @@ from engine_grid import (
     PLAN,
     TOGETHER,
     TRAINING_CASES,
-    TRAINING_STEPS,
 )
 from reference import reference
 from reference.reference import Options
@@ -32,8 +32,8 @@ from reference.reference import Options
 ISAS = supported_isas()
 
 
-def state_of(case: Case, params: reference.Parameters) -> reference.State | None:
-    prefix = case.windows()[0]
+def state_of(case: Case, params: reference.Parameters, step: int = 0) -> reference.State | None:
+    prefix = case.windows(step)[0]
     return reference.forward(params, prefix, None, case.options)[1] if case.with_state else None
 
 
@@ -65,16 +65,16 @@ def test_engine_is_the_reference(isa: str, case: Case) -> None:
 def expected_training(case: Case) -> tuple[list[float], reference.Parameters]:
     """The loss of every step and the parameters after the last."""
     params = split(run_worker("scalar")[f"1/{case}/parameters"], case)
-    _, inputs, targets = case.windows()
     optimizer = reference.AdamW(params, **ADAMW)
     losses, norms = [], []
     for step in range(TRAINING_STEPS):
-        state = state_of(case, params)
+        _, inputs, targets = case.windows(step)
+        state = state_of(case, params, step)
         loss, grads = reference.gradients(params, inputs, targets, state, case.options)
         losses.append(loss)
         norms.append(reference.global_norm(grads))
         rate = reference.learning_rate(step, peak=PEAK_RATE, **PLAN)
-        optimizer.step(grads, rate, occurring_rows(case))
+        optimizer.step(grads, rate, occurring_rows(case, step))
     assert max(norms) > ADAMW["clip_norm"], "the case does not test clipping"
     return losses, params
 
