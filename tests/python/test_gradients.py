@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from engine_cases import (
     THREADS,
     TRAINING_STEPS,
     Case,
+    flatten,
     occurring_rows,
     relative_error,
     run_worker,
@@ -125,6 +127,19 @@ def test_vector_kernels_agree_bit_for_bit() -> None:
         key for key in avx2 if key != "isa" and avx2[key].tobytes() != avx512[key].tobytes()
     ]
     assert differing == []
+
+
+@pytest.mark.parametrize("options", TOGETHER, ids=str)
+def test_recomputing_does_not_change_a_bit(options: dict[str, Any]) -> None:
+    """Dropout, which has to draw the same values again, included."""
+    case = Case(40, 30, 33, 20, 2, "tuned", False, Options(**options))
+    trained = []
+    for recompute in (False, True):
+        model = slm.Model("seed-small", **case.model_options())
+        trainer = slm.Trainer(model, dropout=0.3, recompute=recompute)
+        losses = [trainer.step(*case.windows(step)[1:]) for step in range(3)]
+        trained.append((losses, flatten(model.parameters, case).tobytes()))
+    assert trained[0] == trained[1]
 
 
 INITIAL_OPTIONS = [reference.PLAIN, *(Options(**options) for options in (ALONE[0], *TOGETHER))]
