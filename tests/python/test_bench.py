@@ -5,18 +5,37 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import slm
 from slm import cli
-from slm.bench.meters import Bench, best_of, repeated
-from slm.bench.sizes import label, multiplied_weights, reference_size, standard_sizes
+from slm.bench.meters import Bench, best_of, repeated, windows
+from slm.bench.sizes import (
+    label,
+    multiplied_weights,
+    reference_size,
+    standard_sizes,
+    without_ngrams,
+)
 
 TINY = ["--preset", "seed-small", "--embed-dim", "8", "--state-dim", "8", "--num-layers", "1"]
 WINDOW = ["--seq-len", "16", "--batch-size", "2"]
 TINY_SIZE = reference_size(8, 8, 1, 16, 2)
+GATED: dict[str, Any] = {
+    "cell": "gated",
+    "embed_dim": 7,
+    "state_dim": 9,
+    "num_layers": 2,
+    "residual": True,
+    "norm": "rms",
+    "ngram_orders": (2, 3, 5),
+    "ngram_buckets": 64,
+}
+NGRAMS = ["--cell", "gated", "--ngram-orders", "2,4", "--ngram-buckets", "64"]
 
 
 def bench(*args: str, folder: Path) -> str:
@@ -60,6 +79,36 @@ def test_text_tells_the_machine_and_the_size(tmp_path: Path) -> None:
     assert words == ["training", "of", "generation", "prompt", "scoring"]
 
 
+def test_what_ngrams_cost_is_told(tmp_path: Path) -> None:
+    plain = json.loads(bench("--json", "--threads", "1", folder=tmp_path))
+    assert "ngram_share" not in plain
+    f = json.loads(bench("--json", "--threads", "1", *NGRAMS, folder=tmp_path))
+    assert f["name"] == "gated E=8 N=8 L=1 n=2,4:64 T=16 B=2"
+    assert f["multiplied_weights"] == 8 * 3 * 8 + 8 * 8 + 8 * 256
+    assert f["ngram_share"] < 1
+    lines = bench("--threads", "1", *NGRAMS, folder=tmp_path).splitlines()
+    assert [line.split()[0] for line in lines[3:6]] == ["training", "of", "n-grams"]
+    assert lines[5].endswith("% of a step")
+
+
+def test_without_ngrams_all_else_is_the_same() -> None:
+    base = reference_size(8, 8, 1, 16, 2)
+    size = replace(base, model=replace(base.model, cell="gated", ngram_orders=(2, 3)))
+    assert without_ngrams(size) == replace(base, model=replace(base.model, cell="gated"))
+
+
+def test_windows_follow_each_other() -> None:
+    text = np.arange(100, dtype=np.uint8)
+    parts = windows(text, 4, 3)  # three parts of 33 bytes
+    assert len(parts) == 8
+    for i, (inputs, targets) in enumerate(parts):
+        first = np.arange(4 * i, 4 * i + 4)[:, None] + [0, 33, 66]
+        assert np.array_equal(inputs, first) and np.array_equal(targets, first + 1)
+    ((inputs, targets),) = windows(text[:5], 4, 3)
+    assert inputs.T.tobytes() == bytes([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3])
+    assert targets.T.tobytes() == bytes([1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4])
+
+
 def test_phases_add_up_to_the_step() -> None:
     bench = Bench(TINY_SIZE, threads=1, seconds=0)
     rate = bench.profile()()
@@ -96,6 +145,15 @@ def test_what_counts_as_useful() -> None:
     assert multiplied_weights(model) == inner + last
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_what_counts_as_useful_beyond_the_reference(tied: bool) -> None:
+    options = GATED | {"embed_dim": 3, "state_dim": 5, "mlp_dim": 4, "tie_embeddings": tied}
+    layer = 3 * 5 * 3 + 5 * 3 + 3 * 4 * 3
+    for ngram_dim, projections in ((0, 0), (2, 3 * 3 * 2)):
+        model = slm.Model("seed-small", **options, ngram_dim=ngram_dim)
+        assert multiplied_weights(model) == 2 * layer + 256 * 3 + projections
+
+
 def test_standard_sizes() -> None:
     sizes = standard_sizes()
     assert {*slm.presets()} <= {*sizes}
@@ -129,23 +187,84 @@ def test_without_pytorch_a_comparison_says_so(
     assert "needs PyTorch, which is not installed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("scan", [False, True])
-def test_pytorch_computes_the_same_step(scan: bool) -> None:
+PEER_MODELS: dict[str, dict[str, Any]] = {
+    "dense": {"embed_dim": 7, "state_dim": 9, "num_layers": 3},
+    "dense-ngrams": {**GATED, "cell": "dense", "mlp_dim": 4},
+    "gated": GATED,
+    "gated-mlp-tied": {**GATED, "mlp_dim": 5, "tie_embeddings": True},
+    "gated-narrow-plain": {**GATED, "ngram_dim": 3, "norm": "none", "residual": False},
+}
+
+
+def peer_models(scan: bool, options: dict[str, Any], **training: Any) -> tuple[Any, Any, Any]:
+    """A model with n-gram tables that are not zero, its trainer, and its copy in PyTorch."""
     pytest.importorskip("torch")
     from slm.bench.peer import TorchModel
 
-    model = slm.Model("seed-small", embed_dim=7, state_dim=9, num_layers=3)
-    peer = TorchModel(model, 0.01, scan=scan, threads=1)
-    window = np.random.default_rng(1).integers(0, 256, (21, 4), dtype=np.uint8)
+    model = slm.Model("seed-small", **options)
+    rng = np.random.default_rng(2)
+    model.set_parameters(
+        {
+            name: rng.normal(0, 0.3, values.shape)
+            for name, values in model.parameters.items()
+            if name.startswith("ngram.")
+        }
+    )
+    trainer = slm.Trainer(
+        model, learning_rate=0.01, schedule="constant", warmup_steps=0, beta2=0.98, **training
+    )
+    return model, trainer, TorchModel(model, 0.01, scan=scan, threads=1)
+
+
+def random_window(seq_len: int, seed: int) -> Any:
+    """Few different bytes, so that n-grams come again."""
+    return np.random.default_rng(seed).integers(97, 101, (seq_len + 1, 4), dtype=np.uint8)
+
+
+def peer_gradients(peer: Any) -> dict[str, Any]:
+    gradients = {name: p.grad.numpy() for name, p in peer.parameters.items()}
+    if peer.ngrams:
+        full = np.zeros(peer.ngrams.weight.shape, np.float32)
+        full[peer.ngrams.rows] = peer.ngrams.gradient
+        gradients |= by_table(peer, full)
+    return gradients
+
+
+def by_table(peer: Any, rows: Any) -> dict[str, Any]:
+    parts = np.split(rows, [*peer.ngrams.firsts.values()][1:])
+    return {f"ngram.{n}.weight": part for n, part in zip(peer.ngrams.orders, parts, strict=True)}
+
+
+@pytest.mark.parametrize("scan", [False, True])
+@pytest.mark.parametrize("options", PEER_MODELS.values(), ids=PEER_MODELS)
+def test_pytorch_computes_the_same_step(scan: bool, options: dict[str, Any]) -> None:
+    model, trainer, peer = peer_models(scan, options, clip_norm=0.001)
+    window = random_window(21, seed=1)
     loss, gradients = model.gradients(window[:-1], window[1:])
     peer_loss = peer.loss(window[:-1], window[1:])
     peer_loss.backward()
     assert peer_loss.item() == pytest.approx(loss, rel=1e-6)
+    theirs = peer_gradients(peer)
+    assert {*theirs} == {*gradients}
     for name, gradient in gradients.items():
-        theirs = peer.parameters[name].grad.numpy()
-        np.testing.assert_allclose(theirs, gradient, rtol=1e-3, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(theirs[name], gradient, rtol=1e-3, atol=1e-6, err_msg=name)
 
-    trainer = slm.Trainer(model, learning_rate=0.01, schedule="constant", warmup_steps=0)
-    for _ in range(3):
+    for i, seq_len in enumerate((21, 3, 21, 21)):  # 3: shorter than an n-gram
+        window = random_window(seq_len, seed=i)
         ours = trainer.step(window[:-1], window[1:])
         assert peer.step(window[:-1], window[1:]) == pytest.approx(ours, rel=1e-4)
+    assert trainer.grad_norm > 0.001  # or clipping was not tested
+    after = model.parameters
+    for name, rows in by_table(peer, peer.ngrams.weight.numpy()).items() if peer.ngrams else ():
+        np.testing.assert_allclose(rows, after[name], atol=2e-4, err_msg=name)
+
+
+def test_pytorch_drops_as_often() -> None:
+    _, _, peer = peer_models(True, {**GATED, "ngram_orders": (2,)}, dropout=0.25)
+    window = random_window(2000, seed=1)
+    bytes_alone = peer.parameters["embedding.weight"].detach().numpy()[window[:-1]]
+    vectors = peer._embed(window[:-1]).detach().numpy() - bytes_alone
+    dropped = (np.abs(vectors[1:]) < 1e-6).mean()
+    assert dropped == pytest.approx(0.25, abs=0.01)
+    peer.step(window[:-1], window[1:])
+    assert peer.ngrams.gradient.abs().sum() > 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from slm import _core
 from slm.bench.meters import Bench, Meter, best_of
-from slm.bench.sizes import multiplied_weights
+from slm.bench.sizes import multiplied_weights, without_ngrams
 from slm.config import Preset
 
 PEERS = ("torch", "torch_scan")
@@ -16,8 +16,9 @@ PEERS = ("torch", "torch_scan")
 def measure(
     size: Preset, *, threads: int, rounds: int, peers: bool = False, seconds: float = 0.2
 ) -> dict[str, Any]:
-    """Figures by name. Peers: PyTorch's step as one writes it, and with a scan function of its
-    own. `seconds` is what each meter gets in a round."""
+    """Figures by name. Peers: PyTorch's step as one writes it, and with a scan and a norm of its
+    own. `seconds` is what each meter gets in a round. `ngram_share` is the part of a step's time
+    that the same model without n-grams does not need."""
     bench = Bench(size, threads=threads, seconds=seconds)
     weights = multiplied_weights(bench.model)
     meters: dict[str, Meter] = {
@@ -29,6 +30,8 @@ def measure(
         "prompt": bench.prompt(),
         "score": bench.scoring(),
     }
+    if size.model.ngram_orders:
+        meters["plain"] = Bench(without_ngrams(size), threads=threads, seconds=seconds).training()
     if peers:
         meters |= {name: bench.torch(scan=name == "torch_scan") for name in PEERS}
     best = best_of(rounds, meters)
@@ -56,6 +59,8 @@ def measure(
         "prompt_bytes_per_second": best["prompt"],
         "score_bytes_per_second": best["score"],
     }
+    if size.model.ngram_orders:
+        figures["ngram_share"] = 1 - best["train"] / best["plain"]
     for name in PEERS if peers else ():
         figures[f"{name}_bytes_per_second"] = best[name]
         figures[f"{name}_ratio"] = best["train"] / best[name]

@@ -3,6 +3,7 @@ counts, so that a busy machine slows none of them more than another."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ import numpy as np
 from slm import _core
 from slm.config import Preset
 from slm.model import Model
-from slm.text import ByteArray
+from slm.text import ByteArray, sample_text
 from slm.train import Trainer
 
 Meter: TypeAlias = Callable[[], float]
@@ -49,7 +50,8 @@ def repeated(work: Callable[[], object], num_bytes: int, seconds: float) -> Mete
 
 
 class Bench:
-    """A model of some size, windows of random bytes, and meters of bytes per second."""
+    """A model of some size, and meters of bytes per second. It trains on windows of English text,
+    one after the other, since which n-grams a step meets decides how much memory it moves."""
 
     def __init__(self, size: Preset, *, threads: int, seconds: float = 0.2) -> None:
         self.model = Model(size, device="cpu", threads=threads)
@@ -57,26 +59,25 @@ class Bench:
         self._threads = threads
         self._seconds = seconds  # of one turn of one meter
         self._trainer = Trainer(self.model, learning_rate=LEARNING_RATE, schedule="constant")
-        window = _random_bytes(size.training.seq_len + 1, size.training.batch_size)
-        self._inputs, self._targets = window[:-1], window[1:]
+        self._windows = windows(sample_text(), size.training.seq_len, size.training.batch_size)
 
     def training(self) -> Meter:
-        return self._steps(lambda: self._trainer.step(self._inputs, self._targets))
+        return self._steps(self._trainer.step)
 
     def torch(self, *, scan: bool) -> Meter:
         """PyTorch's step on the same model."""
         from slm.bench.peer import TorchModel
 
         peer = TorchModel(self.model, LEARNING_RATE, scan=scan, threads=self._threads)
-        return self._steps(lambda: peer.step(self._inputs, self._targets))
+        return self._steps(peer.step)
 
     def profile(self) -> Meter:
         """Training with a clock at every operation; see `phases`."""
 
-        def step() -> None:
+        def step(inputs: ByteArray, targets: ByteArray) -> None:
             start = time.perf_counter()
             phases = _core.profile_steps(
-                self.model._core, self._trainer._core, self._inputs, self._targets, steps=1
+                self.model._core, self._trainer._core, inputs, targets, steps=1
             )
             total = time.perf_counter() - start
             if not self.phases or total < sum(self.phases.values()):
@@ -99,13 +100,24 @@ class Bench:
             SCORED_BYTES / _core.estimate_score_seconds(self.model._core, text, self._seconds)
         )
 
-    def _steps(self, step: Callable[[], object]) -> Meter:
-        return repeated(step, self._inputs.size, self._seconds)
+    def _steps(self, step: Callable[[ByteArray, ByteArray], object]) -> Meter:
+        """All meters see the same windows in the same order."""
+        turns = itertools.cycle(self._windows)
+        return repeated(lambda: step(*next(turns)), self._windows[0][0].size, self._seconds)
 
     def _generated(self, prompt: bytes, max_bytes: int, num_bytes: int) -> Meter:
         return repeated(
             lambda: self.model.generate(prompt, max_bytes, seed=0), num_bytes, self._seconds
         )
+
+
+def windows(text: ByteArray, seq_len: int, batch_size: int) -> list[tuple[ByteArray, ByteArray]]:
+    """Inputs and targets, (T, B) each, of B parts of the text side by side; a text that is shorter
+    than that is repeated."""
+    steps = max(text.size // batch_size, seq_len + 1)
+    columns = np.ascontiguousarray(np.resize(text, (batch_size, steps)).T)
+    starts = range(0, steps - seq_len, seq_len)
+    return [(columns[t : t + seq_len], columns[t + 1 : t + 1 + seq_len]) for t in starts]
 
 
 def _random_bytes(*shape: int) -> ByteArray:

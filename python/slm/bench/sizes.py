@@ -29,14 +29,29 @@ def reference_size(E: int, N: int, L: int, T: int, B: int) -> Preset:
 
 def label(size: Preset) -> str:
     m, t = size.model, size.training
-    return f"E={m.embed_dim} N={m.state_dim} L={m.num_layers} T={t.seq_len} B={t.batch_size}"
+    mlp = f" M={m.mlp_dim}" if m.mlp_dim else ""
+    ngrams = ""
+    if m.ngram_orders:
+        width = f"x{m.ngram_dim}" if m.ngram_dim not in (0, m.embed_dim) else ""
+        ngrams = f" n={','.join(map(str, m.ngram_orders))}:{m.ngram_buckets}{width}"
+    return (
+        f"{'' if m.cell == 'dense' else f'{m.cell} '}E={m.embed_dim} N={m.state_dim} "
+        f"L={m.num_layers}{mlp}{ngrams} T={t.seq_len} B={t.batch_size}"
+    )
+
+
+def without_ngrams(size: Preset) -> Preset:
+    return replace(size, model=replace(size.model, ngram_orders=()))
 
 
 def multiplied_weights(model: Model) -> int:
-    """How many weights a byte is multiplied with: all matrices but the table that is looked up.
+    """How many weights a byte is multiplied with: all matrices but the tables that are looked up.
     Each costs two operations forward and four backward; nothing else counts as useful."""
+    looked_up = {f"ngram.{n}.weight" for n in model.config.ngram_orders}
+    if not model.config.tie_embeddings:  # else it is the head's matrix, too
+        looked_up.add("embedding.weight")
     return sum(
         math.prod(shape)
         for name, shape in model._core.tensors
-        if len(shape) == 2 and name != "embedding.weight"
+        if len(shape) == 2 and name not in looked_up
     )

@@ -2,7 +2,8 @@
 
 Without options of a size: every preset, and the sizes of docs/performance.md. Useful operations are
 6 per byte and weight that is multiplied; the peak is a loop of multiply-adds in registers on all
-threads. Everything takes turns, round by round, and the best counts.
+threads. What n-grams cost is the difference to the same model without. Everything takes turns,
+round by round, and the best counts.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ def _print_figures(name: str, size: Preset, figures: dict[str, Any]) -> None:
         f"prompt      {_speed(f['prompt_bytes_per_second'])}",
         f"scoring     {_speed(f['score_bytes_per_second'])}",
     ]
+    if "ngram_share" in f:
+        lines.insert(2, f"  n-grams   {f['ngram_share']:.1%} of a step")
     for peer, what in (("torch", "PyTorch"), ("torch_scan", "  with scan")):
         if f"{peer}_ratio" in f:
             speed = _speed(f[f"{peer}_bytes_per_second"])

@@ -1,0 +1,108 @@
+"""The n-gram tables in PyTorch: look-up, gradient and optimiser of the rows that occur."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from slm.config import Config
+from slm.text import ByteArray
+
+Rows = npt.NDArray[np.int64]
+
+
+def find_rows(inputs: ByteArray, order: int, buckets: int) -> Rows:
+    """The rows that docs/model.md defines, of the positions (T, B) whose n-gram lies within the
+    window: all but the first order - 1 time steps."""
+    positions = max(len(inputs) - order + 1, 0)
+    z = np.zeros((positions, inputs.shape[1]), np.uint64)
+    for i in range(order):
+        z = z << np.uint64(8) | inputs[i : i + positions]
+    if order > 2:
+        z += np.uint64(order * 0x9E3779B97F4A7C15 % 2**64)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = (z ^ (z >> np.uint64(31))) & np.uint64(buckets - 1)
+    return z.astype(np.int64)
+
+
+class NgramTables:
+    """All tables of a model as one. Sparse gradients of PyTorch took eight times as long as one
+    gradient for each row that occurs, in the order of `rows`."""
+
+    def __init__(self, config: Config, tables: list[npt.NDArray[np.float32]]) -> None:
+        self.orders, self._buckets = config.ngram_orders, config.ngram_buckets
+        firsts = np.cumsum([0, *(len(table) for table in tables)])[:-1]
+        self.firsts = dict(zip(self.orders, firsts, strict=True))  # row of each table
+        self.weight = torch.from_numpy(np.concatenate(tables))
+        self._moments = torch.zeros(len(self.weight))
+        self._updates = torch.zeros(len(self.weight))
+        self._latest = np.zeros(len(self.weight), np.int64)
+
+    def read(self, inputs: ByteArray) -> None:
+        """Finds the rows of a window."""
+        parts = [
+            find_rows(inputs, order, self._buckets).ravel() + self.firsts[order]
+            for order in self.orders
+        ]
+        rows = np.concatenate(parts)
+        # Each row belongs to its latest occurrence: a seventh of the time of a unique() that sorts.
+        numbers = np.arange(len(rows))
+        self._latest[rows] = numbers
+        owner = self._latest[rows]
+        is_owner = owner == numbers
+        slots = (np.cumsum(is_owner) - 1)[owner]
+        cuts = np.cumsum([len(part) for part in parts])[:-1]
+        self.rows = torch.from_numpy(rows[is_owner])
+        self.positions = [torch.from_numpy(part) for part in parts]
+        self.slots = [torch.from_numpy(part) for part in np.split(slots, cuts)]
+        self.gradient = torch.zeros(len(self.rows), self.weight.shape[1])
+
+    def add_to(self, e: torch.Tensor, projections: list[torch.Tensor]) -> torch.Tensor:
+        """e (T, B, E), which is overwritten, and the vectors of its n-grams."""
+        result: torch.Tensor = _Lookup.apply(e, self, *projections)
+        return result
+
+    def update(self, rate: float, beta2: float, epsilon: float) -> None:
+        """One second moment per row, corrected by the row's own count of updates."""
+        g, rows = self.gradient, self.rows
+        mean = torch.linalg.vector_norm(g, dim=1).square_().div_(g.shape[1])
+        v = torch.lerp(mean, self._moments[rows], beta2)
+        updates = self._updates[rows] + 1
+        self._moments[rows], self._updates[rows] = v, updates
+        size = (v / (1 - beta2**updates)).sqrt_().add_(epsilon)
+        self.weight.index_add_(0, rows, g * (-rate / size)[:, None])
+
+
+class _Lookup(torch.autograd.Function):
+    """Leaves the rows' gradients in the tables, where they are not dense."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, e: torch.Tensor, tables: NgramTables, *projections: torch.Tensor
+    ) -> torch.Tensor:
+        ctx.mark_dirty(e)
+        ctx.tables, ctx.projections = tables, projections
+        flat = e.flatten(0, 1)
+        for i, rows in enumerate(tables.positions):
+            found = tables.weight.index_select(0, rows)
+            sums = flat[len(flat) - len(rows) :]
+            if projections:
+                sums.addmm_(found, projections[i].T)
+            else:
+                sums += found
+        return e
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        tables, flat, d_projections = ctx.tables, grads[0].flatten(0, 1), []
+        for i, (rows, slots) in enumerate(zip(tables.positions, tables.slots, strict=True)):
+            d_found = flat[len(flat) - len(rows) :]
+            if ctx.projections:
+                d_projections.append(d_found.T @ tables.weight.index_select(0, rows))
+                d_found = d_found @ ctx.projections[i]
+            tables.gradient.index_add_(0, slots, d_found)
+        return grads[0], None, *d_projections
