@@ -3,7 +3,8 @@
 // `-x c++ -include emulate.h`, as nvcc includes its runtime by itself.
 //
 // Blocks run one after the other. The threads of a block are fibers on one real thread: each runs
-// until it has to wait, at __syncthreads for its block or at a shuffle for its warp. If all that is
+// until it has to wait, at __syncthreads for its block or at a shuffle for its warp. Every other
+// block begins with its last thread, so that neither order hides a missing barrier. If all that is
 // left waits for threads that never come, the launch fails. Here are the words of CUDA that cuda/
 // uses, and no others. Streams do everything at once.
 #undef _FORTIFY_SOURCE  // its longjmp takes a change of stacks for an attack
@@ -65,10 +66,12 @@ class Block {
   bool run(const std::function<void()>& kernel) {
     kernel_ = &kernel;
     prepare();
+    falling_ = !falling_;
     unsigned left = blockDim.x;
     while (left > 0) {
       progress_ = false;
-      for (unsigned i = 0; i < blockDim.x; ++i) {
+      for (unsigned turn = 0; turn < blockDim.x; ++turn) {
+        const unsigned i = falling_ ? blockDim.x - 1 - turn : turn;
         if (fibers_[i].done) continue;
         threadIdx.x = i;
         resume(fibers_[i]);
@@ -143,6 +146,7 @@ class Block {
   std::vector<Warp> warps_;
   Barrier barrier_;
   bool progress_ = false;
+  bool falling_ = false;  // order of the threads, which changes from block to block
 };
 
 inline Block block;
