@@ -47,7 +47,7 @@ def test_save_and_load_bit_for_bit(size: tuple[int, ...], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_names_and_shapes(size: tuple[int, ...], tmp_path: Path) -> None:
+def test_names_and_shapes(size: tuple[int, int, int], tmp_path: Path) -> None:
     expected = reference.shapes(*size)
     model = make_model(size)
     assert {name: w.shape for name, w in model.parameters.items()} == expected
