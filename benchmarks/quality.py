@@ -1,0 +1,132 @@
+"""What the presets learn in how many seconds: the figures, tables and picture of docs/quality.md.
+
+    python benchmarks/quality.py run --text books --preset small --seconds 60 --seed 1 --adapt
+    python benchmarks/quality.py ppmd                    needs pyppmd
+    python benchmarks/quality.py nanogpt                 needs PyTorch
+    python benchmarks/quality.py search trials.json --text books --preset small --seconds 60
+    python benchmarks/quality.py table [--write]
+    python benchmarks/quality.py plot                    needs matplotlib
+
+Each run is a line of benchmarks/quality/results.jsonl, each trial of a search one of search.jsonl.
+Text comes from ../shared/data where that is, or else is the one that comes with slm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import slm
+from quality import records, runs, search, tables, texts
+from slm.cli.options import add_fields, given
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def run(args: argparse.Namespace) -> None:
+    overrides = {**given(args, slm.Config), **given(args, slm.TrainConfig)}
+    overrides.pop("steps", None)
+    recipe = runs.Recipe(args.preset, overrides, **how_long(args))
+    keep(args.results, runs.run(recipe, texts.corpus(args.text), args.adapt))
+
+
+def run_ppmd(args: argparse.Namespace) -> None:
+    from quality.ppmd import VARIANTS, ppmd
+
+    for text in args.text:
+        corpus = texts.corpus(text)
+        for variant, trained in product(VARIANTS, (True, False)):
+            keep(args.results, ppmd(corpus, variant, trained))
+
+
+def run_nanogpt(args: argparse.Namespace) -> None:
+    from quality.nanogpt import curve
+
+    for record in curve(texts.corpus("shakespeare"), args.steps, args.seed, args.every):
+        keep(args.results, record)
+
+
+def run_search(args: argparse.Namespace) -> None:
+    trials = search.read_trials(args.trials)
+    corpus = texts.corpus(args.text, for_search=True)
+    for record in search.search(corpus, trials, args.preset, **how_long(args)):
+        keep(args.results, record)
+
+
+def table(args: argparse.Namespace) -> None:
+    text = tables.tables(records.read(args.results))
+    if args.write:
+        tables.write_between_markers(DOCS / "quality.md", text)
+    else:
+        print(text, end="")
+
+
+def plot(args: argparse.Namespace) -> None:
+    from quality.plot import plot
+
+    plot(records.read(args.results), args.output)
+
+
+def how_long(args: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(args, name) for name in ("seconds", "steps", "seed", "threads")}
+
+
+def keep(path: Path, record: dict[str, Any]) -> None:
+    """The line goes to the file; what a person wants to see of it, to standard output."""
+    records.append(path, record)
+    what = ["kind", "name", "text", "preset", "overrides", "seed", "step", "seconds_taken", "loss"]
+    what += ["nats_per_byte", "adapted", "int8_nats_per_byte", "int8_file_bytes", "load"]
+    print(" ".join(f"{name}={record[name]}" for name in what if name in record), flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(required=True)
+
+    def command(name: str, function: Any, results: Path = records.RESULTS) -> Any:
+        sub = commands.add_parser(name, allow_abbrev=False)
+        sub.set_defaults(function=function)
+        sub.add_argument("--results", type=Path, default=results)
+        return sub
+
+    one = command("run", run)
+    one.add_argument("--adapt", action="store_true", help="also score while learning")
+    many = command("search", run_search, records.SEARCH)
+    many.add_argument("trials", type=Path, help='{"name": {"learning_rate": 0.01, …}, …}')
+    many.add_argument("--steps", type=int)
+    for sub in (one, many):
+        sub.add_argument("--text", choices=texts.names(), default="shakespeare")
+        sub.add_argument("--preset", default=slm.default_preset)
+        sub.add_argument("--seconds", type=float)
+        sub.add_argument("--seed", type=int, default=0)
+        sub.add_argument("--threads", type=int)
+    for config in (slm.Config, slm.TrainConfig):
+        add_fields(one, config)
+
+    sub = command("ppmd", run_ppmd)
+    sub.add_argument("--text", choices=texts.names(), nargs="+", default=texts.names())
+    sub = command("nanogpt", run_nanogpt)
+    sub.add_argument("--steps", type=int, default=2000)
+    sub.add_argument("--every", type=int, default=250, help="steps between evaluations")
+    sub.add_argument("--seed", type=int, default=0)
+    command("table", table).add_argument("--write", action="store_true", help="to docs/quality.md")
+    sub = command("plot", plot)
+    sub.add_argument("--output", type=Path, default=DOCS / "images" / "quality.png")
+    return top
+
+
+def main() -> None:
+    args = parser().parse_args()
+    try:
+        args.function(args)
+    except (slm.Error, OSError, ValueError, ImportError) as error:
+        sys.exit(f"quality.py: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Results as JSON lines, one a run, each with the machine that it ran on."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import slm
+from slm import _core
+from slm.bench.machine import cpu_name
+
+RESULTS = Path(__file__).parent / "results.jsonl"
+SEARCH = Path(__file__).parent / "search.jsonl"
+
+
+def machine(threads: int | None = None) -> dict[str, Any]:
+    """To be taken before a run: `load` is then what others were doing, and a time taken beside
+    them says little."""
+    return {
+        "cpu": cpu_name(),
+        "isa": _core.isa(),
+        "threads": threads or _core.available_cores(),
+        "load": round(os.getloadavg()[0], 2),
+        "version": slm.__version__,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def append(path: Path, record: dict[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.strip()]
