@@ -1,9 +1,10 @@
 """Makes the tables of docs/performance.md, as Markdown on standard output.
 
-    python benchmarks/performance.py [--rounds 5] [--threads 1 2] [--no-torch]
+    python benchmarks/performance.py [--rounds 5] [--threads 1 2] [--no-torch] [--presets]
 
-`slm bench` measures one size; this puts the sizes of the project side by side, and adds how time
-grows with each dimension and that small sizes gain from vector instructions, too.
+`slm bench` measures one size; this puts the sizes of the project side by side, those of the
+reference model and the presets of the recommended one, and adds how time grows with each dimension
+and that small sizes gain from vector instructions, too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from slm.bench import machine
 from slm.bench.measure import measure
 from slm.bench.meters import Bench, best_of
-from slm.bench.sizes import label, reference_size
+from slm.bench.sizes import label, recommended_sizes, reference_size
 
 SIZES = [
     reference_size(128, 128, 2, 128, 32),
@@ -66,6 +67,10 @@ def phase_row(name: str, f: dict[str, Any], phases: Sequence[str]) -> list[str]:
     return [name, *(f"{share:.1%}" for share in shares), f"{1 - sum(shares):.1%}"]
 
 
+def ngram_row(name: str, f: dict[str, Any]) -> list[str]:
+    return [name, str(f["threads"]), f"{f['ngram_share']:.1%}"]
+
+
 def growth_rows(threads: int, rounds: int) -> Iterable[list[str]]:
     """Seconds of a step, and how often what linear growth from the first size would give."""
     for what, sizes in GROWTH.items():
@@ -108,14 +113,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--no-torch", action="store_true")
+    parser.add_argument("--presets", action="store_true", help="the recommended model alone")
     args = parser.parse_args()
     peers = not args.no_torch
+    recommended = recommended_sizes()
+    reference = {} if args.presets else {label(size): size for size in SIZES}
 
     for threads in args.threads:
         print(f"- {machine.summary(machine.describe(threads))}", flush=True)
+    for name, size in recommended.items():
+        print(f"- {name}: {label(size)}", flush=True)
     figures = [
-        (label(size), {"threads": t, **measure(size, threads=t, rounds=args.rounds, peers=peers)})
-        for size in SIZES
+        (name, {"threads": t, **measure(size, threads=t, rounds=args.rounds, peers=peers)})
+        for name, size in {**reference, **recommended}.items()
         for t in args.threads
     ]
 
@@ -136,12 +146,18 @@ def main() -> None:
     header += ["prompt, kB/s", "scoring, kB/s"]
     table("Generation, prompts, scoring", header, (inference_row(name, f) for name, f in figures))
 
+    rows = (ngram_row(name, f) for name, f in figures if "ngram_share" in f)
+    table("N-grams", ["size", "threads", "share of a step"], rows)
+
     most = args.threads[-1]
-    phases = ["layer_forward", "layer_backward", "head_loss", "embed_backward", "grad_norm"]
+    phases = ["begin_window", "embed_forward", "layer_forward", "mlp_forward", "head_loss"]
+    phases += ["head_backward", "mlp_backward", "layer_backward", "embed_backward", "grad_norm"]
     phases += ["update", "params_changed"]
     rows = (phase_row(name, f, phases) for name, f in figures if f["threads"] == most)
     table(f"Where a step's time goes, {most} threads", ["size", *phases, "rest"], rows)
 
+    if args.presets:
+        return
     header = ["grows", "from", "×1", "×2", "×4", "×8"]
     table(f"Growth, {most} threads", header, growth_rows(most, args.rounds))
 

@@ -19,6 +19,11 @@ def standard_sizes() -> dict[str, Preset]:
     return sizes
 
 
+def recommended_sizes() -> dict[str, Preset]:
+    """The presets that are not of the reference model, by name."""
+    return {name: size for name, size in presets().items() if size.model.cell == "gated"}
+
+
 def reference_size(E: int, N: int, L: int, T: int, B: int) -> Preset:
     base = presets()["seed-small"]
     return Preset(

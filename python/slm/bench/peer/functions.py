@@ -10,8 +10,8 @@ import torch
 from torch.nn import functional as F
 
 EPSILON = 1e-6  # of the norm
-_sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
-_silu_backward = torch.ops.aten.silu_backward.grad_input
+_sigmoid_backward = torch.ops.aten.sigmoid_backward
+_silu_backward = torch.ops.aten.silu_backward
 
 
 def dense_loop(driven: torch.Tensor, A: torch.Tensor) -> torch.Tensor:
@@ -46,9 +46,8 @@ class DenseScan(torch.autograd.Function):
         return dh, dh[1:].flatten(0, 1).T @ h[:-1].flatten(0, 1)
 
 
-def gated_loop(gates: torch.Tensor) -> torch.Tensor:
-    """From f, z, g side by side: a = σ(f), h_t = a_t h_{t-1} + (1 - a_t) z_t, s = h swish(g)."""
-    f, z, g = gates.chunk(3, dim=-1)
+def gated_loop(f: torch.Tensor, z: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    """a = σ(f), h_t = a_t h_{t-1} + (1 - a_t) z_t, s = h swish(g)"""
     a = torch.sigmoid(f)
     h = torch.zeros_like(a[0])
     states = []
@@ -62,33 +61,28 @@ class GatedScan(torch.autograd.Function):
     """The same; a time step is one operation, forward and backward."""
 
     @staticmethod
-    def forward(ctx: Any, gates: torch.Tensor) -> torch.Tensor:
-        f, z, g = gates.chunk(3, dim=-1)
+    def forward(ctx: Any, f: torch.Tensor, z: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         a = torch.sigmoid(f)
         h = torch.empty_like(a)  # (T, B, N)
         before = torch.zeros_like(h[0])
         for z_t, a_t, h_t in zip(z.unbind(), a.unbind(), h.unbind(), strict=True):
             torch.lerp(z_t, before, a_t, out=h_t)
             before = h_t
-        ctx.save_for_backward(gates, a, h)
+        ctx.save_for_backward(z, g, a, h)
         return F.silu(g).mul_(h)
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
-        gates, a, h = ctx.saved_tensors
-        _, z, g = gates.chunk(3, dim=-1)
-        d_gates = torch.empty_like(gates)
-        df, dz, dg = d_gates.chunk(3, dim=-1)
-        _silu_backward(grads[0] * h, g, grad_input=dg)
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        z, g, a, h = ctx.saved_tensors
+        dg = _silu_backward(grads[0] * h, g)
         dh = F.silu(g).mul_(grads[0])
         steps = list(zip(dh.unbind(), a.unbind(), strict=True))
         for (dh_t, _), (dh_after, a_after) in zip(steps[-2::-1], steps[:0:-1], strict=True):
             dh_t.addcmul_(dh_after, a_after)
-        torch.addcmul(dh, dh, a, value=-1, out=dz)
+        dz = torch.addcmul(dh, dh, a, value=-1)
         da = z.neg()
         da[1:] += h[:-1]
-        _sigmoid_backward(da.mul_(dh), a, grad_input=df)
-        return d_gates
+        return _sigmoid_backward(da.mul_(dh), a), dz, dg
 
 
 def norm(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
