@@ -78,13 +78,14 @@ def groups(records: Iterable[Record]) -> list[Group]:
 
 
 def suiting(goal: Goal, all_groups: Iterable[Group]) -> Group | None:
-    """The runs for a goal: of those that are short enough, the best on the cut of the training
-    part. The held-out text chooses nothing."""
+    """The runs for a goal: of the presets as they are, and short enough, those that are best on the
+    cut of the training part. The held-out text chooses nothing."""
     figure = "adapted" if goal.adapting else "nats_per_byte"
     fit = [
         g
         for g in all_groups
         if g.text == goal.text
+        and not g.overrides
         and (goal.seconds is None or g.seconds <= goal.seconds)
         and (goal.preset is None or g.preset == goal.preset)
         and g.has(figure)
@@ -98,7 +99,7 @@ GOAL_HEADER += ["preset", "int8 MB", "seconds (seeds)"]
 
 def goal_row(goal: Goal, all_groups: Iterable[Group]) -> list[str]:
     how = f"{goal.preset} " if goal.preset else ""
-    how += duration(goal.seconds) if goal.seconds else "any"
+    how += duration(goal.seconds) if goal.seconds else "any time"
     how += ", adapting" if goal.adapting else ""
     aims = [f"{aim:.3f}" if aim else "" for aim in (goal.must, goal.stretch)]
     group = suiting(goal, all_groups)
@@ -165,7 +166,7 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def tables(records: list[Record]) -> str:
     all_groups = groups(records)
-    machines = sorted({f"{g.cpu}, {g.isa}, {g.threads} threads" for g in all_groups})
+    machines = sorted({f"{g.cpu}, {g.isa}, threads: {g.threads}" for g in all_groups})
     parts = [
         "### Aims and what was reached\n",
         "".join(f"- {machine}\n" for machine in machines),

@@ -147,7 +147,8 @@ def test_the_cut_of_the_training_part_chooses_the_run_of_a_goal() -> None:
     good = result(preset="small", cut_nats_per_byte=1.2, nats_per_byte=1.29)
     lucky = result(preset="nano", cut_nats_per_byte=1.3, nats_per_byte=1.2)
     long = result(preset="small", seconds=70, cut_nats_per_byte=1.0)
-    found = tables.groups([good, lucky, long])
+    changed = result(overrides={"embed_dim": 8}, cut_nats_per_byte=1.0)
+    found = tables.groups([good, lucky, long, changed])
     goal = tables.Goal("books", 60, must=1.30, stretch=1.25)
     chosen = tables.suiting(goal, found)
     assert chosen is not None and chosen.runs == [good]
@@ -221,7 +222,10 @@ def test_plot(tmp_path: Path) -> None:
     from quality.plot import plot
 
     path = tmp_path / "new" / "quality.png"
-    plot([result(0), result(seconds=120), result(text="shakespeare")], path)
+    point = {"kind": "nanogpt", "text": "shakespeare", "step": 250, "seconds_taken": 12.0}
+    changed = result(overrides={"embed_dim": 8})
+    records = [result(preset="seed-small", seconds=s) for s in (60, 120)]
+    plot([*records, changed, point | {"nats_per_byte": 2.4}], path)
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
