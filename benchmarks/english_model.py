@@ -119,6 +119,7 @@ def main() -> None:
     how = {"seconds": seconds, "steps": steps, "seed": args.seed, "threads": args.threads}
     recipe = runs.Recipe(args.preset, overrides, **how)
 
+    args.folder.mkdir(parents=True, exist_ok=True)  # and not an error after an hour
     books = texts.corpus("books")
     model = recipe.model()
     history = model.train(
