@@ -65,7 +65,7 @@ struct Preset {
 };
 
 /// The preset used when none is named: the same here, in Python and on the command line.
-inline constexpr char kDefaultPreset[] = "seed-small";
+inline constexpr char kDefaultPreset[] = "small";
 
 /// Throws Error(config) for an unknown name; the sentence lists the known ones.
 Preset preset(const std::string& name);
