@@ -9,8 +9,10 @@
 //   T seq_len   B batch_size   E embed_dim   N state_dim   L num_layers   V = 256
 //   O = V in the last layer of a model without a head, E in all others.
 //   K = history_size(config).   All arrays are time-major: (T, B, width).
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tensors.h"
 
@@ -63,12 +65,14 @@ inline int64_t state_size(const Config& config, int64_t batch_size) {
   return hidden_size(config, batch_size) + batch_size * history_size(config);
 }
 
-// Which values a training window drops: those of position p (in the order of time and then batch
-// row) are drawn from Philox counters p + first, (p + first) + 1, ... times a row's share.
+// Which values a training window drops. Position (t, b) has the number first + t * batch_size + b,
+// by which its random numbers are drawn; batch_size is that of the whole window where this one is a
+// part of it.
 struct Dropout {
   float rate = 0;
   uint64_t seed = 0;
-  uint64_t first = 0;  // number of the window's first position
+  uint64_t first = 0;
+  int64_t batch_size = 0;
 };
 
 struct AdamWStep {
@@ -101,6 +105,16 @@ class Backend {
   virtual void params_changed(Weights&) const = 0;
 
   // --- a window
+  // Into how many equal parts of the batch a training window is cut, each with gradients of its
+  // own. Depends on the config and the batch size alone, since results depend on it.
+  virtual int64_t num_shards(const Config&, int64_t) const { return 1; }
+  // How many parts run at once, at most.
+  virtual int64_t num_workers() const { return 1; }
+  // Calls part(i) for i in [0, parts), perhaps on several threads; operations called in there run
+  // on the thread of their part. `part` must not throw.
+  virtual void run_parallel(int64_t parts, const std::function<void(int64_t)>& part) const {
+    for (int64_t i = 0; i < parts; ++i) part(i);
+  }
   // Time steps that one call should cover, so that its arrays stay in cache. Depends on the config
   // and the batch size alone: sums over time are cut at these bounds, whatever the threads.
   virtual int64_t chunk_steps(const Config&, int64_t batch_size) const = 0;
@@ -152,6 +166,9 @@ class Backend {
   // params_changed.
   virtual void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
                       const AdamWStep&) const = 0;
+  // Adds the gradients `from`, one after the other, to others, and zeroes them.
+  virtual void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
+                             Gradients& to) const = 0;
   // Zeroes the gradients of a step that is given up.
   virtual void clear(Gradients&) const = 0;
 };

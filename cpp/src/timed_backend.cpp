@@ -82,6 +82,10 @@ void TimedBackend::params_changed(Weights& weights) const {
   timed("params_changed", [&] { inner_->params_changed(weights); });
 }
 
+int64_t TimedBackend::num_shards(const Config& config, int64_t batch_size) const {
+  return inner_->num_shards(config, batch_size);
+}
+
 int64_t TimedBackend::chunk_steps(const Config& config, int64_t batch_size) const {
   return inner_->chunk_steps(config, batch_size);
 }
@@ -163,6 +167,11 @@ double TimedBackend::grad_norm(const Gradients& grads) const {
 void TimedBackend::update(Weights& weights, Gradients& grads, Buffer& m, Buffer& v,
                           const TensorTable& table, const AdamWStep& step) const {
   timed("update", [&] { inner_->update(weights, grads, m, v, table, step); });
+}
+
+void TimedBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
+                                 Gradients& to) const {
+  timed("add_gradients", [&] { inner_->add_gradients(from, to); });
 }
 
 void TimedBackend::clear(Gradients& grads) const {

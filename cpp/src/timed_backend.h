@@ -12,8 +12,9 @@ namespace slm {
 using Phases = std::map<std::string, double>;  // seconds by name of the operation
 
 // Forwards every call to another backend and adds up how long each operation took. Its own calls
-// must come from one thread. On a backend that runs asynchronously, time counts where the caller
-// waits for it.
+// must come from one thread, so that shards are computed one after the other, and the threads share
+// out the work within each operation. On a backend that runs asynchronously, time counts where the
+// caller waits for it.
 class TimedBackend final : public Backend {
  public:
   explicit TimedBackend(std::shared_ptr<const Backend> timed);
@@ -34,6 +35,7 @@ class TimedBackend final : public Backend {
   int64_t workspace_bytes(const Config&, const WorkspaceShape&) const override;
   void params_changed(Weights&) const override;
 
+  int64_t num_shards(const Config&, int64_t batch_size) const override;
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
   void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                     const Buffer* state, const Dropout&) const override;
@@ -60,6 +62,8 @@ class TimedBackend final : public Backend {
   double grad_norm(const Gradients&) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
               const AdamWStep&) const override;
+  void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
+                     Gradients& to) const override;
   void clear(Gradients&) const override;
 
  private:

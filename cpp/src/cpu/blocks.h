@@ -1,5 +1,7 @@
 #pragma once
 // How an operation's chunk of time is cut up and shared out among threads.
+#include <algorithm>
+
 #include "cpu/kernels.h"
 
 namespace slm {
@@ -7,7 +9,11 @@ namespace slm {
 // A part of a chunk: time steps [t0, t1) of batch rows [b0, b1).
 struct Block {
   int64_t t0, t1, b0, b1;
-  RowGrid grid() const { return {t1 - t0, b1 - b0}; }
+  // With the whole batch, all rows follow each other, and make larger tiles than those of one step.
+  RowGrid grid(int64_t batch) const {
+    if (b1 - b0 == batch) return {1, (t1 - t0) * batch};
+    return {t1 - t0, b1 - b0};
+  }
 };
 
 // A time-major array (steps, batch, width).
@@ -26,23 +32,50 @@ void each_row(const Block& at, const F& f) {
     for (int64_t b = at.b0; b < at.b1; ++b) f(t, b);
 }
 
-// Runs before(block), recurrence(b0, b1), after(block) over a chunk. Threads split the batch: a row
-// never leaves its thread and nobody waits for anybody. Where there are fewer rows than threads,
-// what goes before and after the recurrence is split over time instead.
+// Runs f(block) over a chunk whose positions do not depend on each other. The batch is split as
+// split_layer does it, so that a thread finds in its cache what it has left there; and in blocks of
+// few positions, which stay there while f works on them.
+template <class F, class Split>
+void split_positions(const Split& split, int64_t threads, int64_t steps, int64_t batch,
+                     const F& f) {
+  constexpr int64_t kPositions = 64;
+  const auto in_groups = [&](const Block& at) {
+    const int64_t group = std::max<int64_t>(1, kPositions / (at.b1 - at.b0));
+    for (int64_t t = at.t0; t < at.t1; t += group)
+      f(Block{t, std::min(at.t1, t + group), at.b0, at.b1});
+  };
+  if (batch >= threads)
+    split(batch, [&](int64_t b0, int64_t b1) { in_groups({0, steps, b0, b1}); });
+  else
+    split(steps, [&](int64_t t0, int64_t t1) { in_groups({t0, t1, 0, batch}); });
+}
+
+enum class TimeOrder { rising, falling };
+
+// Runs before(block), recurrence(block), after(block) over a chunk, in pieces of at most `piece`
+// time steps, one after the other in the given order. Threads split the batch: a row never leaves
+// its thread and nobody waits for anybody. Where there are fewer rows than threads, what goes
+// before and after the recurrence is split over time instead.
 template <class Before, class Recurrence, class After, class Split>
-void split_layer(const Split& split, int64_t threads, int64_t steps, int64_t batch,
-                 const Before& before, const Recurrence& recurrence, const After& after) {
-  if (batch >= threads) {
-    split(batch, [&](int64_t b0, int64_t b1) {
-      before(Block{0, steps, b0, b1});
-      recurrence(b0, b1);
-      after(Block{0, steps, b0, b1});
-    });
-  } else {
+void split_layer(const Split& split, int64_t threads, int64_t steps, int64_t batch, int64_t piece,
+                 TimeOrder order, const Before& before, const Recurrence& recurrence,
+                 const After& after) {
+  if (batch < threads) {
     split(steps, [&](int64_t t0, int64_t t1) { before(Block{t0, t1, 0, batch}); });
-    split(batch, recurrence);
+    split(batch, [&](int64_t b0, int64_t b1) { recurrence(Block{0, steps, b0, b1}); });
     split(steps, [&](int64_t t0, int64_t t1) { after(Block{t0, t1, 0, batch}); });
+    return;
   }
+  split(batch, [&](int64_t b0, int64_t b1) {
+    const int64_t pieces = (steps + piece - 1) / piece;
+    for (int64_t i = 0; i < pieces; ++i) {
+      const int64_t t0 = (order == TimeOrder::rising ? i : pieces - 1 - i) * piece;
+      const Block at{t0, std::min(steps, t0 + piece), b0, b1};
+      before(at);
+      recurrence(at);
+      after(at);
+    }
+  });
 }
 
 }  // namespace slm

@@ -76,6 +76,20 @@ void CpuBackend::params_changed(Weights& any_weights) const {
   });
 }
 
+// A dense layer's recurrence wants many rows at once. A gated layer has no product in time, and is
+// as fast on few.
+int64_t CpuBackend::num_shards(const Config& config, int64_t batch_size) const {
+  constexpr int64_t kMaxShards = 8;
+  if (config.cell == "dense") return 1;
+  int64_t shards = std::min(kMaxShards, batch_size);
+  while (batch_size % shards != 0) --shards;
+  return shards;
+}
+
+void CpuBackend::run_parallel(int64_t parts, const std::function<void(int64_t)>& part) const {
+  pool_.run(parts, part);
+}
+
 int64_t CpuBackend::chunk_steps(const Config&, int64_t batch_size) const {
   return std::max<int64_t>(1, kChunkPositions / batch_size);
 }

@@ -32,6 +32,9 @@ class CpuBackend final : public Backend {
   int64_t workspace_bytes(const Config&, const WorkspaceShape&) const override;
   void params_changed(Weights&) const override;
 
+  int64_t num_shards(const Config&, int64_t batch_size) const override;
+  int64_t num_workers() const override { return pool_.size(); }
+  void run_parallel(int64_t parts, const std::function<void(int64_t)>& part) const override;
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
   void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                     const Buffer* state, const Dropout&) const override;
@@ -58,18 +61,20 @@ class CpuBackend final : public Backend {
   double grad_norm(const Gradients&) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
               const AdamWStep&) const override;
+  void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
+                     Gradients& to) const override;
   void clear(Gradients&) const override;
 
  private:
   WorkspacePlan plan(const Config&, const WorkspaceShape&) const;
   void find_ngrams(CpuWorkspace&, int64_t seq_len) const;
 
-  void gather(const CpuWeights&, const NgramWeights&, const int32_t* rows, int64_t begin,
-              int64_t end, float* x) const;
-  void gather_add(const CpuWeights&, const NgramWeights&, const int32_t* rows, int64_t begin,
-                  int64_t end, float* y) const;
-  void add_ngrams(const CpuWeights&, CpuWorkspace&, int64_t t0, int64_t begin, int64_t end) const;
-  void drop(const CpuWorkspace&, int64_t position, const float* x, float* y) const;
+  void gather(const CpuWeights&, const NgramWeights&, const int32_t* rows, const Block&,
+              const Array& x) const;
+  void gather_add(const CpuWeights&, const NgramWeights&, const int32_t* rows, const Block&,
+                  const Array& y) const;
+  void add_ngrams(const CpuWeights&, CpuWorkspace&, int64_t t0, const Block&) const;
+  void drop(const CpuWorkspace&, int64_t t, int64_t b, const float* x, float* y) const;
   void add_to_rows(CpuGradients&, CpuWorkspace&, size_t first, size_t orders, int64_t t0,
                    int64_t positions, const float* dx, int64_t width) const;
   void ngrams_backward(const CpuWeights&, CpuWorkspace&, CpuGradients&, const float* de, int64_t t0,
@@ -79,24 +84,31 @@ class CpuBackend final : public Backend {
   void dense_backward(const LayerWeights&, const LayerPart&, float* grads) const;
   void gated_forward(const LayerWeights&, CpuWorkspace&, const LayerPart&, const float* bias) const;
   void gated_backward(const LayerWeights&, CpuWorkspace&, const LayerPart&, float* grads) const;
-  const float* norm_rows(const CpuWeights&, const Tensor* norm, const float* x, int64_t positions,
-                         float* v) const;
+  void norm_rows(const CpuWeights&, const Tensor* norm, const Array& x, const Block&,
+                 const Array& v) const;
 
   template <class Finish>
   void head(const Weights&, CpuWorkspace&, int64_t t0, int64_t t1, const Finish& finish) const;
   void add_weight_gradients(const WeightGrads& weights, int64_t positions, double flops,
                             float* grads) const;
   double sum_squares(const float* values, int64_t size) const;
+  void merge_rows(NgramGradients& from, NgramGradients& to) const;
   void update_rows(CpuWeights&, NgramGradients&, Buffer& m, Buffer& v, const AdamWStep&) const;
 
   // Threads that work of this size keeps busy.
-  int64_t threads_worth(double flops) const { return flops < 2e5 ? 1 : pool_.size(); }
+  int64_t threads_worth(double flops) const { return flops < 2e5 ? 1 : pool_.free_threads(); }
 
   // f(begin, end) over [0, n), cut into one piece per thread.
   template <class F>
   void split(int64_t n, double flops, const F& f) const {
     const int64_t pieces = std::min(n, threads_worth(flops));
     pool_.run(pieces, [&](int64_t i) { f(n * i / pieces, n * (i + 1) / pieces); });
+  }
+
+  template <class F>
+  void split_chunk(int64_t steps, int64_t batch, double flops, const F& f) const {
+    split_positions([&](int64_t n, const auto& g) { split(n, flops, g); }, threads_worth(flops),
+                    steps, batch, f);
   }
 
   const Kernels& kernels_;

@@ -7,12 +7,13 @@ namespace slm {
 void CpuBackend::dense_forward(const LayerWeights& w, const LayerPart& p) const {
   const double flops = p.flops((p.N + (p.makes_logits ? 0 : p.E)) * (p.N + p.E));
   split_layer([&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps,
-              p.B,
+              p.B, p.steps, TimeOrder::rising,
               [&](const Block& at) {
                 p.norm_forward(at);
-                kernels_.matmul(at.grid(), p.v.rows(at), w.B.forward(), p.h.rows(at), false);
+                kernels_.matmul(at.grid(p.B), p.v.rows(at), w.B.forward(), p.h.rows(at), false);
               },
-              [&](int64_t b0, int64_t b1) {
+              [&](const Block& at) {
+                const int64_t b0 = at.b0, b1 = at.b1;
                 for (int64_t t = 0; t < p.steps; ++t) {
                   kernels_.matmul({1, b1 - b0}, {p.h.row(t - 1, b0), 0, p.N}, w.A.forward(),
                                   {p.h.row(t, b0), 0, p.N}, true);
@@ -23,8 +24,8 @@ void CpuBackend::dense_forward(const LayerWeights& w, const LayerPart& p) const 
               [&](const Block& at) {
                 if (p.makes_logits) return;
                 const bool begun = p.begin_output(at);
-                kernels_.matmul(at.grid(), p.s.rows(at), w.C.forward(), p.y.rows(at), begun);
-                kernels_.matmul(at.grid(), p.v.rows(at), w.D.forward(), p.y.rows(at), true);
+                kernels_.matmul(at.grid(p.B), p.s.rows(at), w.C.forward(), p.y.rows(at), begun);
+                kernels_.matmul(at.grid(p.B), p.v.rows(at), w.D.forward(), p.y.rows(at), true);
               });
 }
 
@@ -32,12 +33,13 @@ void CpuBackend::dense_forward(const LayerWeights& w, const LayerPart& p) const 
 void CpuBackend::dense_backward(const LayerWeights& w, const LayerPart& p, float* grads) const {
   const double flops = p.flops((p.N + p.dy.width) * (p.N + p.E));
   split_layer([&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps,
-              p.B,
+              p.B, p.steps, TimeOrder::falling,
               [&](const Block& at) {  // ds, in the place of dh
                 p.norm_forward(at);
-                kernels_.matmul(at.grid(), p.dy.rows(at), w.C.backward(), p.dh.rows(at), false);
+                kernels_.matmul(at.grid(p.B), p.dy.rows(at), w.C.backward(), p.dh.rows(at), false);
               },
-              [&](int64_t b0, int64_t b1) {
+              [&](const Block& at) {
+                const int64_t b0 = at.b0, b1 = at.b1;
                 const int64_t size = (b1 - b0) * p.N;
                 copy_row(p.carried.row(0, b0), p.dh.row(p.steps, b0), size);
                 for (int64_t t = p.steps - 1; t >= 0; --t) {
@@ -50,8 +52,8 @@ void CpuBackend::dense_backward(const LayerWeights& w, const LayerPart& p, float
               [&](const Block& at) {
                 const bool begun = p.begin_input(at);
                 const Rows dx = p.dx().rows(at);
-                kernels_.matmul(at.grid(), p.dy.rows(at), w.D.backward(), dx, begun);
-                kernels_.matmul(at.grid(), p.dh.rows(at), w.B.backward(), dx, true);
+                kernels_.matmul(at.grid(p.B), p.dy.rows(at), w.D.backward(), dx, begun);
+                kernels_.matmul(at.grid(p.B), p.dh.rows(at), w.B.backward(), dx, true);
                 p.finish_input(at);
               });
   WeightGrads weights;

@@ -30,13 +30,15 @@ void add_rows(const Kernels& kernels, const uint8_t* tokens, int64_t positions, 
 
 // y = x where a value is kept, scaled so that its expectation stays, else 0; of one position of the
 // window. A Philox block makes the decisions for eight values.
-void CpuBackend::drop(const CpuWorkspace& ws, int64_t position, const float* x, float* y) const {
+void CpuBackend::drop(const CpuWorkspace& ws, int64_t t, int64_t b, const float* x,
+                      float* y) const {
   constexpr int64_t kBlock = 64;
   const Philox random(ws.dropout.seed, PhiloxStream::dropout);
   const auto threshold = static_cast<uint32_t>(ws.dropout.rate * 65536.0f + 0.5f);
   const float scale = 65536.0f / (65536.0f - static_cast<float>(threshold));
   const auto per_position = static_cast<uint64_t>((ws.E + 7) / 8);
-  uint64_t counter = (ws.dropout.first + static_cast<uint64_t>(position)) * per_position;
+  const auto position = static_cast<uint64_t>(t * ws.dropout.batch_size + b);
+  uint64_t counter = (ws.dropout.first + position) * per_position;
   for (int64_t i = 0; i < ws.E; i += kBlock) {
     const int64_t count = std::min(kBlock, ws.E - i);
     uint16_t bits[kBlock];
@@ -56,20 +58,20 @@ void CpuBackend::embed_forward(const Weights& any_weights, Workspace& any_worksp
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   const float* table = weights.at(*weights.embedding);  // (V, E)
-  const bool drops = ws.dropout.rate > 0, has_ngrams = !weights.ngrams.empty();
-  const int64_t positions = (t1 - t0) * ws.B;
-  const auto cost =
-      static_cast<double>(positions * ws.E * (1 + 4 * (ws.config.ngram_orders.size())));
-  split(positions, cost, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      float* e = ws.u(0, t0) + r * ws.E;
-      const float* row = table + ws.tokens[t0 * ws.B + r] * ws.E;
-      if (drops && !has_ngrams)
-        drop(ws, t0 * ws.B + r, row, e);
+  const bool drops = ws.dropout.rate > 0;
+  const int64_t B = ws.B, steps = t1 - t0;
+  const auto orders = static_cast<int64_t>(weights.ngrams.size());
+  const Array e{ws.u(0, t0), B, ws.E};
+  const auto cost = static_cast<double>(steps * B * ws.E * (1 + 4 * orders));
+  split_chunk(steps, B, cost, [&](const Block& at) {
+    each_row(at, [&](int64_t t, int64_t b) {
+      const float* row = table + ws.tokens[(t0 + t) * B + b] * ws.E;
+      if (drops && orders == 0)
+        drop(ws, t0 + t, b, row, e.row(t, b));
       else
-        copy_row(row, e, ws.E);
-    }
-    if (has_ngrams) add_ngrams(weights, ws, t0, begin, end);
+        copy_row(row, e.row(t, b), ws.E);
+    });
+    if (orders > 0) add_ngrams(weights, ws, t0, at);
   });
   ws.computed = t1;
 }
@@ -85,9 +87,10 @@ void CpuBackend::embed_backward(const Weights& any_weights, Workspace& any_works
   const float *de = ws.dy.get(), *dropped = de;
   if (ws.dropout.rate > 0) {
     dropped = ws.dn.get();
-    split(positions, static_cast<double>(4 * positions * ws.E), [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        drop(ws, first + r, de + r * ws.E, ws.dn.get() + r * ws.E);
+    const Array from{ws.dy.get(), ws.B, ws.E}, to{ws.dn.get(), ws.B, ws.E};
+    split_chunk(t1 - t0, ws.B, static_cast<double>(4 * positions * ws.E), [&](const Block& at) {
+      each_row(at,
+               [&](int64_t t, int64_t b) { drop(ws, t0 + t, b, from.row(t, b), to.row(t, b)); });
     });
     if (weights.ngrams.empty()) de = dropped;
   }

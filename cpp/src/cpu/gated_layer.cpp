@@ -1,10 +1,22 @@
 // The gated cell: [f, z, g] = W_in v + b, a = σ(f), h_t = a h_{t-1} + (1 - a) z, s = h swish(g),
 // y = W_out s. Nothing but h goes from one time step to the next, so that all products are over
 // whole chunks.
+#include <algorithm>
+
 #include "cpu/cpu_backend.h"
 #include "cpu/layer_part.h"
 
 namespace slm {
+namespace {
+
+// Time steps of `batch` rows that go through the whole cell at once: few enough for all their
+// arrays to stay in L2, and enough for large tiles.
+int64_t piece_of(int64_t batch) {
+  constexpr int64_t kPositions = 128;
+  return std::max<int64_t>(1, kPositions / batch);
+}
+
+}  // namespace
 
 void CpuBackend::gated_forward(const LayerWeights& w, CpuWorkspace& ws, const LayerPart& p,
                                const float* bias) const {
@@ -12,20 +24,21 @@ void CpuBackend::gated_forward(const LayerWeights& w, CpuWorkspace& ws, const La
   const double flops = p.flops(4 * p.N * p.E);
   split_layer(
       [&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps, p.B,
+      piece_of(p.B), TimeOrder::rising,
       [&](const Block& at) {
         p.norm_forward(at);
         each_row(at, [&](int64_t t, int64_t b) { copy_row(bias, gates.row(t, b), gates.width); });
-        kernels_.matmul(at.grid(), p.v.rows(at), w.in.forward(), gates.rows(at), true);
+        kernels_.matmul(at.grid(p.B), p.v.rows(at), w.in.forward(), gates.rows(at), true);
       },
-      [&](int64_t b0, int64_t b1) {
-        each_row({0, p.steps, b0, b1}, [&](int64_t t, int64_t b) {
+      [&](const Block& at) {
+        each_row(at, [&](int64_t t, int64_t b) {
           kernels_.gated_forward(gates.row(t, b), p.h.row(t - 1, b), p.h.row(t, b), p.s.row(t, b),
                                  p.N);
         });
       },
       [&](const Block& at) {
         const bool begun = p.begin_output(at);
-        kernels_.matmul(at.grid(), p.s.rows(at), w.out.forward(), p.y.rows(at), begun);
+        kernels_.matmul(at.grid(p.B), p.s.rows(at), w.out.forward(), p.y.rows(at), begun);
       });
 }
 
@@ -37,19 +50,20 @@ void CpuBackend::gated_backward(const LayerWeights& w, CpuWorkspace& ws, const L
   const double flops = p.flops(4 * p.N * p.E);
   split_layer(
       [&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps, p.B,
+      piece_of(p.B), TimeOrder::falling,
       [&](const Block& at) {
         p.norm_forward(at);
-        kernels_.matmul(at.grid(), p.dy.rows(at), w.out.backward(), ds.rows(at), false);
+        kernels_.matmul(at.grid(p.B), p.dy.rows(at), w.out.backward(), ds.rows(at), false);
       },
-      [&](int64_t b0, int64_t b1) {
-        for (int64_t t = p.steps - 1; t >= 0; --t)
-          for (int64_t b = b0; b < b1; ++b)
+      [&](const Block& at) {
+        for (int64_t t = at.t1 - 1; t >= at.t0; --t)
+          for (int64_t b = at.b0; b < at.b1; ++b)
             kernels_.gated_backward(gates.row(t, b), p.h.row(t - 1, b), p.h.row(t, b), ds.row(t, b),
                                     p.carried.row(0, b), p.s.row(t, b), d_gates.row(t, b), p.N);
       },
       [&](const Block& at) {
         const bool begun = p.begin_input(at);
-        kernels_.matmul(at.grid(), d_gates.rows(at), w.in.backward(), p.dx().rows(at), begun);
+        kernels_.matmul(at.grid(p.B), d_gates.rows(at), w.in.backward(), p.dx().rows(at), begun);
         p.finish_input(at);
       });
   WeightGrads weights;

@@ -1,43 +1,36 @@
 // The head: logits, softmax and cross-entropy over the 256 bytes, and back. The logits are
 // W_head norm(u), or in a model without a head the last layer's y = C swish(h) + D v.
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
 
 namespace slm {
-namespace {
 
-constexpr int64_t kGroup = 64;
-
-}  // namespace
-
-// Computes the logits of a chunk and calls finish(r, logits) for each of its positions r. Positions
-// do not depend on each other here, and a thread does all of it for its own, a few at a time, so
-// that their logits do not leave its cache.
+// Computes the logits of a chunk and calls finish(r, logits) for each of its positions r. A thread
+// does all of it for a few positions at a time, so that their logits do not leave its cache.
 template <class Finish>
 void CpuBackend::head(const Weights& any_weights, CpuWorkspace& ws, int64_t t0, int64_t t1,
                       const Finish& finish) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   const LayerWeights& last = weights.layers.back();
   const bool own = weights.head.tensor != nullptr;
-  const int64_t E = ws.E, N = ws.N, V = kVocabSize, positions = (t1 - t0) * ws.B;
-  const float *u = ws.u(own ? ws.L : ws.L - 1, t0), *h = ws.h(ws.L - 1, t0);
-  float *s = ws.s.get(), *logits = ws.logits.get(), *v = ws.v.get();
-  const double flops = 2.0 * static_cast<double>(positions * V * (own ? E : N + E));
-  split(positions, flops, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; r += kGroup) {
-      const RowGrid rows{1, std::min(kGroup, end - r)};
-      const Rows y{logits + r * V, 0, V};
-      if (own) {
-        const float* in = norm_rows(weights, weights.norm, u + r * E, rows.inner, v + r * E);
-        kernels_.matmul(rows, {in, 0, E}, weights.head.forward(), y, false);
-      } else {
-        kernels_.swish_forward(h + r * N, s + r * N, rows.inner * N);
-        kernels_.matmul(rows, {s + r * N, 0, N}, last.C.forward(), y, false);
-        kernels_.matmul(rows, {u + r * E, 0, E}, last.D.forward(), y, true);
-      }
-      for (int64_t i = r; i < r + rows.inner; ++i) finish(i, logits + i * V);
+  const int64_t E = ws.E, N = ws.N, B = ws.B, steps = t1 - t0;
+  const Array u{ws.u(own ? ws.L : ws.L - 1, t0), B, E}, h{ws.h(ws.L - 1, t0), B, N};
+  const Array s{ws.s.get(), B, N}, v{weights.norm ? ws.v.get() : u.data, B, E};
+  const Array logits{ws.logits.get(), B, kVocabSize};
+  const double flops = 2.0 * static_cast<double>(steps * B * kVocabSize * (own ? E : N + E));
+  split_chunk(steps, B, flops, [&](const Block& at) {
+    if (own) {
+      norm_rows(weights, weights.norm, u, at, v);
+      kernels_.matmul(at.grid(B), v.rows(at), weights.head.forward(), logits.rows(at), false);
+    } else {
+      for (int64_t t = at.t0; t < at.t1; ++t)
+        kernels_.swish_forward(h.row(t, at.b0), s.row(t, at.b0), (at.b1 - at.b0) * N);
+      kernels_.matmul(at.grid(B), s.rows(at), last.C.forward(), logits.rows(at), false);
+      kernels_.matmul(at.grid(B), u.rows(at), last.D.forward(), logits.rows(at), true);
     }
+    each_row(at, [&](int64_t t, int64_t b) { finish(t * B + b, logits.row(t, b)); });
   });
 }
 
@@ -62,26 +55,23 @@ void CpuBackend::head_backward(const Weights& any_weights, Workspace& any_worksp
                                Gradients& any_gradients, int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
-  const int64_t E = ws.E, V = kVocabSize, positions = (t1 - t0) * ws.B;
-  const float *u = ws.u(ws.L, t0), *dy = ws.logits.get();
-  float *dv = ws.dv.get(), *du = ws.dy.get();
-  const double flops = 2.0 * static_cast<double>(positions * V * E);
-  split(positions, flops, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; r += kGroup) {
-      const RowGrid rows{1, std::min(kGroup, end - r)};
-      float* into = weights.norm ? dv : du;
-      kernels_.matmul(rows, {dy + r * V, 0, V}, weights.head.backward(), {into + r * E, 0, E},
-                      false);
-      if (weights.norm == nullptr) continue;
-      std::fill_n(du + r * E, rows.inner * E, 0.0f);
-      for (int64_t i = r; i < r + rows.inner; ++i)
-        kernels_.rms_backward(u + i * E, weights.at(*weights.norm), dv + i * E, du + i * E, E);
-    }
+  const int64_t E = ws.E, B = ws.B, steps = t1 - t0;
+  const Array u{ws.u(ws.L, t0), B, E}, v{weights.norm ? ws.v.get() : u.data, B, E};
+  const Array dy{ws.logits.get(), B, kVocabSize}, dv{ws.dv.get(), B, E}, du{ws.dy.get(), B, E};
+  const double flops = 2.0 * static_cast<double>(steps * B * kVocabSize * E);
+  split_chunk(steps, B, flops, [&](const Block& at) {
+    const Array& dx = weights.norm ? dv : du;
+    kernels_.matmul(at.grid(B), dy.rows(at), weights.head.backward(), dx.rows(at), false);
+    if (weights.norm == nullptr) return;
+    each_row(at, [&](int64_t t, int64_t b) {
+      std::fill_n(du.row(t, b), E, 0.0f);
+      kernels_.rms_backward(u.row(t, b), weights.at(*weights.norm), dv.row(t, b), du.row(t, b), E);
+    });
   });
   WeightGrads grads;
-  grads.add(weights.head.tensor, dy, weights.norm ? ws.v.get() : u);
-  grads.add(weights.norm, dv, nullptr);
-  add_weight_gradients(grads, positions, flops,
+  grads.add(weights.head.tensor, dy.data, v.data);
+  grads.add(weights.norm, dv.data, nullptr);
+  add_weight_gradients(grads, steps * B, flops,
                        static_cast<CpuGradients&>(any_gradients).dense.get());
 }
 

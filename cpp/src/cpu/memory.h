@@ -100,6 +100,16 @@ struct CpuWeights final : Weights {
 struct NgramGradients {
   explicit NgramGradients(const Tensor& tensor);
 
+  // Of a row; the next free one if it has none yet.
+  int64_t slot(int32_t row) {
+    int32_t& slot = slot_of_row[static_cast<size_t>(row)];
+    if (slot < 0) {
+      slot = static_cast<int32_t>(count);
+      rows[static_cast<size_t>(count++)] = row;
+    }
+    return slot;
+  }
+
   const Tensor* table;
   std::vector<int32_t> slot_of_row;  // -1: has not occurred
   std::vector<int32_t> rows;         // of each slot

@@ -6,19 +6,14 @@
 #include "cpu/layer_part.h"
 
 namespace slm {
-namespace {
 
-constexpr int64_t kGroup = 64;  // positions that a thread does at a time: they stay in its cache
-
-}  // namespace
-
-const float* CpuBackend::norm_rows(const CpuWeights& weights, const Tensor* norm, const float* x,
-                                   int64_t positions, float* v) const {
-  if (norm == nullptr) return x;
-  const int64_t E = norm->rows();
-  for (int64_t r = 0; r < positions; ++r)
-    kernels_.rms_forward(x + r * E, weights.at(*norm), v + r * E, E);
-  return v;
+// v = norm(x) of a block; without a norm, v is x itself.
+void CpuBackend::norm_rows(const CpuWeights& weights, const Tensor* norm, const Array& x,
+                           const Block& at, const Array& v) const {
+  if (norm == nullptr) return;
+  each_row(at, [&](int64_t t, int64_t b) {
+    kernels_.rms_forward(x.row(t, b), weights.at(*norm), v.row(t, b), x.width);
+  });
 }
 
 void CpuBackend::mlp_forward(const Weights& any_weights, Workspace& any_workspace, int64_t layer,
@@ -26,19 +21,18 @@ void CpuBackend::mlp_forward(const Weights& any_weights, Workspace& any_workspac
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   const LayerWeights& w = weights.layers[layer];
-  const int64_t E = ws.E, M = ws.M, positions = (t1 - t0) * ws.B;
-  const float* x = ws.y(layer, t0);
-  float *v = ws.v.get(), *q = ws.q(layer, t0), *m = ws.m.get(), *y = ws.u(layer + 1, t0);
-  split(positions, 6.0 * static_cast<double>(positions * E * M), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; r += kGroup) {
-      const RowGrid rows{1, std::min(kGroup, end - r)};
-      const float* in = norm_rows(weights, w.mlp_norm, x + r * E, rows.inner, v + r * E);
-      kernels_.matmul(rows, {in, 0, E}, w.mlp_in.forward(), {q + r * 2 * M, 0, 2 * M}, false);
-      for (int64_t i = r; i < r + rows.inner; ++i)
-        kernels_.swiglu_forward(q + i * 2 * M, m + i * M, M);
-      copy_row(x + r * E, y + r * E, rows.inner * E);
-      kernels_.matmul(rows, {m + r * M, 0, M}, w.mlp_out.forward(), {y + r * E, 0, E}, true);
-    }
+  const int64_t E = ws.E, M = ws.M, B = ws.B, steps = t1 - t0;
+  const Array x{ws.y(layer, t0), B, E}, v{w.mlp_norm ? ws.v.get() : x.data, B, E};
+  const Array q{ws.q(layer, t0), B, 2 * M}, m{ws.m.get(), B, M}, y{ws.u(layer + 1, t0), B, E};
+  const double flops = 6.0 * static_cast<double>(steps * B * E * M);
+  split_chunk(steps, B, flops, [&](const Block& at) {
+    norm_rows(weights, w.mlp_norm, x, at, v);
+    kernels_.matmul(at.grid(B), v.rows(at), w.mlp_in.forward(), q.rows(at), false);
+    each_row(at, [&](int64_t t, int64_t b) {
+      kernels_.swiglu_forward(q.row(t, b), m.row(t, b), M);
+      copy_row(x.row(t, b), y.row(t, b), E);
+    });
+    kernels_.matmul(at.grid(B), m.rows(at), w.mlp_out.forward(), y.rows(at), true);
   });
 }
 
@@ -48,32 +42,32 @@ void CpuBackend::mlp_backward(const Weights& any_weights, Workspace& any_workspa
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   const LayerWeights& w = weights.layers[layer];
-  const int64_t E = ws.E, M = ws.M, positions = (t1 - t0) * ws.B;
-  const float *x = ws.y(layer, t0), *q = ws.q(layer, t0), *dy = ws.dy.get();
-  float *v = ws.v.get(), *m = ws.m.get(), *dm = ws.dm.get(), *dq = ws.dq.get();
-  float *dv = ws.dv.get(), *dx = ws.du.get();
-  const double flops = 6.0 * static_cast<double>(positions * E * M);
-  split(positions, flops, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; r += kGroup) {
-      const RowGrid rows{1, std::min(kGroup, end - r)};
-      norm_rows(weights, w.mlp_norm, x + r * E, rows.inner, v + r * E);
-      kernels_.matmul(rows, {dy + r * E, 0, E}, w.mlp_out.backward(), {dm + r * M, 0, M}, false);
-      for (int64_t i = r; i < r + rows.inner; ++i)
-        kernels_.swiglu_backward(q + i * 2 * M, dm + i * M, m + i * M, dq + i * 2 * M, M);
-      copy_row(dy + r * E, dx + r * E, rows.inner * E);
-      float* into = w.mlp_norm ? dv : dx;
-      kernels_.matmul(rows, {dq + r * 2 * M, 0, 2 * M}, w.mlp_in.backward(), {into + r * E, 0, E},
-                      into == dx);
-      if (w.mlp_norm == nullptr) continue;
-      for (int64_t i = r; i < r + rows.inner; ++i)
-        kernels_.rms_backward(x + i * E, weights.at(*w.mlp_norm), dv + i * E, dx + i * E, E);
-    }
+  const int64_t E = ws.E, M = ws.M, B = ws.B, steps = t1 - t0;
+  const Array x{ws.y(layer, t0), B, E}, v{w.mlp_norm ? ws.v.get() : x.data, B, E};
+  const Array q{ws.q(layer, t0), B, 2 * M}, m{ws.m.get(), B, M}, dy{ws.dy.get(), B, E};
+  const Array dm{ws.dm.get(), B, M}, dq{ws.dq.get(), B, 2 * M};
+  const Array dv{ws.dv.get(), B, E}, dx{ws.du.get(), B, E};
+  const double flops = 6.0 * static_cast<double>(steps * B * E * M);
+  split_chunk(steps, B, flops, [&](const Block& at) {
+    norm_rows(weights, w.mlp_norm, x, at, v);
+    kernels_.matmul(at.grid(B), dy.rows(at), w.mlp_out.backward(), dm.rows(at), false);
+    each_row(at, [&](int64_t t, int64_t b) {
+      kernels_.swiglu_backward(q.row(t, b), dm.row(t, b), m.row(t, b), dq.row(t, b), M);
+      copy_row(dy.row(t, b), dx.row(t, b), E);
+    });
+    const Array& into = w.mlp_norm ? dv : dx;
+    kernels_.matmul(at.grid(B), dq.rows(at), w.mlp_in.backward(), into.rows(at),
+                    w.mlp_norm == nullptr);
+    if (w.mlp_norm == nullptr) return;
+    each_row(at, [&](int64_t t, int64_t b) {
+      kernels_.rms_backward(x.row(t, b), weights.at(*w.mlp_norm), dv.row(t, b), dx.row(t, b), E);
+    });
   });
   WeightGrads grads;
-  grads.add(w.mlp_in.tensor, dq, w.mlp_norm ? v : x);
-  grads.add(w.mlp_out.tensor, dy, m);
-  grads.add(w.mlp_norm, dv, nullptr);
-  add_weight_gradients(grads, positions, flops,
+  grads.add(w.mlp_in.tensor, dq.data, v.data);
+  grads.add(w.mlp_out.tensor, dy.data, m.data);
+  grads.add(w.mlp_norm, dv.data, nullptr);
+  add_weight_gradients(grads, steps * B, flops,
                        static_cast<CpuGradients&>(any_gradients).dense.get());
   std::swap(ws.dy, ws.du);
 }

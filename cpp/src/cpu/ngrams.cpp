@@ -33,57 +33,56 @@ void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
   }
 }
 
-// The rows of positions [begin, end), zero where an n-gram reaches before the start of the text.
+// The rows of a block, zero where an n-gram reaches before the start of the text.
 void CpuBackend::gather(const CpuWeights& weights, const NgramWeights& ngram, const int32_t* rows,
-                        int64_t begin, int64_t end, float* x) const {
+                        const Block& at, const Array& x) const {
   const float* table = weights.at(*ngram.table);
-  const int64_t width = ngram.table->cols();
-  for (int64_t r = begin; r < end; ++r) {
-    if (rows[r] >= 0)
-      copy_row(table + rows[r] * width, x + r * width, width);
+  each_row(at, [&](int64_t t, int64_t b) {
+    const int64_t row = rows[t * x.batch + b];
+    if (row >= 0)
+      copy_row(table + row * x.width, x.row(t, b), x.width);
     else
-      std::fill_n(x + r * width, width, 0.0f);
-  }
+      std::fill_n(x.row(t, b), x.width, 0.0f);
+  });
 }
 
 // The same, added to the rows of y.
 void CpuBackend::gather_add(const CpuWeights& weights, const NgramWeights& ngram,
-                            const int32_t* rows, int64_t begin, int64_t end, float* y) const {
+                            const int32_t* rows, const Block& at, const Array& y) const {
   constexpr int64_t kAhead = 4;  // positions whose rows are already on the way from memory
   constexpr int64_t kLine = 16;  // floats
   const float* table = weights.at(*ngram.table);
-  const int64_t width = ngram.table->cols();
-  for (int64_t r = begin; r < end; ++r) {
-    if (r + kAhead < end && rows[r + kAhead] >= 0)
-      for (int64_t j = 0; j < width; j += kLine)
-        __builtin_prefetch(table + rows[r + kAhead] * width + j);
-    if (rows[r] >= 0) kernels_.add(table + rows[r] * width, y + r * width, width);
-  }
+  each_row(at, [&](int64_t t, int64_t b) {
+    const int64_t r = t * y.batch + b;
+    if (b + kAhead < at.b1 && rows[r + kAhead] >= 0)
+      for (int64_t j = 0; j < y.width; j += kLine)
+        __builtin_prefetch(table + rows[r + kAhead] * y.width + j);
+    if (rows[r] >= 0) kernels_.add(table + rows[r] * y.width, y.row(t, b), y.width);
+  });
 }
 
-// Adds the n-gram vectors to e of the positions [begin, end) of a chunk that starts at t0.
-void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t t0, int64_t begin,
-                            int64_t end) const {
-  const int64_t E = ws.E, width = ngram_width(ws.config);
+// Adds the n-gram vectors to e of a block of the chunk that starts at t0.
+void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t t0,
+                            const Block& at) const {
   const bool drops = ws.dropout.rate > 0;
-  float* sums = drops ? ws.dn.get() : ws.u(0, t0);
-  if (drops) std::fill_n(sums + begin * E, (end - begin) * E, 0.0f);
+  const Array e{ws.u(0, t0), ws.B, ws.E};
+  const Array sums{drops ? ws.dn.get() : e.data, ws.B, ws.E};
+  const Array x{ws.gathered.get(), ws.B, ngram_width(ws.config)};
+  if (drops) each_row(at, [&](int64_t t, int64_t b) { std::fill_n(sums.row(t, b), ws.E, 0.0f); });
   for (size_t i = 0; i < weights.ngrams.size(); ++i) {
     const NgramWeights& ngram = weights.ngrams[i];
     if (ngram.projection.tensor == nullptr) {
-      gather_add(weights, ngram, ws.ngram_rows(i, t0), begin, end, sums);
-      continue;
+      gather_add(weights, ngram, ws.ngram_rows(i, t0), at, sums);
+    } else {
+      gather(weights, ngram, ws.ngram_rows(i, t0), at, x);
+      kernels_.matmul(at.grid(ws.B), x.rows(at), ngram.projection.forward(), sums.rows(at), true);
     }
-    float* x = ws.gathered.get();
-    gather(weights, ngram, ws.ngram_rows(i, t0), begin, end, x);
-    kernels_.matmul({1, end - begin}, {x + begin * width, 0, width}, ngram.projection.forward(),
-                    {sums + begin * E, 0, E}, true);
   }
   if (!drops) return;
-  for (int64_t r = begin; r < end; ++r) {
-    drop(ws, t0 * ws.B + r, sums + r * E, sums + r * E);
-    kernels_.add(sums + r * E, ws.u(0, t0) + r * E, E);
-  }
+  each_row(at, [&](int64_t t, int64_t b) {
+    drop(ws, t0 + t, b, sums.row(t, b), sums.row(t, b));
+    kernels_.add(sums.row(t, b), e.row(t, b), ws.E);
+  });
 }
 
 namespace {
@@ -101,12 +100,7 @@ int64_t collect(NgramGradients& ngram, const int32_t* rows, int64_t positions, u
   int64_t count = 0;
   for (int64_t r = 0; r < positions; ++r) {
     if (rows[r] < 0) continue;
-    int32_t& slot = ngram.slot_of_row[static_cast<size_t>(rows[r])];
-    if (slot < 0) {
-      slot = static_cast<int32_t>(ngram.count);
-      ngram.rows[static_cast<size_t>(ngram.count++)] = rows[r];
-    }
-    keys[count++] = make_key(slot, r);
+    keys[count++] = make_key(ngram.slot(rows[r]), r);
   }
   std::sort(keys, keys + count);
   return count;
@@ -173,7 +167,7 @@ void CpuBackend::ngrams_backward(const CpuWeights& weights, CpuWorkspace& ws,
   for (size_t i = 0; i < orders; ++i) {
     const NgramWeights& ngram = weights.ngrams[i];
     float* x = ws.gathered.get();
-    gather(weights, ngram, ws.ngram_rows(i, t0), 0, positions, x);
+    gather(weights, ngram, ws.ngram_rows(i, t0), {0, t1 - t0, 0, ws.B}, {x, ws.B, width});
     WeightGrads projection;
     projection.add(ngram.projection.tensor, de, x);
     add_weight_gradients(projection, positions, flops, gradients.dense.get());

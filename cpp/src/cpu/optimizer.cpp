@@ -91,6 +91,41 @@ void CpuBackend::update_rows(CpuWeights& weights, NgramGradients& ngram, Buffer&
   ngram.count = 0;
 }
 
+// Each n-gram table is one piece of work, and so is each of a few ranges of the dense values.
+void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
+                               Gradients& any_to) const {
+  constexpr int64_t kRanges = 4;
+  if (from.empty()) return;
+  auto& to = static_cast<CpuGradients&>(any_to);
+  const auto tables = static_cast<int64_t>(to.ngrams.size());
+  const int64_t dense = to.table.num_dense();
+  pool_.run(tables + kRanges, [&](int64_t part) {
+    for (const auto& each : from) {
+      auto& gradients = static_cast<CpuGradients&>(*each);
+      if (part < tables) {
+        merge_rows(gradients.ngrams[part], to.ngrams[part]);
+        continue;
+      }
+      const int64_t begin = dense * (part - tables) / kRanges;
+      const int64_t end = dense * (part - tables + 1) / kRanges;
+      kernels_.add(gradients.dense.get() + begin, to.dense.get() + begin, end - begin);
+      std::fill_n(gradients.dense.get() + begin, end - begin, 0.0f);
+    }
+  });
+}
+
+void CpuBackend::merge_rows(NgramGradients& from, NgramGradients& to) const {
+  const int64_t width = to.table->cols();
+  for (int64_t i = 0; i < from.count; ++i) {
+    const int32_t row = from.rows[i];
+    float* values = from.values.get() + i * width;
+    kernels_.add(values, to.values.get() + to.slot(row) * width, width);
+    std::fill_n(values, width, 0.0f);
+    from.slot_of_row[row] = -1;
+  }
+  from.count = 0;
+}
+
 void CpuBackend::clear(Gradients& any_gradients) const {
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
   std::fill_n(gradients.dense.get(), gradients.table.num_dense(), 0.0f);

@@ -1,43 +1,23 @@
 #include "layers/pass.h"
 
-#include <cmath>
+#include <exception>
+#include <mutex>
 
+#include "layers/lane.h"
 #include "util/interrupt.h"
 
 namespace slm {
-namespace {
 
-void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, int64_t t1) {
+void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, int64_t t1,
+                   const std::function<void()>& poll) {
   const Backend& backend = *model.backend;
   backend.embed_forward(*model.weights, workspace, t0, t1);
   for (int64_t i = 0; i < model.config.num_layers; ++i) {
     backend.layer_forward(*model.weights, workspace, i, t0, t1);
     if (model.config.mlp_dim > 0) backend.mlp_forward(*model.weights, workspace, i, t0, t1);
-    poll_interrupt();
+    poll();
   }
 }
-
-// The window cut into segments; without recomputing, into one.
-Chunks segments_of(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute) {
-  const Chunks chunks{seq_len, model.backend->chunk_steps(model.config, batch_size)};
-  if (!recompute) return {seq_len, seq_len};
-  const double root = std::sqrt(static_cast<double>(chunks.count()));
-  return {seq_len, std::min(seq_len, chunks.steps * static_cast<int64_t>(std::ceil(root)))};
-}
-
-void backward_chunk(const Model::Impl& model, Workspace& workspace, Gradients& grads, int64_t t0,
-                    int64_t t1) {
-  const Backend& backend = *model.backend;
-  if (has_head(model.config)) backend.head_backward(*model.weights, workspace, grads, t0, t1);
-  for (int64_t i = model.config.num_layers - 1; i >= 0; --i) {
-    if (model.config.mlp_dim > 0) backend.mlp_backward(*model.weights, workspace, grads, i, t0, t1);
-    backend.layer_backward(*model.weights, workspace, grads, i, t0, t1);
-    poll_interrupt();
-  }
-  backend.embed_backward(*model.weights, workspace, grads, t0, t1);
-}
-
-}  // namespace
 
 void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& window,
                   Buffer* state, float* logits, float* losses) {
@@ -55,7 +35,7 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
     const int64_t at = chunks.begin(i) * B, steps = chunks.end(i) - chunks.begin(i);
     const uint8_t* targets = window.targets ? window.targets + at : nullptr;
     backend.begin_window(workspace, window.inputs + at, targets, steps, from, Dropout{});
-    forward_chunk(model, workspace, 0, steps);
+    forward_chunk(model, workspace, 0, steps, poll_interrupt);
     if (logits != nullptr) {
       backend.head_logits(*model.weights, workspace, 0, steps);
       backend.read_logits(workspace, steps * B, logits + at * kVocabSize);
@@ -72,76 +52,134 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
   if (state != nullptr) backend.save_state(workspace, *state);
 }
 
+struct TrainingPass::Worker {
+  Worker(const Model::Impl& model, int64_t seq_len, int64_t rows, bool recompute)
+      : lane(model, seq_len, rows, recompute),
+        start(model.backend->make_buffer(state_size(model.config, rows))),
+        state(static_cast<size_t>(start->size())),
+        inputs(static_cast<size_t>(seq_len * rows)),
+        targets(inputs.size()) {}
+
+  Lane lane;
+  std::unique_ptr<Buffer> start;
+  std::vector<float> state;
+  std::vector<uint8_t> inputs, targets;  // (T, rows)
+  bool busy = false;
+};
+
 TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
                            bool recompute)
     : model_(model),
-      segments_(segments_of(model, seq_len, batch_size, recompute)),
-      workspace_(model.backend->make_workspace(model.config,
-                                               {segments_.steps, batch_size, /*training=*/true})),
+      seq_len_(seq_len),
+      batch_size_(batch_size),
+      shards_(model.backend->num_shards(model.config, batch_size)),
       losses_(static_cast<size_t>(seq_len * batch_size)) {
-  for (int64_t i = 0; i < segments_.count(); ++i)
-    states_.push_back(model.backend->make_buffer(state_size(model.config, batch_size)));
+  const Backend& backend = *model.backend;
+  for (int64_t i = 0; i < std::min(shards_, backend.num_workers()); ++i)
+    workers_.push_back(std::make_unique<Worker>(model, seq_len, shard_rows(), recompute));
+  for (int64_t i = 1; i < shards_; ++i)
+    grads_.push_back(backend.make_gradients(model.config, model.table));
+  if (shards_ == 1) return;
+  start_.resize(static_cast<size_t>(state_size(model.config, batch_size)));
+  end_.resize(start_.size());
 }
+
+TrainingPass::~TrainingPass() = default;
 
 int64_t TrainingPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
                             bool recompute) {
-  const Chunks segments = segments_of(model, seq_len, batch_size, recompute);
-  const int64_t floats =
-      segments.count() * state_size(model.config, batch_size) + seq_len * batch_size;
-  return model.backend->workspace_bytes(model.config,
-                                        {segments.steps, batch_size, /*training=*/true}) +
-         floats * static_cast<int64_t>(sizeof(float));
+  constexpr int64_t kFloatBytes = sizeof(float);
+  const int64_t shards = model.backend->num_shards(model.config, batch_size);
+  const int64_t workers = std::min(shards, model.backend->num_workers());
+  return workers * Lane::bytes(model, seq_len, batch_size / shards, recompute) +
+         (shards - 1) * model.table.num_dense() * kFloatBytes + seq_len * batch_size * kFloatBytes;
 }
 
-// All but the last segment are computed for the sake of the state that they end in, and once more
-// when the backward pass needs what is inside them.
 double TrainingPass::run(const Window& window, const Buffer* state, const Dropout& dropout,
                          Gradients& grads) {
-  const int64_t last = segments_.count() - 1;
-  const auto start_of = [&](int64_t i) {
-    return i == 0 ? state : states_[static_cast<size_t>(i - 1)].get();
-  };
-  for (int64_t i = 0; i < last; ++i) {
-    forward(window, start_of(i), dropout, segments_.begin(i), segments_.end(i));
-    model_.backend->save_state(*workspace_, *states_[static_cast<size_t>(i)]);
+  const Backend& backend = *model_.backend;
+  stop_ = false;
+  if (shards_ > 1 && state != nullptr) backend.read(*state, 0, state->size(), start_.data());
+  std::mutex mutex;
+  std::exception_ptr failure;
+  backend.run_parallel(shards_, [&](int64_t shard) {
+    Worker* worker = nullptr;
+    try {
+      {
+        const std::lock_guard<std::mutex> lock(mutex);
+        for (const auto& each : workers_)
+          if (!each->busy) worker = each.get();
+        worker->busy = true;
+      }
+      run_shard(shard, *worker, window, state, dropout, shard == 0 ? grads : *grads_[shard - 1]);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (!stop_) failure = std::current_exception();
+      stop_ = true;
+    }
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (worker != nullptr) worker->busy = false;
+  });
+  if (failure) {
+    for (const auto& each : grads_) backend.clear(*each);
+    std::rethrow_exception(failure);
   }
-  model_.backend->begin_backward(*workspace_);
-  for (int64_t i = last; i >= 0; --i) {
-    const int64_t begin = segments_.begin(i), end = segments_.end(i);
-    forward(window, start_of(i), dropout, begin, end);
-    if (i == last) model_.backend->save_state(*workspace_, *states_.back());
-    backward(end - begin, grads);
-    model_.backend->read_losses(*workspace_, 0, end - begin,
-                                losses_.data() + begin * window.batch_size);
-  }
+  backend.add_gradients(grads_, grads);
   double sum = 0;
   for (float loss : losses_) sum += double{loss};
   return sum / static_cast<double>(losses_.size());
 }
 
-void TrainingPass::save_state(Buffer& state) const { model_.backend->copy(*states_.back(), state); }
-
-void TrainingPass::forward(const Window& window, const Buffer* state, const Dropout& dropout,
-                           int64_t begin, int64_t end) {
-  const int64_t at = begin * window.batch_size;
+void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window,
+                             const Buffer* state, const Dropout& dropout, Gradients& grads) {
+  const float scale = 1.0f / static_cast<float>(losses_.size());
+  const int64_t rows = shard_rows(), first = shard * rows;
   Dropout here = dropout;
-  here.first += static_cast<uint64_t>(at);
-  model_.backend->begin_window(*workspace_, window.inputs + at, window.targets + at, end - begin,
-                               state, here);
-  const Chunks chunks{end - begin, model_.backend->chunk_steps(model_.config, window.batch_size)};
-  for (int64_t i = 0; i < chunks.count(); ++i)
-    forward_chunk(model_, *workspace_, chunks.begin(i), chunks.end(i));
+  here.first += static_cast<uint64_t>(first);
+  here.batch_size = batch_size_;
+  if (shards_ == 1) {
+    worker.lane.run(window, state, here, scale, stop_, grads);
+    losses_ = worker.lane.losses();
+    return;
+  }
+  for (int64_t t = 0; t < seq_len_; ++t) {
+    std::copy_n(window.inputs + t * batch_size_ + first, rows, worker.inputs.data() + t * rows);
+    std::copy_n(window.targets + t * batch_size_ + first, rows, worker.targets.data() + t * rows);
+  }
+  const Backend& backend = *model_.backend;
+  const auto size = static_cast<int64_t>(worker.state.size());
+  if (state != nullptr) {
+    each_part(shard, [&](int64_t whole, int64_t part, int64_t count) {
+      std::copy_n(start_.data() + whole, count, worker.state.data() + part);
+    });
+    backend.write(worker.state.data(), size, *worker.start, 0);
+  }
+  worker.lane.run({worker.inputs.data(), worker.targets.data(), seq_len_, rows},
+                  state ? worker.start.get() : nullptr, here, scale, stop_, grads);
+  backend.read(worker.lane.end_state(), 0, size, worker.state.data());
+  each_part(shard, [&](int64_t whole, int64_t part, int64_t count) {
+    std::copy_n(worker.state.data() + part, count, end_.data() + whole);
+  });
+  for (int64_t t = 0; t < seq_len_; ++t)
+    std::copy_n(worker.lane.losses().data() + t * rows, rows,
+                losses_.data() + t * batch_size_ + first);
 }
 
-void TrainingPass::backward(int64_t steps, Gradients& grads) {
-  const auto positions = static_cast<int64_t>(losses_.size());
-  const int64_t batch_size = positions / segments_.seq_len;
-  const Chunks chunks{steps, model_.backend->chunk_steps(model_.config, batch_size)};
-  for (int64_t i = chunks.count() - 1; i >= 0; --i) {
-    model_.backend->head_loss(*model_.weights, *workspace_, chunks.begin(i), chunks.end(i),
-                              1.0f / static_cast<float>(positions));
-    backward_chunk(model_, *workspace_, grads, chunks.begin(i), chunks.end(i));
-  }
+void TrainingPass::each_part(
+    int64_t shard, const std::function<void(int64_t whole, int64_t part, int64_t count)>& f) const {
+  const int64_t rows = shard_rows(), first = shard * rows;
+  const int64_t N = model_.config.state_dim, K = history_size(model_.config);
+  for (int64_t i = 0; i < model_.config.num_layers; ++i)
+    f((i * batch_size_ + first) * N, i * rows * N, rows * N);
+  f(hidden_size(model_.config, batch_size_) + first * K, hidden_size(model_.config, rows),
+    rows * K);
+}
+
+void TrainingPass::save_state(Buffer& state) const {
+  if (shards_ == 1)
+    model_.backend->copy(workers_[0]->lane.end_state(), state);
+  else
+    model_.backend->write(end_.data(), state.size(), state, 0);
 }
 
 }  // namespace slm

@@ -1,6 +1,8 @@
 #pragma once
 // The way of a window through the model: embedding, layers, head and back, in chunks of time.
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -25,18 +27,26 @@ struct Chunks {
   int64_t end(int64_t i) const { return std::min(seq_len, (i + 1) * steps); }
 };
 
+// Embedding and layers of the time steps [t0, t1); `poll` is called after each layer.
+void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, int64_t t1,
+                   const std::function<void()>& poll);
+
 // logits (T, B, V) and losses (T, B; nats) may be null. `state`, if given, is where the window
 // starts and is moved on once the whole window has been computed.
 void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& window,
                   Buffer* state, float* logits, float* losses);
 
+class Lane;  // lane.h
+
 // Forward and backward over windows of one shape, with all memory planned beforehand.
 //
-// With `recompute`, only the states between segments of about √(T / chunk) chunks are kept; each
-// segment is computed a second time when the backward pass comes to it. The bits are the same.
+// The batch is cut into shards, whose number the backend chooses by the shape alone. A shard is
+// computed from end to end by one thread, so that threads do not wait for each other or fetch each
+// other's data; and its gradients are its own and are added up in the order of the shards.
 class TrainingPass {
  public:
   TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
+  ~TrainingPass();
 
   // Adds to `grads` and returns the mean loss. The window starts from `state`, or from the start of
   // a text. Polls for interrupts; parameters and `state` are never touched.
@@ -45,20 +55,27 @@ class TrainingPass {
   void save_state(Buffer& state) const;
   const std::vector<float>& losses() const { return losses_; }
 
-  // Of the workspace and the kept states.
+  // Of all memory but the gradients.
   static int64_t bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
                        bool recompute);
 
  private:
-  void forward(const Window& window, const Buffer* state, const Dropout& dropout, int64_t begin,
-               int64_t end);
-  void backward(int64_t steps, Gradients& grads);
+  struct Worker;  // what a thread needs for a shard
+
+  void run_shard(int64_t shard, Worker& worker, const Window& window, const Buffer* state,
+                 const Dropout& dropout, Gradients& grads);
+  int64_t shard_rows() const { return batch_size_ / shards_; }
+  // Floats of a state that belong to a shard, one call per layer and one for the bytes.
+  void each_part(int64_t shard,
+                 const std::function<void(int64_t whole, int64_t part, int64_t count)>& f) const;
 
   const Model::Impl& model_;
-  const Chunks segments_;
-  std::unique_ptr<Workspace> workspace_;         // of one segment
-  std::vector<std::unique_ptr<Buffer>> states_;  // after each segment
-  std::vector<float> losses_;                    // (T, B)
+  const int64_t seq_len_, batch_size_, shards_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<Gradients>> grads_;  // of all shards but the first
+  std::vector<float> start_, end_;                 // states of the whole batch
+  std::vector<float> losses_;                      // (T, B)
+  std::atomic<bool> stop_{false};
 };
 
 }  // namespace slm

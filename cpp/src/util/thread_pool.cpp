@@ -91,8 +91,12 @@ void ThreadPool::stop() {
   for (std::thread& worker : crew_->workers) worker.join();
 }
 
+thread_local bool ThreadPool::inside_part = false;
+
 void ThreadPool::take_parts() {
+  inside_part = true;
   for (int64_t part = next_part_++; part < parts_; part = next_part_++) function_(context_, part);
+  inside_part = false;
 }
 
 void ThreadPool::work() {
@@ -111,8 +115,7 @@ void ThreadPool::work() {
 }
 
 void ThreadPool::run_erased(int64_t parts, Function function, const void* context) {
-  std::unique_lock<std::mutex> busy(busy_, std::defer_lock);
-  if (parts <= 1 || size() == 1 || ::getpid() != process_ || !busy.try_lock()) {
+  if (parts <= 1 || size() == 1 || ::getpid() != process_ || busy_.exchange(true)) {
     for (int64_t part = 0; part < parts; ++part) function(context, part);
     return;
   }
@@ -128,6 +131,7 @@ void ThreadPool::run_erased(int64_t parts, Function function, const void* contex
   crew_->wake.notify_all();
   take_parts();
   while (!spin_until([&] { return working_ == 0; })) std::this_thread::yield();
+  busy_ = false;
 }
 
 }  // namespace slm

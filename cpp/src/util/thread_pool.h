@@ -23,10 +23,13 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const { return static_cast<int>(crew_->workers.size()) + 1; }
+  // Threads that a run started here and now could keep busy: 1 within a part of another run.
+  int free_threads() const { return inside_part ? 1 : size(); }
 
   // f(part) for every part in [0, parts), in any order; returns when all are done. Runs on the
-  // caller alone when the pool is busy with another caller's work, and in a process forked from the
-  // pool's, where there are no workers. f must not throw.
+  // caller alone when the pool is busy, be it with another caller's work or with the part that
+  // calls this, and in a process forked from the pool's, where there are no workers. f must not
+  // throw.
   template <class F>
   void run(int64_t parts, const F& f) {
     run_erased(
@@ -49,7 +52,9 @@ class ThreadPool {
     std::vector<std::thread> workers;
   };
 
-  std::mutex busy_;  // held by the caller whose work is running
+  static thread_local bool inside_part;
+
+  std::atomic<bool> busy_{false};  // while some caller's work is running
   Function function_ = nullptr;
   const void* context_ = nullptr;
   int64_t parts_ = 0;

@@ -1,0 +1,98 @@
+#include "layers/lane.h"
+
+#include <cmath>
+
+#include "util/interrupt.h"
+
+namespace slm {
+namespace {
+
+// The window cut into segments; without recomputing, into one.
+Chunks segments_of(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute) {
+  const Chunks chunks{seq_len, model.backend->chunk_steps(model.config, batch_size)};
+  if (!recompute) return {seq_len, seq_len};
+  const double root = std::sqrt(static_cast<double>(chunks.count()));
+  return {seq_len, std::min(seq_len, chunks.steps * static_cast<int64_t>(std::ceil(root)))};
+}
+
+}  // namespace
+
+Lane::Lane(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute)
+    : model_(model),
+      segments_(segments_of(model, seq_len, batch_size, recompute)),
+      workspace_(model.backend->make_workspace(model.config,
+                                               {segments_.steps, batch_size, /*training=*/true})),
+      losses_(static_cast<size_t>(seq_len * batch_size)) {
+  for (int64_t i = 0; i < segments_.count(); ++i)
+    states_.push_back(model.backend->make_buffer(state_size(model.config, batch_size)));
+}
+
+int64_t Lane::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute) {
+  const Chunks segments = segments_of(model, seq_len, batch_size, recompute);
+  const int64_t floats =
+      segments.count() * state_size(model.config, batch_size) + seq_len * batch_size;
+  return model.backend->workspace_bytes(model.config,
+                                        {segments.steps, batch_size, /*training=*/true}) +
+         floats * static_cast<int64_t>(sizeof(float));
+}
+
+void Lane::poll() const {
+  if (*stop_) throw Error(ErrorKind::cancelled, "stopped by another thread");
+  poll_interrupt();
+}
+
+// All but the last segment are computed for the sake of the state that they end in, and once more
+// when the backward pass needs what is inside them.
+void Lane::run(const Window& window, const Buffer* state, const Dropout& dropout, float scale,
+               const std::atomic<bool>& stop, Gradients& grads) {
+  stop_ = &stop;
+  const int64_t last = segments_.count() - 1;
+  const auto start_of = [&](int64_t i) {
+    return i == 0 ? state : states_[static_cast<size_t>(i - 1)].get();
+  };
+  for (int64_t i = 0; i < last; ++i) {
+    forward(window, start_of(i), dropout, segments_.begin(i), segments_.end(i));
+    model_.backend->save_state(*workspace_, *states_[static_cast<size_t>(i)]);
+  }
+  model_.backend->begin_backward(*workspace_);
+  for (int64_t i = last; i >= 0; --i) {
+    const int64_t begin = segments_.begin(i), end = segments_.end(i);
+    forward(window, start_of(i), dropout, begin, end);
+    if (i == last) model_.backend->save_state(*workspace_, *states_.back());
+    backward(end - begin, scale, grads);
+    model_.backend->read_losses(*workspace_, 0, end - begin,
+                                losses_.data() + begin * window.batch_size);
+  }
+}
+
+void Lane::forward(const Window& window, const Buffer* state, const Dropout& dropout, int64_t begin,
+                   int64_t end) {
+  const int64_t at = begin * window.batch_size;
+  Dropout here = dropout;
+  here.first += static_cast<uint64_t>(begin * dropout.batch_size);
+  model_.backend->begin_window(*workspace_, window.inputs + at, window.targets + at, end - begin,
+                               state, here);
+  const Chunks chunks{end - begin, model_.backend->chunk_steps(model_.config, window.batch_size)};
+  for (int64_t i = 0; i < chunks.count(); ++i)
+    forward_chunk(model_, *workspace_, chunks.begin(i), chunks.end(i), [this] { poll(); });
+}
+
+void Lane::backward(int64_t steps, float scale, Gradients& grads) {
+  const auto batch_size = static_cast<int64_t>(losses_.size()) / segments_.seq_len;
+  const Backend& backend = *model_.backend;
+  const Weights& weights = *model_.weights;
+  const Chunks chunks{steps, backend.chunk_steps(model_.config, batch_size)};
+  for (int64_t c = chunks.count() - 1; c >= 0; --c) {
+    const int64_t t0 = chunks.begin(c), t1 = chunks.end(c);
+    backend.head_loss(weights, *workspace_, t0, t1, scale);
+    if (has_head(model_.config)) backend.head_backward(weights, *workspace_, grads, t0, t1);
+    for (int64_t i = model_.config.num_layers - 1; i >= 0; --i) {
+      if (model_.config.mlp_dim > 0) backend.mlp_backward(weights, *workspace_, grads, i, t0, t1);
+      backend.layer_backward(weights, *workspace_, grads, i, t0, t1);
+      poll();
+    }
+    backend.embed_backward(weights, *workspace_, grads, t0, t1);
+  }
+}
+
+}  // namespace slm

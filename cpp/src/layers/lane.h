@@ -1,0 +1,44 @@
+#pragma once
+// Forward and backward over a part of the batch: what one thread does of a training window, or all
+// threads of a window that is not cut up.
+#include <memory>
+#include <vector>
+
+#include "layers/pass.h"
+
+namespace slm {
+
+// With `recompute`, only the states between segments of about √(T / chunk) chunks are kept; each
+// segment is computed a second time when the backward pass comes to it. The bits are the same.
+class Lane {
+ public:
+  Lane(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
+
+  // Adds to `grads` the gradient of the sum of all losses times `scale`. The window starts from
+  // `state`, or from the start of a text. Throws Error(cancelled) when `stop` is set, or for the
+  // reasons of poll_interrupt.
+  void run(const Window& window, const Buffer* state, const Dropout& dropout, float scale,
+           const std::atomic<bool>& stop, Gradients& grads);
+  // After the window of the latest run, and the loss of each of its bytes (T, B).
+  const Buffer& end_state() const { return *states_.back(); }
+  const std::vector<float>& losses() const { return losses_; }
+
+  // Of the workspace and the kept states.
+  static int64_t bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
+                       bool recompute);
+
+ private:
+  void forward(const Window& window, const Buffer* state, const Dropout& dropout, int64_t begin,
+               int64_t end);
+  void backward(int64_t steps, float scale, Gradients& grads);
+  void poll() const;
+
+  const Model::Impl& model_;
+  const Chunks segments_;
+  std::unique_ptr<Workspace> workspace_;         // of one segment
+  std::vector<std::unique_ptr<Buffer>> states_;  // after each segment
+  std::vector<float> losses_;                    // (T, B)
+  const std::atomic<bool>* stop_ = nullptr;      // of the current run
+};
+
+}  // namespace slm
