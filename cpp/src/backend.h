@@ -67,7 +67,7 @@ inline int64_t state_size(const Config& config, int64_t batch_size) {
 
 // Which values a training window drops. Position (t, b) has the number first + t * batch_size + b,
 // by which its random numbers are drawn; batch_size is that of the whole window where this one is a
-// part of it.
+// part of it, or 0.
 struct Dropout {
   float rate = 0;
   uint64_t seed = 0;
@@ -166,9 +166,13 @@ class Backend {
   // params_changed.
   virtual void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
                       const AdamWStep&) const = 0;
-  // Adds the gradients `from`, one after the other, to others, and zeroes them.
+  // Adds the gradients `from`, one after the other, to others, and zeroes them. Of shards: a
+  // backend that makes one of every window has nothing to add.
   virtual void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
-                             Gradients& to) const = 0;
+                             Gradients& to) const {
+    static_cast<void>(to);
+    if (!from.empty()) throw Error(ErrorKind::device, name() + " does not add gradients");
+  }
   // Zeroes the gradients of a step that is given up.
   virtual void clear(Gradients&) const = 0;
 };

@@ -101,6 +101,7 @@ void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   ws.tokens = inputs;
   ws.targets = targets;
   ws.dropout = dropout;
+  if (dropout.batch_size == 0) ws.dropout.batch_size = ws.B;
   ws.computed = 0;
   const int64_t size = ws.B * ws.N;
   for (int64_t i = 0; i < ws.L; ++i) {
