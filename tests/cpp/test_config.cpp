@@ -26,7 +26,7 @@ void test_presets() {
   CHECK_EQ(seed.training.clip_norm, 0.0f);
   CHECK_EQ(seed.training.schedule, "constant");
   CHECK_EQ(slm::preset(slm::kDefaultPreset).model.embed_dim, 128);
-  CHECK_THROWS(ErrorKind::config, "preset is \"nano2\"; it must be \"seed\"", slm::preset("nano2"));
+  CHECK_THROWS(ErrorKind::config, "preset is \"nano2\"; it must be \"nano\"", slm::preset("nano2"));
 }
 
 void refuse_model(const std::string& sentence, const std::function<void(Config&)>& change) {
@@ -97,7 +97,8 @@ void test_json() {
   const std::string text = config_to_json(config).dump();
   CHECK_EQ(text,
            "{\"cell\":\"dense\",\"embed_dim\":96,\"state_dim\":128,\"num_layers\":2,"
-           "\"init\":\"seed\"}");
+           "\"init\":\"seed\",\"residual\":false,\"norm\":\"none\",\"mlp_dim\":0,"
+           "\"tie_embeddings\":false,\"ngram_orders\":[],\"ngram_buckets\":16384,\"ngram_dim\":0}");
   CHECK_EQ(config_to_json(slm::config_from_json(Json::parse(text, "x"), "x")).dump(), text);
 
   for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 62, (uint64_t{1} << 63) - 1,
