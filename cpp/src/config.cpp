@@ -51,7 +51,7 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, int64_t num_layers,
   preset.model.ngram_orders = std::move(ngram_orders);
   preset.model.ngram_buckets = ngram_buckets;
   preset.training.sampling = "stream";
-  preset.training.learning_rate = 6e-3f;
+  preset.training.learning_rate = 8e-3f;
   preset.training.final_rate = 0.02f;
   preset.training.beta2 = 0.98f;
   preset.training.weight_decay = 0.05f;
@@ -64,7 +64,7 @@ const std::vector<std::pair<std::string, Preset>>& presets() {
   // seed-small is what Config and TrainConfig start as.
   static const std::vector<std::pair<std::string, Preset>> table = {
       {"nano", recommended(64, 128, 1, {2, 3, 4}, 4096)},
-      {"small", recommended(128, 256, 1, {2, 3, 4, 5, 6}, 16384)},
+      {"small", recommended(128, 128, 1, {2, 3, 4, 5, 6}, 16384)},
       {"base", recommended(128, 256, 2, {2, 3, 4, 5, 6}, 65536)},
       {"large", recommended(256, 384, 2, {2, 3, 4, 5, 6}, 131072)},
       {"seed", seed_preset()},
