@@ -28,7 +28,7 @@ std::unique_ptr<Weights> CudaBackend::make_weights(const Config&, const TensorTa
 }
 
 std::unique_ptr<Gradients> CudaBackend::make_gradients(const Config& config,
-                                                       const TensorTable& table) const {
+                                                       const TensorTable& table, int64_t) const {
   return std::make_unique<CudaGradients>(stream_, config, table);
 }
 

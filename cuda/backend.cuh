@@ -25,7 +25,8 @@ class CudaBackend : public Backend {
   void write(const float* from, int64_t count, Buffer& to, int64_t offset) const override;
   void copy(const Buffer& from, Buffer& to) const override;
   std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const override;
-  std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&) const override;
+  std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&,
+                                            int64_t positions) const override;
   void read_gradients(const Gradients&, float* to) const override;
   std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const override;
 

@@ -93,7 +93,9 @@ class Backend {
   virtual void write(const float* from, int64_t count, Buffer& to, int64_t offset) const = 0;
   virtual void copy(const Buffer& from, Buffer& to) const = 0;  // of the same size
   virtual std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const = 0;
-  virtual std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&) const = 0;
+  // For windows of at most `positions` time steps times batch rows.
+  virtual std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&,
+                                                    int64_t positions) const = 0;
   // All of them, num_parameters values in the order of the table.
   virtual void read_gradients(const Gradients&, float* to) const = 0;
   virtual std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const = 0;

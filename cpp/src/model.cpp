@@ -174,7 +174,7 @@ float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t se
   check_window("Model::gradients", impl_->config, seq_len, batch_size, state);
   const Backend& backend = *impl_->backend;
   TrainingPass pass(*impl_, seq_len, batch_size, impl_->training.recompute);
-  const auto grads = backend.make_gradients(impl_->config, impl_->table);
+  const auto grads = backend.make_gradients(impl_->config, impl_->table, seq_len * batch_size);
   const double loss =
       pass.run({inputs, targets, seq_len, batch_size}, buffer_of(state), Dropout{}, *grads);
   backend.read_gradients(*grads, out);

@@ -57,8 +57,9 @@ std::unique_ptr<Weights> TimedBackend::make_weights(const Config& config,
 }
 
 std::unique_ptr<Gradients> TimedBackend::make_gradients(const Config& config,
-                                                        const TensorTable& table) const {
-  return timed("make_gradients", [&] { return inner_->make_gradients(config, table); });
+                                                        const TensorTable& table,
+                                                        int64_t positions) const {
+  return timed("make_gradients", [&] { return inner_->make_gradients(config, table, positions); });
 }
 
 void TimedBackend::read_gradients(const Gradients& gradients, float* to) const {

@@ -73,7 +73,7 @@ Result run(const Model& model, int64_t seq_len, int64_t batch_size, bool recompu
   const slm::State state = warm_state(model, batch_size);
   const Bytes inputs = random_bytes(seq_len * batch_size);
   const Bytes targets = random_bytes(seq_len * batch_size + 1);
-  const auto grads = backend.make_gradients(model.config(), model.impl().table);
+  const auto grads = backend.make_gradients(model.config(), model.impl().table, 1 << 20);
   slm::TrainingPass pass(model.impl(), seq_len, batch_size, recompute);
   Result result;
   result.loss = pass.run({inputs.data(), targets.data() + 1, seq_len, batch_size},

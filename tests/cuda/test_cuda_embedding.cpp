@@ -29,8 +29,8 @@ void test_same_bits(const Shape& shape, int num_bytes, const slm::Dropout& dropo
   const EmulatedBackend cuda;
   const auto cpu_weights = cpu.make_weights(config, table);
   const auto cuda_weights = cuda.make_weights(config, table);
-  const auto cpu_grads = cpu.make_gradients(config, table);
-  const auto cuda_grads = cuda.make_gradients(config, table);
+  const auto cpu_grads = cpu.make_gradients(config, table, 1 << 20);
+  const auto cuda_grads = cuda.make_gradients(config, table, 1 << 20);
   for (slm::Gradients* to : {cpu_grads.get(), cuda_grads.get()})
     std::copy(grads.begin(), grads.end(), dense_values(*to));
   const auto cpu_any = cpu.make_workspace(config, {T, B, true});

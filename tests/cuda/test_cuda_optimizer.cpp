@@ -11,7 +11,7 @@ struct Training {
   Training(const slm::Backend& on, const slm::Config& config, const slm::TensorTable& table)
       : backend(on),
         weights(on.make_weights(config, table)),
-        grads(on.make_gradients(config, table)) {
+        grads(on.make_gradients(config, table, 1 << 20)) {
     const int64_t size = table.num_parameters();
     backend.write(random_floats(size, 1).data(), size, weights->flat(), 0);
     m = make_buffer(backend, random_floats(size, 2));
@@ -70,8 +70,8 @@ void test_grad_norm(int64_t embed_dim, int64_t state_dim) {
   const slm::TensorTable table(config);
   const slm::CpuBackend cpu(2);
   const EmulatedBackend cuda;
-  const auto cpu_grads = cpu.make_gradients(config, table);
-  const auto cuda_grads = cuda.make_gradients(config, table);
+  const auto cpu_grads = cpu.make_gradients(config, table, 1 << 20);
+  const auto cuda_grads = cuda.make_gradients(config, table, 1 << 20);
   Floats grads = random_floats(table.num_parameters(), 5);
   for (slm::Gradients* to : {cpu_grads.get(), cuda_grads.get()})
     std::copy(grads.begin(), grads.end(), dense_values(*to));

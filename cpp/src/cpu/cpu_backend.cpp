@@ -38,9 +38,9 @@ std::unique_ptr<Weights> CpuBackend::make_weights(const Config& config,
   return std::make_unique<CpuWeights>(config, table, kernels_);
 }
 
-std::unique_ptr<Gradients> CpuBackend::make_gradients(const Config&,
-                                                      const TensorTable& table) const {
-  return std::make_unique<CpuGradients>(table);
+std::unique_ptr<Gradients> CpuBackend::make_gradients(const Config&, const TensorTable& table,
+                                                      int64_t positions) const {
+  return std::make_unique<CpuGradients>(table, positions);
 }
 
 std::unique_ptr<Workspace> CpuBackend::make_workspace(const Config& config,

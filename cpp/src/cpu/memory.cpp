@@ -1,5 +1,6 @@
 #include "cpu/memory.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <string>
@@ -72,15 +73,16 @@ void CpuWeights::list_packed() {
   for (NgramWeights& ngram : ngrams) list(ngram.projection);
 }
 
-NgramGradients::NgramGradients(const Tensor& tensor)
+NgramGradients::NgramGradients(const Tensor& tensor, int64_t positions)
     : table(&tensor),
       slot_of_row(static_cast<size_t>(tensor.rows()), -1),
-      rows(slot_of_row.size()),
-      values(tensor.info.size) {}
+      rows(static_cast<size_t>(std::min(tensor.rows(), positions))),
+      values(static_cast<int64_t>(rows.size()) * tensor.cols()) {}
 
-CpuGradients::CpuGradients(const TensorTable& source) : table(source), dense(table.num_dense()) {
+CpuGradients::CpuGradients(const TensorTable& source, int64_t positions)
+    : table(source), dense(table.num_dense()) {
   for (const Tensor& tensor : table.tensors())
-    if (tensor.by_row) ngrams.emplace_back(tensor);
+    if (tensor.by_row) ngrams.emplace_back(tensor, positions);
 }
 
 WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,

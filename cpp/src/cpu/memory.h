@@ -96,9 +96,9 @@ struct CpuWeights final : Weights {
 };
 
 // The gradient of one n-gram table. Rows get a slot each as they occur for the first time in a
-// step; `values` is as large as the table, but only the slots in use are ever touched.
+// step; there is one for every position of a window, or for every row where there are fewer.
 struct NgramGradients {
-  explicit NgramGradients(const Tensor& tensor);
+  NgramGradients(const Tensor& tensor, int64_t positions);
 
   // Of a row; the next free one if it has none yet.
   int64_t slot(int32_t row) {
@@ -118,7 +118,7 @@ struct NgramGradients {
 };
 
 struct CpuGradients final : Gradients {
-  explicit CpuGradients(const TensorTable& table);
+  CpuGradients(const TensorTable& table, int64_t positions);
 
   TensorTable table;  // its own
   FloatArray dense;   // (num_dense,)

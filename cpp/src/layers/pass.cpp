@@ -78,7 +78,7 @@ TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t ba
   for (int64_t i = 0; i < std::min(shards_, backend.num_workers()); ++i)
     workers_.push_back(std::make_unique<Worker>(model, seq_len, shard_rows(), recompute));
   for (int64_t i = 1; i < shards_; ++i)
-    grads_.push_back(backend.make_gradients(model.config, model.table));
+    grads_.push_back(backend.make_gradients(model.config, model.table, seq_len * shard_rows()));
   if (shards_ == 1) return;
   start_.resize(static_cast<size_t>(state_size(model.config, batch_size)));
   end_.resize(start_.size());

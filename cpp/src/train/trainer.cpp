@@ -11,13 +11,14 @@ namespace slm {
 Trainer::Impl::Impl(Model::Impl& trained, const TrainConfig& how)
     : model(trained),
       config(how),
-      grads(model.backend->make_gradients(model.config, model.table)),
       m(model.backend->make_buffer(model.table.num_moments())),
       v(model.backend->make_buffer(model.table.num_moments())) {}
 
 TrainingPass& Trainer::Impl::pass_for(const Window& window) {
   if (seq_len_ != window.seq_len || batch_size_ != window.batch_size) {
     pass_.reset();
+    grads = model.backend->make_gradients(model.config, model.table,
+                                          window.seq_len * window.batch_size);
     pass_ =
         std::make_unique<TrainingPass>(model, window.seq_len, window.batch_size, config.recompute);
     seq_len_ = window.seq_len;

@@ -19,7 +19,7 @@ struct Trainer::Impl {
 
   Model::Impl& model;
   TrainConfig config;
-  std::unique_ptr<Gradients> grads;  // zero between steps
+  std::unique_ptr<Gradients> grads;  // for the latest shape of window; zero between steps
   std::unique_ptr<Buffer> m, v;      // num_moments each
   int64_t updates = 0;               // AdamW's k: updates done
   float learning_rate = 0;           // of the latest step
