@@ -1,91 +1,13 @@
 // A training pass with recomputed segments, against one that keeps everything: the same bits. And
 // what long windows add up to.
 #include <cmath>
-#include <cstring>
-#include <vector>
 
 #include "check.h"
-#include "layers/pass.h"
-#include "util/philox.h"
+#include "run_pass.h"
 
 namespace {
 
 using slm::Model;
-using Floats = std::vector<float>;
-using Bytes = std::vector<uint8_t>;
-
-slm::Config small() {
-  slm::Config config;
-  config.embed_dim = 9;
-  config.state_dim = 20;
-  config.num_layers = 3;
-  return config;
-}
-
-// With all options on.
-slm::Config rich() {
-  slm::Config config = small();
-  config.cell = "gated";
-  config.residual = true;
-  config.norm = "rms";
-  config.mlp_dim = 11;
-  config.tie_embeddings = true;
-  config.ngram_orders = {2, 3, 5};
-  config.ngram_buckets = 64;
-  config.ngram_dim = 6;
-  return config;
-}
-
-Model make_model(const slm::Config& config, int threads = 2) {
-  slm::ModelOptions options;
-  options.threads = threads;
-  return Model(config, options);
-}
-
-Bytes random_bytes(int64_t size) {
-  const slm::Philox random(5, slm::PhiloxStream::window);
-  Bytes out(static_cast<size_t>(size));
-  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint8_t>(random.below(256, i));
-  return out;
-}
-
-bool same_bits(const Floats& a, const Floats& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
-// The state before a window: what a few bytes leave behind.
-slm::State warm_state(const Model& model, int64_t batch_size) {
-  slm::State state = model.new_state(batch_size);
-  const Bytes bytes = random_bytes(3 * batch_size);
-  Floats logits(static_cast<size_t>(3 * batch_size * slm::kVocabSize));
-  model.logits(bytes.data(), 3, batch_size, &state, logits.data());
-  return state;
-}
-
-struct Result {
-  double loss;
-  Floats gradients, state;
-};
-
-Result run(const Model& model, int64_t seq_len, int64_t batch_size, bool recompute) {
-  const slm::Dropout dropout{0.4f, 11, 1000};
-  const slm::Backend& backend = *model.impl().backend;
-  const slm::State state = warm_state(model, batch_size);
-  const Bytes inputs = random_bytes(seq_len * batch_size);
-  const Bytes targets = random_bytes(seq_len * batch_size + 1);
-  const auto grads = backend.make_gradients(model.config(), model.impl().table, 1 << 20);
-  slm::TrainingPass pass(model.impl(), seq_len, batch_size, recompute);
-  Result result;
-  result.loss = pass.run({inputs.data(), targets.data() + 1, seq_len, batch_size},
-                         state.impl().h.get(), dropout, *grads);
-  const auto after = backend.make_buffer(state.impl().h->size());
-  pass.save_state(*after);
-  result.gradients.resize(static_cast<size_t>(model.num_parameters()));
-  backend.read_gradients(*grads, result.gradients.data());
-  result.state.resize(static_cast<size_t>(after->size()));
-  backend.read(*after, 0, after->size(), result.state.data());
-  return result;
-}
 
 void test_recompute(const slm::Config& config, int64_t seq_len, int64_t batch_size) {
   const Model model = make_model(config);

@@ -1,0 +1,93 @@
+#pragma once
+// A training pass over a window of random bytes, with dropout and from a state that is not zero.
+#include <cstring>
+#include <vector>
+
+#include "layers/pass.h"
+#include "util/philox.h"
+
+using Floats = std::vector<float>;
+using Bytes = std::vector<uint8_t>;
+
+inline slm::Config small() {
+  slm::Config config;
+  config.embed_dim = 9;
+  config.state_dim = 20;
+  config.num_layers = 3;
+  return config;
+}
+
+// With all options on.
+inline slm::Config rich() {
+  slm::Config config = small();
+  config.cell = "gated";
+  config.residual = true;
+  config.norm = "rms";
+  config.mlp_dim = 11;
+  config.tie_embeddings = true;
+  config.ngram_orders = {2, 3, 5};
+  config.ngram_buckets = 64;
+  config.ngram_dim = 6;
+  return config;
+}
+
+// N-gram tables start at zero, where dropout would drop nothing; so they get random values.
+inline slm::Model make_model(const slm::Config& config, int threads = 2) {
+  slm::ModelOptions options;
+  options.threads = threads;
+  slm::Model model(config, options);
+  for (const slm::Tensor& tensor : model.impl().table.tensors()) {
+    if (!tensor.by_row) continue;
+    Floats values(static_cast<size_t>(tensor.info.size));
+    const slm::Philox random(6, slm::PhiloxStream::init);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = random.uniform(i) - 0.5f;
+    model.set_parameter(tensor.info.name, values.data(), tensor.info.size);
+  }
+  return model;
+}
+
+inline Bytes random_bytes(int64_t size) {
+  const slm::Philox random(5, slm::PhiloxStream::window);
+  Bytes out(static_cast<size_t>(size));
+  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint8_t>(random.below(256, i));
+  return out;
+}
+
+inline bool same_bits(const Floats& a, const Floats& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// The state before a window: what a few bytes leave behind.
+inline slm::State warm_state(const slm::Model& model, int64_t batch_size) {
+  slm::State state = model.new_state(batch_size);
+  const Bytes bytes = random_bytes(3 * batch_size);
+  Floats logits(static_cast<size_t>(3 * batch_size * slm::kVocabSize));
+  model.logits(bytes.data(), 3, batch_size, &state, logits.data());
+  return state;
+}
+
+struct Result {
+  double loss;
+  Floats gradients, state;
+};
+
+inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, bool recompute) {
+  const slm::Dropout dropout{0.4f, 11, 1000};
+  const slm::Backend& backend = *model.impl().backend;
+  const slm::State state = warm_state(model, batch_size);
+  const Bytes inputs = random_bytes(seq_len * batch_size);
+  const Bytes targets = random_bytes(seq_len * batch_size + 1);
+  const auto grads =
+      backend.make_gradients(model.config(), model.impl().table, seq_len * batch_size);
+  slm::TrainingPass pass(model.impl(), seq_len, batch_size, recompute);
+  Result result;
+  result.loss = pass.run({inputs.data(), targets.data() + 1, seq_len, batch_size},
+                         state.impl().h.get(), dropout, *grads);
+  const auto after = backend.make_buffer(state.impl().h->size());
+  pass.save_state(*after);
+  result.gradients.resize(static_cast<size_t>(model.num_parameters()));
+  backend.read_gradients(*grads, result.gradients.data());
+  result.state.resize(static_cast<size_t>(after->size()));
+  backend.read(*after, 0, after->size(), result.state.data());
+  return result;
+}
