@@ -99,8 +99,9 @@ class Backend {
   // All of them, num_parameters values in the order of the table.
   virtual void read_gradients(const Gradients&, float* to) const = 0;
   virtual std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const = 0;
-  // What make_weights and make_workspace take, in bytes.
+  // What make_weights, make_gradients and make_workspace take, in bytes.
   virtual int64_t weights_bytes(const Config&, const TensorTable&) const = 0;
+  virtual int64_t gradients_bytes(const TensorTable&, int64_t positions) const = 0;
   virtual int64_t workspace_bytes(const Config&, const WorkspaceShape&) const = 0;
 
   // To be called after flat() was written: the only place that packs weights.

@@ -111,7 +111,8 @@ MemoryPlan Model::memory() const {
   constexpr int64_t kFloatBytes = sizeof(float);
   MemoryPlan plan;
   plan.weights = backend.weights_bytes(impl_->config, impl_->table);
-  plan.optimizer = (impl_->table.num_dense() + 2 * impl_->table.num_moments()) * kFloatBytes;
+  plan.optimizer = backend.gradients_bytes(impl_->table, how.seq_len * how.batch_size) +
+                   2 * impl_->table.num_moments() * kFloatBytes;
   plan.window = TrainingPass::bytes(*impl_, how.seq_len, how.batch_size, how.recompute);
   plan.state = backend.workspace_bytes(impl_->config, {1, 1, /*training=*/false}) +
                state_size(impl_->config, 1) * kFloatBytes;

@@ -75,6 +75,10 @@ int64_t TimedBackend::weights_bytes(const Config& config, const TensorTable& tab
   return inner_->weights_bytes(config, table);
 }
 
+int64_t TimedBackend::gradients_bytes(const TensorTable& table, int64_t positions) const {
+  return inner_->gradients_bytes(table, positions);
+}
+
 int64_t TimedBackend::workspace_bytes(const Config& config, const WorkspaceShape& shape) const {
   return inner_->workspace_bytes(config, shape);
 }

@@ -35,13 +35,20 @@ void test_recompute_takes_less_memory() {
   CHECK(model.memory().weights >= 3 * 4 * model.num_parameters() - 4 * 256 * 9);
 }
 
-// Of an n-gram row, the optimiser keeps one value and the gradients only what occurs.
+// Of an n-gram row, the optimiser keeps two values; of gradients there are no more than positions
+// of a window, and where each row's is.
 void test_rows_take_little_memory() {
   slm::Config config = small();
   const int64_t before = make_model(config).memory().optimizer;
   config.ngram_orders = {3};
   config.ngram_buckets = 1 << 16;
-  CHECK_EQ(make_model(config).memory().optimizer - before, 2 * 4 * (1 << 16));
+  const slm::TrainConfig how;
+  const int64_t positions = how.seq_len * how.batch_size, slot = config.embed_dim + 1;
+  CHECK(positions < config.ngram_buckets);
+  CHECK_EQ(make_model(config).memory().optimizer - before,
+           4 * (3 * config.ngram_buckets + positions * slot));
+  config.ngram_buckets = 16;
+  CHECK_EQ(make_model(config).memory().optimizer - before, 4 * 16 * (3 + slot));
 }
 
 void test_threads_do_not_change_small_batches(const slm::Config& config) {

@@ -17,6 +17,7 @@ using Bytes = std::vector<uint8_t>;
 class EmulatedBackend final : public slm::CudaBackend {
  public:
   int64_t weights_bytes(const slm::Config&, const slm::TensorTable&) const override { missing(); }
+  int64_t gradients_bytes(const slm::TensorTable&, int64_t) const override { missing(); }
   int64_t workspace_bytes(const slm::Config&, const slm::WorkspaceShape&) const override {
     missing();
   }

@@ -56,6 +56,10 @@ int64_t CpuBackend::workspace_bytes(const Config& config, const WorkspaceShape& 
   return plan(config, shape).total() * kFloatBytes;
 }
 
+int64_t CpuBackend::gradients_bytes(const TensorTable& table, int64_t positions) const {
+  return CpuGradients::bytes(table, positions);
+}
+
 int64_t CpuBackend::weights_bytes(const Config&, const TensorTable& table) const {
   int64_t floats = table.num_parameters();
   for (const Tensor& tensor : table.tensors())

@@ -30,6 +30,7 @@ class CpuBackend final : public Backend {
   void read_gradients(const Gradients&, float* to) const override;
   std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const override;
   int64_t weights_bytes(const Config&, const TensorTable&) const override;
+  int64_t gradients_bytes(const TensorTable&, int64_t positions) const override;
   int64_t workspace_bytes(const Config&, const WorkspaceShape&) const override;
   void params_changed(Weights&) const override;
 

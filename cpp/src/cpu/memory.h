@@ -99,6 +99,7 @@ struct CpuWeights final : Weights {
 // step; there is one for every position of a window, or for every row where there are fewer.
 struct NgramGradients {
   NgramGradients(const Tensor& tensor, int64_t positions);
+  static int64_t slots(const Tensor& tensor, int64_t positions);
 
   // Of a row; the next free one if it has none yet.
   int64_t slot(int32_t row) {
@@ -119,6 +120,7 @@ struct NgramGradients {
 
 struct CpuGradients final : Gradients {
   CpuGradients(const TensorTable& table, int64_t positions);
+  static int64_t bytes(const TensorTable& table, int64_t positions);
 
   TensorTable table;  // its own
   FloatArray dense;   // (num_dense,)

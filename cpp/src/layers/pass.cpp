@@ -88,11 +88,12 @@ TrainingPass::~TrainingPass() = default;
 
 int64_t TrainingPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
                             bool recompute) {
-  constexpr int64_t kFloatBytes = sizeof(float);
   const int64_t shards = model.backend->num_shards(model.config, batch_size);
   const int64_t workers = std::min(shards, model.backend->num_workers());
-  return workers * Lane::bytes(model, seq_len, batch_size / shards, recompute) +
-         (shards - 1) * model.table.num_dense() * kFloatBytes + seq_len * batch_size * kFloatBytes;
+  const int64_t rows = batch_size / shards;
+  return workers * Lane::bytes(model, seq_len, rows, recompute) +
+         (shards - 1) * model.backend->gradients_bytes(model.table, seq_len * rows) +
+         seq_len * batch_size * static_cast<int64_t>(sizeof(float));
 }
 
 double TrainingPass::run(const Window& window, const Buffer* state, const Dropout& dropout,

@@ -55,7 +55,7 @@ class TrainingPass {
   void save_state(Buffer& state) const;
   const std::vector<float>& losses() const { return losses_; }
 
-  // Of all memory but the gradients.
+  // Of all memory but the gradients that `run` adds to.
   static int64_t bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
                        bool recompute);
 

@@ -17,6 +17,7 @@ Trainer::Impl::Impl(Model::Impl& trained, const TrainConfig& how)
 TrainingPass& Trainer::Impl::pass_for(const Window& window) {
   if (seq_len_ != window.seq_len || batch_size_ != window.batch_size) {
     pass_.reset();
+    seq_len_ = 0;  // until there is memory for this one
     grads = model.backend->make_gradients(model.config, model.table,
                                           window.seq_len * window.batch_size);
     pass_ =
