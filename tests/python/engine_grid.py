@@ -77,6 +77,8 @@ TOGETHER: list[dict[str, Any]] = [
         **{"ngram_buckets": 2, "ngram_dim": 33},
     },
 ]
+# Batches that are cut into shards of some rows each, and one that cannot be cut.
+SHARDED_SIZES = [(21, 12, 18, 20, 2), (300, 32, 9, 11, 1), (21, 13, 18, 20, 2)]
 LARGE_OPTION_SIZES = [(67, 17, 70, 33, 3), (33, 40, 130, 129, 2), (128, 9, 64, 96, 1)]
 
 
@@ -88,6 +90,8 @@ def option_cases() -> Iterator[Case]:
     for options in PAIRS:
         yield Case(*next(sizes), "random", next(states), Options(**options))
     for size, options in zip(OPTION_SIZES * 2 + LARGE_OPTION_SIZES, itertools.cycle(TOGETHER)):
+        yield Case(*size, "random", next(states), Options(**options))
+    for size, options in itertools.product(SHARDED_SIZES, TOGETHER[:2]):
         yield Case(*size, "random", next(states), Options(**options))
 
 
@@ -112,5 +116,6 @@ TRAINING_CASES = [
     Case(11, 3, 12, 7, 2, "tuned", True, Options(**TOGETHER[0])),
     Case(40, 30, 33, 20, 2, "random", True, Options(**TOGETHER[0])),
     Case(7, 5, 24, 17, 3, "random", False, Options(**TOGETHER[1])),
+    Case(21, 12, 18, 20, 2, "random", False, Options(**TOGETHER[0])),
     Case(5, 9, 33, 15, 2, "random", True, Options(**TOGETHER[2])),
 ]
