@@ -12,21 +12,21 @@ import slm
 
 KILLS = 10
 
-# Trains in a process of its own and says each step. A checkpoint after every step makes it likely
-# that a kill hits the writing of one.
+# Trains in a process of its own and says each step: a model with all that a checkpoint can hold,
+# rows of n-grams and the state of streams. A checkpoint after every step makes it likely that a
+# kill hits the writing of one.
 RUN = """
 import sys, slm
 from pathlib import Path
 
 folder = Path(sys.argv[1])
 checkpoint = folder / "run.ckpt.safetensors"
-model = slm.Model("seed-small", embed_dim=24, state_dim=40, seed=1)
+model = slm.Model("nano", embed_dim=24, state_dim=40, seed=1)
 model.train(
     slm.sample_text()[:50_000],
     steps=120,
     seq_len=48,
     batch_size=8,
-    sampling="stream",
     eval_every=25,
     checkpoint=checkpoint,
     checkpoint_seconds=0,
