@@ -88,7 +88,9 @@ def test_wheel_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None
     assert where.split()[1] == VERSION
     slm = [python, "-m", "slm"]
     run([*slm, "train", "text.txt", "-o", "m.safetensors", "--steps", "20"], tmp_path)
-    options = ["-m", "m.safetensors", "--prompt", "the cat", "--max-bytes", "20", "--seed", "1"]
+    # The likeliest bytes, which are letters; drawn ones may be no UTF-8 so early.
+    options = ["-m", "m.safetensors", "--prompt", "the cat", "--max-bytes", "20"]
+    options += ["--temperature", "0"]
     text = run([*slm, "generate", *options], tmp_path)
     assert text.startswith("the cat")
     assert run([bin_folder / "slm", "generate", *options], tmp_path) == text
