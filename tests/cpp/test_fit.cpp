@@ -165,10 +165,10 @@ void test_best_is_said() {
 
 void test_dropout_is_chosen() {
   constexpr size_t kMiB = size_t{1} << 20;
-  CHECK_EQ(slm::auto_dropout(1), 0.7f);
-  CHECK_EQ(slm::auto_dropout(kMiB), 0.7f);
-  CHECK_NEAR(slm::auto_dropout(2 * kMiB), 0.56, 1e-6);
-  CHECK_NEAR(slm::auto_dropout(16 * kMiB), 0.14, 1e-6);
+  CHECK_EQ(slm::auto_dropout(1), 0.4f);
+  CHECK_EQ(slm::auto_dropout(kMiB), 0.4f);
+  CHECK_NEAR(slm::auto_dropout(2 * kMiB), 0.32, 1e-6);
+  CHECK_NEAR(slm::auto_dropout(16 * kMiB), 0.08, 1e-6);
   CHECK_EQ(slm::auto_dropout(32 * kMiB), 0.0f);
   CHECK_EQ(slm::auto_dropout(kMiB << 20), 0.0f);
 
@@ -177,10 +177,10 @@ void test_dropout_is_chosen() {
   preset.training.steps = 5;
   Model chosen(preset), said(preset), none(preset);
   const History history = Trainer(chosen, preset.training).fit(kText);
-  CHECK_EQ(history.config.dropout, 0.7f);
+  CHECK_EQ(history.config.dropout, 0.4f);
   CHECK_EQ(chosen.training().dropout, slm::kAutoDropout);  // another text, another choice
   CHECK_EQ(chosen.training().steps, 5);
-  preset.training.dropout = 0.7f;
+  preset.training.dropout = 0.4f;
   Trainer(said, preset.training).fit(kText);
   CHECK(parameters(chosen) == parameters(said));
   preset.training.dropout = 0;

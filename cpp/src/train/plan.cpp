@@ -11,7 +11,7 @@ constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kMaxValidationBytes = kMiB;  // cut off by a fraction
 constexpr double kEvaluationsPerRun = 10;
 constexpr double kStepsPerEvaluation = 9;  // in time, so that evaluation takes a tenth
-constexpr float kMostDropout = 0.7f;
+constexpr float kMostDropout = 0.4f;
 constexpr double kDoublingsWithDropout = 5;  // of 1 MiB
 
 std::string number(double value) {

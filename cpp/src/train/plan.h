@@ -38,7 +38,7 @@ Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& spe
                   int64_t eval_every);
 
 // The share to drop where the config leaves it to the text: the less there is to learn from, the
-// sooner it is known by heart. 0.7 up to 1 MiB of training text, 0.14 less for every doubling, and
+// sooner it is known by heart. 0.4 up to 1 MiB of training text, 0.08 less for every doubling, and
 // nothing from 32 MiB on.
 float auto_dropout(size_t training_bytes);
 
