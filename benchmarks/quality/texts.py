@@ -23,13 +23,14 @@ class Corpus:
 
     name: str
     train: ByteArray  #: what a run learns from
-    choose: ByteArray  #: the end of the training part: chooses a run's best state, and recipes
+    choose: ByteArray  #: cut off the training part: chooses a run's best state, and recipes
     held_out: ByteArray  #: for the figures
 
     @property
     def whole_train(self) -> ByteArray:
         """The training part, for what chooses nothing on the way."""
-        return np.concatenate([self.train, self.choose])
+        parts = [self.train, self.choose]
+        return np.concatenate(parts[::-1] if self.name == "shakespeare" else parts)
 
 
 def corpus(name: str, for_search: bool = False) -> Corpus:
@@ -38,6 +39,10 @@ def corpus(name: str, for_search: bool = False) -> Corpus:
     # Of a small text a run should not lose a tenth. A large one has a megabyte to spare.
     if for_search and name == "shakespeare":
         choose_bytes = len(train) // 10
+    # The held-out text goes on within a play whose beginning ends the training part: a run must not
+    # lose that, so the cut is at the start. Books are whole.
+    if name == "shakespeare":
+        return Corpus(name, train[choose_bytes:], train[:choose_bytes], held_out)
     cut = len(train) - choose_bytes
     return Corpus(name, train[:cut], train[cut:], held_out)
 

@@ -50,7 +50,7 @@ def result(seed: int = 0, **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("for_search", [False, True])
 def test_the_parts_of_shakespeare_are_its_text(for_search: bool) -> None:
     corpus = texts.corpus("shakespeare", for_search)
-    parts = [corpus.train, corpus.choose, corpus.held_out]
+    parts = [corpus.choose, corpus.train, corpus.held_out]
     assert np.array_equal(np.concatenate(parts), slm.sample_text())
     assert len(corpus.held_out) == 111_540  # as docs/evaluation.md says of its last 10 %
     assert np.array_equal(corpus.whole_train, slm.sample_text()[:-111_540])
