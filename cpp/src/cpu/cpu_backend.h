@@ -86,8 +86,6 @@ class CpuBackend final : public Backend {
   void dense_backward(const LayerWeights&, const LayerPart&, float* grads) const;
   void gated_forward(const LayerWeights&, CpuWorkspace&, const LayerPart&, const float* bias) const;
   void gated_backward(const LayerWeights&, CpuWorkspace&, const LayerPart&, float* grads) const;
-  void norm_rows(const CpuWeights&, const Tensor* norm, const Array& x, const Block&,
-                 const Array& v) const;
 
   template <class Finish>
   void head(const Weights&, CpuWorkspace&, int64_t t0, int64_t t1, const Finish& finish) const;

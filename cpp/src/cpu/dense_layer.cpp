@@ -9,7 +9,7 @@ void CpuBackend::dense_forward(const LayerWeights& w, const LayerPart& p) const 
   split_layer([&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps,
               p.B, p.steps, TimeOrder::rising,
               [&](const Block& at) {
-                p.norm_forward(at);
+                p.take_in(at);
                 kernels_.matmul(at.grid(p.B), p.v.rows(at), w.B.forward(), p.h.rows(at), false);
               },
               [&](const Block& at) {
@@ -35,7 +35,7 @@ void CpuBackend::dense_backward(const LayerWeights& w, const LayerPart& p, float
   split_layer([&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps,
               p.B, p.steps, TimeOrder::falling,
               [&](const Block& at) {  // ds, in the place of dh
-                p.norm_forward(at);
+                p.take_in(at);
                 kernels_.matmul(at.grid(p.B), p.dy.rows(at), w.C.backward(), p.dh.rows(at), false);
               },
               [&](const Block& at) {

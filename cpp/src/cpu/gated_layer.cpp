@@ -26,7 +26,7 @@ void CpuBackend::gated_forward(const LayerWeights& w, CpuWorkspace& ws, const La
       [&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps, p.B,
       piece_of(p.B), TimeOrder::rising,
       [&](const Block& at) {
-        p.norm_forward(at);
+        p.take_in(at);
         each_row(at, [&](int64_t t, int64_t b) { copy_row(bias, gates.row(t, b), gates.width); });
         kernels_.matmul(at.grid(p.B), p.v.rows(at), w.in.forward(), gates.rows(at), true);
       },
@@ -52,7 +52,7 @@ void CpuBackend::gated_backward(const LayerWeights& w, CpuWorkspace& ws, const L
       [&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps, p.B,
       piece_of(p.B), TimeOrder::falling,
       [&](const Block& at) {
-        p.norm_forward(at);
+        p.take_in(at);
         kernels_.matmul(at.grid(p.B), p.dy.rows(at), w.out.backward(), ds.rows(at), false);
       },
       [&](const Block& at) {

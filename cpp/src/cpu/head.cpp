@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
+#include "cpu/layer_part.h"
 
 namespace slm {
 
@@ -22,7 +23,7 @@ void CpuBackend::head(const Weights& any_weights, CpuWorkspace& ws, int64_t t0, 
   const double flops = 2.0 * static_cast<double>(steps * B * kVocabSize * (own ? E : N + E));
   split_chunk(steps, B, flops, [&](const Block& at) {
     if (own) {
-      norm_rows(weights, weights.norm, u, at, v);
+      norm_forward(kernels_, weights.maybe(weights.norm), u, at, v);
       kernels_.matmul(at.grid(B), v.rows(at), weights.head.forward(), logits.rows(at), false);
     } else {
       for (int64_t t = at.t0; t < at.t1; ++t)
@@ -63,10 +64,8 @@ void CpuBackend::head_backward(const Weights& any_weights, Workspace& any_worksp
     const Array& dx = weights.norm ? dv : du;
     kernels_.matmul(at.grid(B), dy.rows(at), weights.head.backward(), dx.rows(at), false);
     if (weights.norm == nullptr) return;
-    each_row(at, [&](int64_t t, int64_t b) {
-      std::fill_n(du.row(t, b), E, 0.0f);
-      kernels_.rms_backward(u.row(t, b), weights.at(*weights.norm), dv.row(t, b), du.row(t, b), E);
-    });
+    each_row(at, [&](int64_t t, int64_t b) { std::fill_n(du.row(t, b), E, 0.0f); });
+    norm_backward(kernels_, weights.maybe(weights.norm), u, at, dv, du);
   });
   WeightGrads grads;
   grads.add(weights.head.tensor, dy.data, v.data);

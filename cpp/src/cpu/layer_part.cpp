@@ -7,6 +7,22 @@
 
 namespace slm {
 
+void norm_forward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
+                  const Array& v) {
+  if (weight == nullptr) return;
+  each_row(at, [&](int64_t t, int64_t b) {
+    kernels.rms_forward(x.row(t, b), weight, v.row(t, b), x.width);
+  });
+}
+
+void norm_backward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
+                   const Array& dv, const Array& dx) {
+  if (weight == nullptr) return;
+  each_row(at, [&](int64_t t, int64_t b) {
+    kernels.rms_backward(x.row(t, b), weight, dv.row(t, b), dx.row(t, b), x.width);
+  });
+}
+
 LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws,
                      int64_t index, int64_t from, int64_t to)
     : kernels(arithmetic),
@@ -18,7 +34,7 @@ LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWo
       N(ws.N),
       makes_logits(weights.head.tensor == nullptr && index + 1 == ws.L),
       residual(ws.config.residual),
-      norm(weights.layers[index].norm ? weights.at(*weights.layers[index].norm) : nullptr),
+      norm(weights.maybe(weights.layers[index].norm)),
       u{ws.u(index, from), B, E},
       v{norm ? ws.v.get() : u.data, B, E},
       y{makes_logits ? nullptr : ws.y(index, from), B, E},
@@ -30,11 +46,7 @@ LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWo
       dh{ws.dh.get(), B, N},
       carried{ws.dh_next.get() + index * B * N, B, N} {}
 
-void LayerPart::norm_forward(const Block& at) const {
-  if (norm == nullptr) return;
-  each_row(at,
-           [&](int64_t t, int64_t b) { kernels.rms_forward(u.row(t, b), norm, v.row(t, b), E); });
-}
+void LayerPart::take_in(const Block& at) const { norm_forward(kernels, norm, u, at, v); }
 
 bool LayerPart::begin_output(const Block& at) const {
   if (!residual) return false;
@@ -53,12 +65,7 @@ bool LayerPart::begin_input(const Block& at) const {
   return residual && norm == nullptr;
 }
 
-void LayerPart::finish_input(const Block& at) const {
-  if (norm == nullptr) return;
-  each_row(at, [&](int64_t t, int64_t b) {
-    kernels.rms_backward(u.row(t, b), norm, dv.row(t, b), du.row(t, b), E);
-  });
-}
+void LayerPart::finish_input(const Block& at) const { norm_backward(kernels, norm, u, at, dv, du); }
 
 void CpuBackend::layer_forward(const Weights& any_weights, Workspace& any_workspace, int64_t layer,
                                int64_t t0, int64_t t1) const {

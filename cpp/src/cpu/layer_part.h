@@ -12,12 +12,20 @@ inline void copy_row(const float* from, float* to, int64_t width) {
   std::memcpy(to, from, static_cast<size_t>(width) * sizeof(float));
 }
 
+// v = norm(x) of a block by the norm's weight; without one, v is x itself and there is nothing to
+// do.
+void norm_forward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
+                  const Array& v);
+// Adds what comes back through it to dx, and leaves in dv what its weight gets.
+void norm_backward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
+                   const Array& dv, const Array& dx);
+
 struct LayerPart {
   LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws, int64_t index,
             int64_t t0, int64_t t1);
 
   // v = norm(u).
-  void norm_forward(const Block& at) const;
+  void take_in(const Block& at) const;
   // Readies y for what the cell adds to it: returns whether there is anything in it already.
   bool begin_output(const Block& at) const;
 

@@ -81,6 +81,7 @@ struct CpuWeights final : Weights {
   CpuWeights(const Config& config, const TensorTable& table, const Kernels& kernels);
   Buffer& flat() override { return values; }
   const float* at(const Tensor& tensor) const { return values.values.get() + tensor.offset; }
+  const float* maybe(const Tensor* tensor) const { return tensor ? at(*tensor) : nullptr; }
 
   TensorTable table;  // its own, so that `tensor` pointers live as long as the weights
   CpuBuffer values;

@@ -7,15 +7,6 @@
 
 namespace slm {
 
-// v = norm(x) of a block; without a norm, v is x itself.
-void CpuBackend::norm_rows(const CpuWeights& weights, const Tensor* norm, const Array& x,
-                           const Block& at, const Array& v) const {
-  if (norm == nullptr) return;
-  each_row(at, [&](int64_t t, int64_t b) {
-    kernels_.rms_forward(x.row(t, b), weights.at(*norm), v.row(t, b), x.width);
-  });
-}
-
 void CpuBackend::mlp_forward(const Weights& any_weights, Workspace& any_workspace, int64_t layer,
                              int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
@@ -26,7 +17,7 @@ void CpuBackend::mlp_forward(const Weights& any_weights, Workspace& any_workspac
   const Array q{ws.q(layer, t0), B, 2 * M}, m{ws.m.get(), B, M}, y{ws.u(layer + 1, t0), B, E};
   const double flops = 6.0 * static_cast<double>(steps * B * E * M);
   split_chunk(steps, B, flops, [&](const Block& at) {
-    norm_rows(weights, w.mlp_norm, x, at, v);
+    norm_forward(kernels_, weights.maybe(w.mlp_norm), x, at, v);
     kernels_.matmul(at.grid(B), v.rows(at), w.mlp_in.forward(), q.rows(at), false);
     each_row(at, [&](int64_t t, int64_t b) {
       kernels_.swiglu_forward(q.row(t, b), m.row(t, b), M);
@@ -49,7 +40,7 @@ void CpuBackend::mlp_backward(const Weights& any_weights, Workspace& any_workspa
   const Array dv{ws.dv.get(), B, E}, dx{ws.du.get(), B, E};
   const double flops = 6.0 * static_cast<double>(steps * B * E * M);
   split_chunk(steps, B, flops, [&](const Block& at) {
-    norm_rows(weights, w.mlp_norm, x, at, v);
+    norm_forward(kernels_, weights.maybe(w.mlp_norm), x, at, v);
     kernels_.matmul(at.grid(B), dy.rows(at), w.mlp_out.backward(), dm.rows(at), false);
     each_row(at, [&](int64_t t, int64_t b) {
       kernels_.swiglu_backward(q.row(t, b), dm.row(t, b), m.row(t, b), dq.row(t, b), M);
@@ -58,10 +49,7 @@ void CpuBackend::mlp_backward(const Weights& any_weights, Workspace& any_workspa
     const Array& into = w.mlp_norm ? dv : dx;
     kernels_.matmul(at.grid(B), dq.rows(at), w.mlp_in.backward(), into.rows(at),
                     w.mlp_norm == nullptr);
-    if (w.mlp_norm == nullptr) return;
-    each_row(at, [&](int64_t t, int64_t b) {
-      kernels_.rms_backward(x.row(t, b), weights.at(*w.mlp_norm), dv.row(t, b), dx.row(t, b), E);
-    });
+    norm_backward(kernels_, weights.maybe(w.mlp_norm), x, at, dv, dx);
   });
   WeightGrads grads;
   grads.add(w.mlp_in.tensor, dq.data, v.data);
