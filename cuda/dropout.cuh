@@ -1,6 +1,7 @@
 #pragma once
-// Which values a training window drops: the same as on the CPU (cpp/src/cpu/embedding.cpp).
+// Which values or n-grams a training window drops: the same as on the CPU (util/dropout.h).
 #include "backend.h"
+#include "util/dropout.h"
 #include "util/philox.h"
 
 namespace slm {
@@ -13,19 +14,27 @@ class Drop {
   Drop(const Dropout& dropout, int64_t E, int64_t first)
       : active_(dropout.rate > 0),
         random_(dropout.seed, PhiloxStream::dropout),
-        threshold_(static_cast<uint32_t>(dropout.rate * 65536.0f + 0.5f)),
-        scale_(65536.0f / (65536.0f - static_cast<float>(threshold_))),
+        threshold_(drop_threshold(dropout.rate)),
+        scale_(drop_scale(dropout.rate)),
         first_(dropout.first + static_cast<uint64_t>(first)),
         per_row_(static_cast<uint64_t>((E + 7) / 8)) {}
 
   __device__ bool active() const { return active_; }
+  __device__ float scale() const { return scale_; }
+
+  // Whether a position loses its n-gram of the order that is number i.
+  __device__ bool loses(int64_t position, int64_t i) const {
+    if (!active_) return false;
+    const auto bits = random_.bits(first_ + static_cast<uint64_t>(position));
+    return drop_number(bits, static_cast<uint64_t>(i)) < threshold_;
+  }
 
   // x, the value e of a row, if it is kept, scaled so that its expectation stays; else 0.
   __device__ float operator()(int64_t row, int64_t e, float x) const {
     if (!active_) return x;
     const uint64_t block = (first_ + static_cast<uint64_t>(row)) * per_row_;
-    const uint32_t two = random_.bits(block + static_cast<uint64_t>(e / 8))[e % 8 / 2];
-    return (e % 2 == 0 ? two & 0xFFFF : two >> 16) >= threshold_ ? x * scale_ : 0.0f;
+    const auto bits = random_.bits(block + static_cast<uint64_t>(e / 8));
+    return drop_number(bits, static_cast<uint64_t>(e % 8)) >= threshold_ ? x * scale_ : 0.0f;
   }
 
  private:

@@ -20,9 +20,12 @@ __global__ void gather_rows(const float* table, const uint8_t* tokens, Drop drop
     u[blockIdx.x * E + e] = drop(blockIdx.x, e, row[e]);
 }
 
-__global__ void drop_rows(const float* dy, Drop drop, int64_t E, float* dn) {
-  for (int64_t e = threadIdx.x; e < E; e += kThreads)
-    dn[blockIdx.x * E + e] = drop(blockIdx.x, e, dy[blockIdx.x * E + e]);
+// Of n-grams those that are dropped have no row, and the gradients of the others are scaled.
+__global__ void drop_rows(const float* dy, Drop drop, bool has_ngrams, int64_t E, float* dn) {
+  for (int64_t e = threadIdx.x; e < E; e += kThreads) {
+    const int64_t i = blockIdx.x * E + e;
+    dn[i] = has_ngrams ? dy[i] * drop.scale() : drop(blockIdx.x, e, dy[i]);
+  }
 }
 
 // The sum of `count` over the threads before this one; `total` is over all of the block, which has
@@ -103,7 +106,7 @@ void CudaBackend::embed_backward(const Weights& any_weights, Workspace& any_work
   if (ws.dropout.rate > 0) {
     float* dn = device_data(ws.dn) + first * ws.E;
     launch(stream_, num_blocks(positions, 1), kThreads, drop_rows, de,
-           Drop(ws.dropout, ws.E, first), ws.E, dn);
+           Drop(ws.dropout, ws.E, first), has_ngrams, ws.E, dn);
     dropped = dn;
   }
   launch(stream_, dim3(kVocabSize, num_blocks(ws.E, kThreads)), kThreads, scatter_rows,

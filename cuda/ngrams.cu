@@ -12,8 +12,8 @@ namespace {
 
 constexpr int kThreads = 128;
 
-__global__ void find_rows(Ngrams ngrams, const uint8_t* tokens, const float* history, int64_t B,
-                          int64_t positions, int32_t* rows) {
+__global__ void find_rows(Ngrams ngrams, const uint8_t* tokens, const float* history, Drop drop,
+                          int64_t B, int64_t positions, int32_t* rows) {
   const int64_t r = int64_t{blockIdx.x} * kThreads + threadIdx.x, K = ngrams.history;
   if (r >= positions) return;
   const int64_t t = r / B, b = r % B;
@@ -24,7 +24,8 @@ __global__ void find_rows(Ngrams ngrams, const uint8_t* tokens, const float* his
   }
   for (int64_t i = 0; i < ngrams.orders; ++i) {
     const int64_t row = ngram_row(key, ngrams.order[i], ngrams.buckets);
-    rows[r * ngrams.orders + i] = row < 0 ? -1 : static_cast<int32_t>(ngrams.first_row[i] + row);
+    const bool has_none = row < 0 || drop.loses(r, i);
+    rows[r * ngrams.orders + i] = has_none ? -1 : static_cast<int32_t>(ngrams.first_row[i] + row);
   }
 }
 
@@ -55,7 +56,7 @@ __global__ void add_vectors(Ngrams ngrams, const float* parameters, const int32_
         sum += vector[j];
       }
     }
-    e[j] = drop.active() ? e[j] + drop(blockIdx.x, j, sum) : sum;
+    e[j] = drop.active() ? e[j] + sum * drop.scale() : sum;
   }
 }
 
@@ -119,7 +120,8 @@ __global__ void add_to_rows(const Occurrence* sorted, int64_t count, int64_t ord
 
 void CudaBackend::find_ngrams(CudaWorkspace& ws, int64_t seq_len) const {
   launch(stream_, num_blocks(seq_len * ws.B, kThreads), kThreads, find_rows, ws.ngrams,
-         ws.tokens.get(), ws.history(), ws.B, seq_len * ws.B, ws.rows.get());
+         ws.tokens.get(), ws.history(), Drop(ws.dropout, ws.E, 0), ws.B, seq_len * ws.B,
+         ws.rows.get());
 }
 
 void CudaBackend::save_history(const CudaWorkspace& ws, Buffer& state) const {

@@ -4,6 +4,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "cpu/layer_part.h"
+#include "util/dropout.h"
 #include "util/philox.h"
 
 namespace slm {
@@ -29,13 +30,18 @@ void add_rows(const Kernels& kernels, const uint8_t* tokens, int64_t positions, 
 }  // namespace
 
 // y = x where a value is kept, scaled so that its expectation stays, else 0; of one position of the
-// window. A Philox block makes the decisions for eight values.
+// window. A Philox block makes the decisions for eight values. Of n-grams whole vectors are dropped,
+// which find_ngrams has done, so that all values are scaled.
 void CpuBackend::drop(const CpuWorkspace& ws, int64_t t, int64_t b, const float* x,
                       float* y) const {
   constexpr int64_t kBlock = 64;
+  const uint32_t threshold = drop_threshold(ws.dropout.rate);
+  const float scale = drop_scale(ws.dropout.rate);
+  if (!ws.config.ngram_orders.empty()) {
+    for (int64_t i = 0; i < ws.E; ++i) y[i] = x[i] * scale;
+    return;
+  }
   const Philox random(ws.dropout.seed, PhiloxStream::dropout);
-  const auto threshold = static_cast<uint32_t>(ws.dropout.rate * 65536.0f + 0.5f);
-  const float scale = 65536.0f / (65536.0f - static_cast<float>(threshold));
   const auto per_position = static_cast<uint64_t>((ws.E + 7) / 8);
   const auto position = static_cast<uint64_t>(t * ws.dropout.batch_size + b);
   uint64_t counter = (ws.dropout.first + position) * per_position;

@@ -4,7 +4,9 @@
 
 #include "cpu/cpu_backend.h"
 #include "cpu/layer_part.h"
+#include "util/dropout.h"
 #include "util/ngram.h"
+#include "util/philox.h"
 
 namespace slm {
 namespace {
@@ -13,9 +15,12 @@ constexpr size_t kMaxNgramTables = 8;
 
 }  // namespace
 
-// The rows of all positions of a window, incrementally along each text.
+// The rows of all positions of a window, incrementally along each text. What a training step drops
+// has none, as what comes before the start of a text.
 void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
   const std::vector<int64_t>& orders = ws.config.ngram_orders;
+  const Philox random(ws.dropout.seed, PhiloxStream::dropout);
+  const uint32_t threshold = drop_threshold(ws.dropout.rate);
   for (int64_t b = 0; b < ws.B; ++b) {
     NgramKey key;
     for (int64_t k = 0; k < ws.K; ++k) {
@@ -24,10 +29,15 @@ void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
     }
     for (int64_t t = 0; t < seq_len; ++t) {
       key.push(ws.tokens[t * ws.B + b]);
+      std::array<uint32_t, 4> bits = {};
+      if (threshold > 0)
+        bits = random.bits(ws.dropout.first +
+                           static_cast<uint64_t>(t * ws.dropout.batch_size + b));
       for (size_t i = 0; i < orders.size(); ++i) {
         const auto at = (static_cast<int64_t>(i) * ws.shape.seq_len + t) * ws.B + b;
-        ws.rows[static_cast<size_t>(at)] =
-            static_cast<int32_t>(ngram_row(key, orders[i], ws.config.ngram_buckets));
+        const bool drops = drop_number(bits, i) < threshold;
+        const int64_t row = ngram_row(key, orders[i], ws.config.ngram_buckets);
+        ws.rows[static_cast<size_t>(at)] = drops ? -1 : static_cast<int32_t>(row);
       }
     }
   }
@@ -79,9 +89,11 @@ void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t
     }
   }
   if (!drops) return;
+  const float scale = drop_scale(ws.dropout.rate);
   each_row(at, [&](int64_t t, int64_t b) {
-    drop(ws, t0 + t, b, sums.row(t, b), sums.row(t, b));
-    kernels_.add(sums.row(t, b), e.row(t, b), ws.E);
+    const float* sum = sums.row(t, b);
+    float* to = e.row(t, b);
+    for (int64_t j = 0; j < ws.E; ++j) to[j] += sum[j] * scale;
   });
 }
 
