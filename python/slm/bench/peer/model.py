@@ -68,11 +68,9 @@ class TorchModel:
         e, rate = F.embedding(tokens, self.parameters["embedding.weight"]), self._training.dropout
         if self.ngrams is None:
             return F.dropout(e, rate) if rate > 0 else e
-        self.ngrams.read(inputs)
+        self.ngrams.read(inputs, rate)
         names = (f"ngram.{n}.projection.weight" for n in self.ngrams.orders)
         projections = [self.parameters[name] for name in names if name in self.parameters]
-        if rate > 0:  # a zero that the gradient goes back to
-            return e + F.dropout(self.ngrams.add_to(0 * e, projections), rate)
         return self.ngrams.add_to(e, projections)
 
     def _layer(self, i: int, u: torch.Tensor) -> torch.Tensor:

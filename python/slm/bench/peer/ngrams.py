@@ -42,8 +42,8 @@ class NgramTables:
         self._updates = torch.zeros(len(self.weight))
         self._latest = np.zeros(len(self.weight), np.int64)
 
-    def read(self, inputs: ByteArray) -> None:
-        """Finds the rows of a window."""
+    def read(self, inputs: ByteArray, dropout: float = 0) -> None:
+        """Finds the rows of a window, and drops that share of them whole."""
         parts = [
             find_rows(inputs, order, self._buckets).ravel() + self.firsts[order]
             for order in self.orders
@@ -60,11 +60,17 @@ class NgramTables:
         self.positions = [torch.from_numpy(part) for part in parts]
         self.slots = [torch.from_numpy(part) for part in np.split(slots, cuts)]
         self.gradient = torch.zeros(len(self.rows), self.weight.shape[1])
+        self._kept = [torch.rand(len(part), 1) >= dropout for part in parts] if dropout > 0 else []
+        self._scale = 1 / (1 - dropout)
 
     def add_to(self, e: torch.Tensor, projections: list[torch.Tensor]) -> torch.Tensor:
         """e (T, B, E), which is overwritten, and the vectors of its n-grams."""
         result: torch.Tensor = _Lookup.apply(e, self, *projections)
         return result
+
+    def drop(self, i: int, vectors: torch.Tensor) -> torch.Tensor:
+        """The vectors of order number i, or their gradients, without what is dropped."""
+        return vectors * (self._kept[i] * self._scale) if self._kept else vectors
 
     def update(self, rate: float, beta2: float, epsilon: float) -> None:
         """One second moment per row, corrected by the row's own count of updates."""
@@ -88,7 +94,7 @@ class _Lookup(torch.autograd.Function):
         ctx.tables, ctx.projections = tables, projections
         flat = e.flatten(0, 1)
         for i, rows in enumerate(tables.positions):
-            found = tables.weight.index_select(0, rows)
+            found = tables.drop(i, tables.weight.index_select(0, rows))
             sums = flat[len(flat) - len(rows) :]
             if projections:
                 sums.addmm_(found, projections[i].T)
@@ -102,7 +108,8 @@ class _Lookup(torch.autograd.Function):
         for i, (rows, slots) in enumerate(zip(tables.positions, tables.slots, strict=True)):
             d_found = flat[len(flat) - len(rows) :]
             if ctx.projections:
-                d_projections.append(d_found.T @ tables.weight.index_select(0, rows))
+                found = tables.drop(i, tables.weight.index_select(0, rows))
+                d_projections.append(d_found.T @ found)
                 d_found = d_found @ ctx.projections[i]
-            tables.gradient.index_add_(0, slots, d_found)
+            tables.gradient.index_add_(0, slots, tables.drop(i, d_found))
         return grads[0], None, *d_projections
