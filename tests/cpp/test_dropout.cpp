@@ -111,7 +111,8 @@ void test_gradients_of_what_was_kept() {
   for (const char* name : {"ngram.2.weight", "ngram.3.weight"}) {
     const slm::Tensor& tensor = window.table.at(name);
     const auto begin = values.begin() + tensor.offset;
-    CHECK_NEAR(*std::max_element(begin, begin + tensor.info.size), kept[order] * scale, 0.01);
+    CHECK_NEAR(*std::max_element(begin, begin + tensor.info.size), kept[order] * scale,
+               1e-5 * kPositions);
     CHECK(kept[order] > 0.5 * kPositions);
     ++order;
   }
