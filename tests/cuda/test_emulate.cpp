@@ -1,4 +1,6 @@
-// The emulator itself: what threads see, waiting and exchanging, and launches that must fail.
+// The emulator itself: what threads see, waiting and exchanging, graphs, and launches that must
+// fail.
+#include <algorithm>
 #include <vector>
 
 #include "check.h"
@@ -42,6 +44,36 @@ __global__ void sums(int* values) {
   values[threadIdx.x] = sum;
 }
 
+// Each thread's lane asks the others; a block of 33 threads has a warp of one lane.
+__global__ void vote(const int* in, unsigned* ballots, int* any, int* all, int* next, int* first) {
+  const unsigned i = threadIdx.x;
+  ballots[i] = __ballot_sync(0xFFFFFFFF, in[i]);
+  any[i] = __any_sync(0xFFFFFFFF, in[i]);
+  all[i] = __all_sync(0xFFFFFFFF, in[i]);
+  next[i] = __shfl_down_sync(0xFFFFFFFF, in[i], 1);
+  first[i] = __shfl_sync(0xFFFFFFFF, in[i], 0);
+}
+
+__global__ void count_atomically(int* count, int* most, int* places) {
+  places[atomicAdd(count, 1)] = 1;
+  atomicMax(most, static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x));
+}
+
+__global__ void reverse_dynamic(const int* in, int* out) {
+  int* values = dynamic_shared<int>();
+  values[threadIdx.x] = in[threadIdx.x];
+  __syncthreads();
+  out[threadIdx.x] = values[blockDim.x - 1 - threadIdx.x];
+}
+
+__global__ void add_one(int* values) { ++values[threadIdx.x]; }
+
+// The order in which threads and blocks come, which nothing may depend on.
+__global__ void note_order(int* count, int* order) {
+  order[*count] = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  ++*count;
+}
+
 __global__ void half_of_the_block_waits(int* out) {
   if (threadIdx.x % 2 == 0) __syncthreads();
   out[threadIdx.x] = 1;
@@ -77,6 +109,105 @@ void test_shuffles() {
   CHECK(values == expected);
 }
 
+void test_votes() {
+  const int threads = 33;
+  Ints in(threads), any(threads), all(threads), next(threads), first(threads);
+  std::vector<unsigned> ballots(threads);
+  for (int i = 0; i < threads; ++i) in[static_cast<size_t>(i)] = i % 3 == 1 || i == 32;
+  slm::launch(nullptr, 1, threads, vote, in.data(), ballots.data(), any.data(), all.data(),
+              next.data(), first.data());
+  unsigned expected = 0;
+  for (unsigned i = 0; i < 32; ++i) expected |= static_cast<unsigned>(i % 3 == 1) << i;
+  for (size_t i = 0; i < 33; ++i) {
+    CHECK_EQ(ballots[i], i < 32 ? expected : 1u);
+    CHECK_EQ(any[i], 1);
+    CHECK_EQ(all[i], i < 32 ? 0 : 1);
+    CHECK_EQ(first[i], i < 32 ? 0 : 1);
+    if (i < 31) CHECK_EQ(next[i], in[i + 1]);
+  }
+}
+
+void test_atomics() {
+  Ints places(5 * 40);
+  int count = 0, most = 0;
+  slm::launch(nullptr, 5, 40, count_atomically, &count, &most, places.data());
+  CHECK_EQ(count, 200);
+  CHECK_EQ(most, 199);
+  CHECK(places == Ints(200, 1));
+}
+
+void test_dynamic_shared_memory() {
+  const Ints in = {1, 2, 3, 4, 5};
+  Ints out(5);
+  cudaLaunchConfig_t config = {};
+  config.gridDim = 1;
+  config.blockDim = 5;
+  config.dynamicSmemBytes = 5 * sizeof(int);
+  CHECK_EQ(cudaLaunchKernelEx(&config, reverse_dynamic, in.data(), out.data()), cudaSuccess);
+  CHECK(out == Ints{5, 4, 3, 2, 1});
+}
+
+// The same with the same seed, another with another; every thread once.
+void test_order() {
+  const auto order_with = [](uint64_t seed) {
+    Ints order(3 * 70);
+    int count = 0;
+    emulate::set_seed(seed);
+    slm::launch(nullptr, 3, 70, note_order, &count, order.data());
+    emulate::set_seed(emulate::seed_of_environment());
+    return order;
+  };
+  Ints order = order_with(1);
+  CHECK(order == order_with(1));
+  CHECK(order != order_with(2));
+  CHECK(!std::is_sorted(order.begin(), order.end()));
+  std::sort(order.begin(), order.end());
+  for (size_t i = 0; i < order.size(); ++i) CHECK_EQ(order[i], i);
+}
+
+// A launch or copy does nothing while it is captured, and as often as the graph runs.
+void test_graphs() {
+  const slm::Stream stream;
+  Ints values(8), copies(8);
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t exec = nullptr;
+  CHECK_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+  {
+    int* const data = values.data();  // its value is what counts
+    slm::launch(stream, 1, 8, add_one, data);
+  }
+  cudaMemcpyAsync(copies.data(), values.data(), 8 * sizeof(int), cudaMemcpyDeviceToDevice, stream);
+  CHECK_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  CHECK_EQ(cudaGraphInstantiate(&exec, graph, 0), cudaSuccess);
+  cudaGraphDestroy(graph);
+  CHECK(values == Ints(8));
+  for (int i = 1; i <= 2; ++i) {
+    CHECK_EQ(cudaGraphLaunch(exec, stream), cudaSuccess);
+    CHECK(values == Ints(8, i) && copies == values);
+  }
+  cudaGraphExecDestroy(exec);
+}
+
+// Waiting, allocating and copying to the host end a capture.
+void test_failing_captures() {
+  const slm::Stream stream;
+  Ints values(8);
+  const auto try_within_capture = [&](const std::function<cudaError_t()>& call) {
+    cudaGraph_t graph = nullptr;
+    CHECK_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+    CHECK_EQ(call(), cudaErrorStreamCaptureUnsupported);
+    CHECK_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+    CHECK(graph == nullptr);
+  };
+  void* more = nullptr;
+  try_within_capture([&] { return cudaStreamSynchronize(stream); });
+  try_within_capture([&] { return cudaMallocAsync(&more, 8, stream); });
+  try_within_capture([&] {
+    return cudaMemcpyAsync(values.data(), values.data() + 4, 16, cudaMemcpyDeviceToHost, stream);
+  });
+  CHECK_EQ(cudaStreamSynchronize(stream), cudaSuccess);
+}
+
 void test_failing_launches() {
   Ints out(2048);
   const auto device = slm::ErrorKind::device;
@@ -94,6 +225,12 @@ int main() {
   test_indices();
   for (const int threads : {1, 31, 32, 33, 1024}) test_shared_memory(3, threads);
   test_shuffles();
+  test_votes();
+  test_atomics();
+  test_dynamic_shared_memory();
+  test_order();
+  test_graphs();
+  test_failing_captures();
   test_failing_launches();
   return test_result();
 }

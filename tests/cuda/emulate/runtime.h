@@ -1,0 +1,204 @@
+#pragma once
+// The calls of the CUDA runtime that cuda/ uses. Streams do everything at once, except while one of
+// them captures: then its work is kept for a graph.
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <numeric>
+#include <tuple>
+
+#include "block.h"
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidConfiguration = 9,
+  cudaErrorLaunchFailure = 719,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
+};
+
+inline const char* cudaGetErrorString(cudaError_t code) {
+  switch (code) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorInvalidValue:
+      return "invalid argument";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorInvalidConfiguration:
+      return "invalid configuration argument";
+    case cudaErrorLaunchFailure:
+      return "threads wait for others that never come";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+      return "operation failed due to a previous error during capture";
+  }
+  return "unknown error";
+}
+
+namespace emulate {
+
+using Work = std::function<cudaError_t()>;
+
+}  // namespace emulate
+
+struct CUgraph_st {
+  std::vector<emulate::Work> work;
+};
+struct CUgraphExec_st {
+  std::vector<emulate::Work> work;
+};
+struct CUstream_st {
+  bool capturing = false, invalidated = false;
+  std::vector<emulate::Work> captured;
+};
+using cudaStream_t = CUstream_st*;
+using cudaGraph_t = CUgraph_st*;
+using cudaGraphExec_t = CUgraphExec_st*;
+
+namespace emulate {
+
+// Runs the work, or keeps it where the stream captures: so whatever it points to has to be there
+// when the graph runs, and its parameters must be copies.
+inline cudaError_t submit(cudaStream_t stream, Work work) {
+  if (stream == nullptr || !stream->capturing) return work();
+  stream->captured.push_back(std::move(work));
+  return cudaSuccess;
+}
+
+// What a stream that captures cannot do.
+inline cudaError_t refuse_capture(cudaStream_t stream) {
+  if (stream == nullptr || !stream->capturing) return cudaSuccess;
+  stream->invalidated = true;
+  return cudaErrorStreamCaptureUnsupported;
+}
+
+inline std::mutex running;  // there is one set of built-in variables
+
+inline cudaError_t run_grid(dim3 grid, dim3 threads, size_t shared_bytes,
+                            const std::function<void()>& thread) {
+  const std::lock_guard<std::mutex> lock(running);
+  ::gridDim = grid;
+  ::blockDim = threads;
+  std::vector<unsigned> blocks(size_t{grid.x} * grid.y * grid.z);
+  std::iota(blocks.begin(), blocks.end(), 0u);
+  order.shuffle(blocks);
+  for (const unsigned i : blocks) {
+    blockIdx = dim3(i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y);
+    if (!block.run(thread, shared_bytes)) return cudaErrorLaunchFailure;
+  }
+  return cudaSuccess;
+}
+
+}  // namespace emulate
+
+inline cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  *stream = new CUstream_st;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  return emulate::refuse_capture(stream);
+}
+
+// Of exactly the size that was asked for, so that a sanitizer sees what is outside it, and filled
+// with NaN, so that nobody relies on fresh memory.
+template <class T>
+cudaError_t cudaMallocAsync(T** data, size_t bytes, cudaStream_t stream) {
+  if (bytes == 0) return cudaErrorInvalidValue;
+  if (const cudaError_t code = emulate::refuse_capture(stream)) return code;
+  *data = static_cast<T*>(std::malloc(bytes));
+  if (*data == nullptr) return cudaErrorMemoryAllocation;
+  std::memset(*data, 0xFF, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
+  if (const cudaError_t code = emulate::refuse_capture(stream)) return code;
+  std::free(data);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream) {
+  return emulate::submit(stream, [=] {
+    std::memset(data, value, bytes);
+    return cudaSuccess;
+  });
+}
+
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+
+// A graph would read or write the host's memory when it runs, which nobody here means.
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                                   cudaStream_t stream) {
+  if (kind != cudaMemcpyDeviceToDevice)
+    if (const cudaError_t code = emulate::refuse_capture(stream)) return code;
+  return emulate::submit(stream, [=] {
+    std::memcpy(to, from, bytes);
+    return cudaSuccess;
+  });
+}
+
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  size_t dynamicSmemBytes;
+  cudaStream_t stream;
+};
+
+template <class... Params>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Params...),
+                               Params... args) {
+  constexpr size_t kMaxShared = 48 * 1024;
+  const dim3 grid = config->gridDim, threads = config->blockDim;
+  const size_t shared = config->dynamicSmemBytes;
+  const bool fits = grid.x > 0 && grid.x <= 0x7FFFFFFF && grid.y > 0 && grid.y <= 0xFFFF &&
+                    grid.z > 0 && grid.z <= 0xFFFF && threads.x > 0 &&
+                    threads.x <= emulate::kMaxThreads && threads.y == 1 && threads.z == 1 &&
+                    shared <= kMaxShared;
+  if (!fits) return cudaErrorInvalidConfiguration;
+  return emulate::submit(
+      config->stream, [grid, threads, shared, kernel, values = std::tuple<Params...>(args...)] {
+        return emulate::run_grid(grid, threads, shared, [&] { std::apply(kernel, values); });
+      });
+}
+
+enum cudaStreamCaptureMode {
+  cudaStreamCaptureModeGlobal,
+  cudaStreamCaptureModeThreadLocal,
+  cudaStreamCaptureModeRelaxed
+};
+
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  if (stream == nullptr || stream->capturing) return cudaErrorInvalidValue;
+  stream->capturing = true;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  if (stream == nullptr || !stream->capturing) return cudaErrorInvalidValue;
+  const bool invalidated = stream->invalidated;
+  *graph = invalidated ? nullptr : new CUgraph_st{stream->captured};
+  *stream = CUstream_st();
+  return invalidated ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph,
+                                        unsigned long long) {
+  *exec = new CUgraphExec_st{graph->work};
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  delete exec;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+  for (const emulate::Work& work : exec->work)
+    if (const cudaError_t code = emulate::submit(stream, work)) return code;
+  return cudaSuccess;
+}

@@ -1,0 +1,44 @@
+#pragma once
+// AddressSanitizer has to be told when a fiber goes on with another stack.
+#include <cstddef>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace emulate {
+
+#if defined(__SANITIZE_ADDRESS__)
+
+constexpr size_t kStackSize = 256 * 1024;  // red zones take much of it
+
+// Of one fiber.
+class StackSwitch {
+ public:
+  void to_fiber(const void* stack) {
+    __sanitizer_start_switch_fiber(&scheduler_frames_, stack, kStackSize);
+  }
+  void in_fiber() { __sanitizer_finish_switch_fiber(frames_, &scheduler_, &scheduler_size_); }
+  void to_scheduler() { __sanitizer_start_switch_fiber(&frames_, scheduler_, scheduler_size_); }
+  void in_scheduler() { __sanitizer_finish_switch_fiber(scheduler_frames_, nullptr, nullptr); }
+
+ private:
+  void *frames_ = nullptr, *scheduler_frames_ = nullptr;
+  const void* scheduler_ = nullptr;
+  size_t scheduler_size_ = 0;
+};
+
+#else
+
+constexpr size_t kStackSize = 64 * 1024;
+
+struct StackSwitch {
+  void to_fiber(const void*) {}
+  void in_fiber() {}
+  void to_scheduler() {}
+  void in_scheduler() {}
+};
+
+#endif
+
+}  // namespace emulate
