@@ -1,7 +1,19 @@
+#include <algorithm>
+
 #include "backend.cuh"
 
 namespace slm {
 namespace {
+
+constexpr int kThreads = 256;
+constexpr int64_t kMaxPositions = 65536;  // that one call covers
+
+// `count` values in parts of `width` that are at a distance in either array; without `from`, zeros.
+__global__ void copy_parts(const float* from, int64_t from_stride, int64_t width, int64_t count,
+                           float* to, int64_t to_stride) {
+  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x, part = i / width, at = i % width;
+  if (i < count) to[part * to_stride + at] = from ? from[part * from_stride + at] : 0.0f;
+}
 
 size_t num_bytes(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }
 
@@ -23,8 +35,9 @@ void CudaBackend::copy(const Buffer& from, Buffer& to) const {
   copy_bytes(device_data(from), num_bytes(from.size()), device_data(to), cudaMemcpyDeviceToDevice);
 }
 
-std::unique_ptr<Weights> CudaBackend::make_weights(const Config&, const TensorTable& table) const {
-  return std::make_unique<CudaWeights>(stream_, table);
+std::unique_ptr<Weights> CudaBackend::make_weights(const Config& config,
+                                                   const TensorTable& table) const {
+  return std::make_unique<CudaWeights>(stream_, config, table);
 }
 
 std::unique_ptr<Gradients> CudaBackend::make_gradients(const Config& config,
@@ -48,6 +61,29 @@ std::unique_ptr<Workspace> CudaBackend::make_workspace(const Config& config,
   return std::make_unique<CudaWorkspace>(stream_, config, shape);
 }
 
+int64_t CudaBackend::weights_bytes(const Config& config, const TensorTable& table) const {
+  int64_t bytes = 0;
+  const CudaWeights counted(DeviceMemory(bytes), config, table);
+  return bytes;
+}
+
+int64_t CudaBackend::gradients_bytes(const TensorTable& table, int64_t) const {
+  return static_cast<int64_t>(num_bytes(table.num_parameters())) + table.num_moments() -
+         table.num_dense();
+}
+
+int64_t CudaBackend::workspace_bytes(const Config& config, const WorkspaceShape& shape) const {
+  int64_t bytes = 0;
+  const CudaWorkspace counted(DeviceMemory(bytes), config, shape);
+  return bytes;
+}
+
+// As many as training windows have, so that each is one range; a text that is only read goes
+// through in pieces of so many, for which the memory is planned.
+int64_t CudaBackend::chunk_steps(const Config&, int64_t batch_size) const {
+  return std::max<int64_t>(1, kMaxPositions / batch_size);
+}
+
 void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
                                const uint8_t* targets, int64_t seq_len, const Buffer* state,
                                const Dropout& dropout) const {
@@ -55,19 +91,31 @@ void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   const auto bytes = static_cast<size_t>(seq_len * ws.B);
   copy_bytes(inputs, bytes, ws.tokens.get(), cudaMemcpyHostToDevice);
   if (targets != nullptr) copy_bytes(targets, bytes, ws.targets.get(), cudaMemcpyHostToDevice);
-  if (state != nullptr)
-    copy(*state, ws.state);
-  else
-    clear_bytes(device_data(ws.state), num_bytes(ws.state.size()));
+  const float* from = state != nullptr ? device_data(*state) : nullptr;
+  const int64_t width = ws.B * ws.N, count = ws.L * width;
+  launch(stream_, num_blocks(count, kThreads), kThreads, copy_parts, from, width, width, count,
+         ws.h_at(0, -1), (ws.T + 1) * width);
   ws.dropout = dropout;
   ws.computed = 0;
-  if (ws.ngrams.orders > 0) find_ngrams(ws, seq_len);
+  if (ws.K == 0) return;
+  const int64_t past = ws.B * ws.K;
+  launch(stream_, num_blocks(past, kThreads), kThreads, copy_parts,
+         from != nullptr ? from + count : nullptr, past, past, past, device_data(ws.past), past);
+  find_ngrams(ws, seq_len);
+}
+
+void CudaBackend::begin_backward(Workspace& any_workspace) const {
+  auto& ws = static_cast<CudaWorkspace&>(any_workspace);
+  clear_bytes(device_data(ws.dh_next), num_bytes(ws.dh_next.size()));
 }
 
 void CudaBackend::save_state(const Workspace& workspace, Buffer& state) const {
   const auto& ws = static_cast<const CudaWorkspace&>(workspace);
-  copy(ws.state, state);
-  if (ws.ngrams.orders > 0) save_history(ws, state);
+  const int64_t width = ws.B * ws.N, count = ws.L * width;
+  launch(stream_, num_blocks(count, kThreads), kThreads, copy_parts,
+         device_data(ws.h) + ws.computed * width, (ws.T + 1) * width, width, count,
+         device_data(state), width);
+  if (ws.K > 0) save_history(ws, state);
 }
 
 // On return the host's memory is the caller's again: the runtime has taken what it copies from
@@ -79,6 +127,10 @@ void CudaBackend::copy_bytes(const void* from, size_t bytes, void* to, cudaMemcp
 
 void CudaBackend::clear_bytes(void* to, size_t bytes) const {
   if (bytes > 0) cuda_check(cudaMemsetAsync(to, 0, bytes, stream_), "clear memory");
+}
+
+void CudaBackend::copy_floats(const float* from, int64_t count, float* to) const {
+  copy_bytes(from, num_bytes(count), to, cudaMemcpyDeviceToDevice);
 }
 
 }  // namespace slm

@@ -1,14 +1,12 @@
 #pragma once
 // The CUDA side of backend.h, one file per operation, named as on the CPU: embedding.cu with
-// ngrams.cu, optimizer.cu; memory and windows in backend.cu. Everything runs in order on one
-// stream, and only the calls that return numbers wait for it.
-//
-// Layers and head are not written yet. Until they are, the class is abstract and no_cuda.cpp
-// answers for the device.
+// ngrams.cu, layer_part.cu with norm.cu, dense_layer.cu with scan.cu, gated_layer.cu, mlp.cu,
+// head.cu, optimizer.cu; buffers and windows in backend.cu. Everything runs in order on one stream,
+// and only the calls that return numbers wait for it.
 #include <mutex>
 
 #include "dropout.cuh"
-#include "memory.cuh"
+#include "workspace.cuh"
 
 namespace slm {
 
@@ -30,15 +28,33 @@ class CudaBackend : public Backend {
   void read_gradients(const Gradients&, float* to) const override;
   std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const override;
 
+  int64_t weights_bytes(const Config&, const TensorTable&) const override;
+  int64_t gradients_bytes(const TensorTable&, int64_t positions) const override;
+  int64_t workspace_bytes(const Config&, const WorkspaceShape&) const override;
   void params_changed(Weights&) const override {}  // kernels read flat() as it is
 
+  int64_t chunk_steps(const Config&, int64_t batch_size) const override;
   void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                     const Buffer* state, const Dropout&) const override;
+  void begin_backward(Workspace&) const override;
   void save_state(const Workspace&, Buffer& state) const override;
 
   void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
   void embed_backward(const Weights&, Workspace&, Gradients&, int64_t t0,
                       int64_t t1) const override;
+  void layer_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
+                     int64_t t1) const override;
+  void layer_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
+                      int64_t t1) const override;
+  void mlp_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
+                   int64_t t1) const override;
+  void mlp_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
+                    int64_t t1) const override;
+  void head_logits(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
+  void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
+  void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0, int64_t t1) const override;
+  void read_logits(const Workspace&, int64_t count, float* out) const override;
+  void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
 
   double grad_norm(const Gradients&) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
@@ -50,6 +66,7 @@ class CudaBackend : public Backend {
 
   void copy_bytes(const void* from, size_t bytes, void* to, cudaMemcpyKind kind) const;
   void clear_bytes(void* to, size_t bytes) const;
+  void copy_floats(const float* from, int64_t count, float* to) const;
   void find_ngrams(CudaWorkspace&, int64_t seq_len) const;
   void save_history(const CudaWorkspace&, Buffer& state) const;
   void add_ngrams(const CudaWeights&, CudaWorkspace&, const Drop&, int64_t first,
@@ -57,6 +74,26 @@ class CudaBackend : public Backend {
   void ngrams_backward(const CudaWeights&, CudaWorkspace&, CudaGradients&, const float* de,
                        int64_t first, int64_t positions) const;
   const Occurrence* sort_rows(CudaWorkspace&, const int32_t* rows, int64_t count) const;
+
+  // Rows of E values. v = norm(x) by the norm's weight.
+  void norm_forward(const float* weight, const float* x, int64_t rows, int64_t E, float* v) const;
+  // dx = what comes back through the norm, plus `residual` where that is not null (it may not be
+  // dx). Leaves in dv what the norm's weight gets.
+  void norm_backward(const float* weight, const float* x, float* dv, const float* residual,
+                     int64_t rows, int64_t E, float* dx) const;
+  // out[j] += sum over the rows of x[r][j], in an order that depends on the sizes alone.
+  void sum_columns(CudaWorkspace&, const float* x, int64_t rows, int64_t width, float* out) const;
+
+  // The cells; layer_forward and layer_backward do the norm before them. Where there is a residual,
+  // y has u already, and where dx_begun, dx has dy: the cell adds to it.
+  void dense_forward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
+                     const LayerRange&) const;
+  void dense_backward(const CudaWeights&, const LayerTensors&, CudaWorkspace&, CudaGradients&,
+                      const LayerRange&, const LayerGradients&) const;
+  void gated_forward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
+                     const LayerRange&) const;
+  void gated_backward(const CudaWeights&, const LayerTensors&, CudaWorkspace&, CudaGradients&,
+                      const LayerRange&, const LayerGradients&) const;
 
   const Stream stream_;
   mutable std::mutex norm_mutex_;  // for norm_sums_

@@ -1,37 +1,62 @@
 #pragma once
-// What the CUDA backend's opaque objects are made of.
+// Device memory, and what the CUDA backend's weights and gradients are made of.
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "backend.h"
 #include "launch.cuh"
 
 namespace slm {
 
-// Zeroed device memory, taken and given back in the order of a stream. Of size 0, it is null.
+// Where arrays get their memory: taken and given back in the order of a stream. One that counts
+// takes none and adds up what its arrays would, so that memory plans are exact without being
+// written twice.
+class DeviceMemory {
+ public:
+  DeviceMemory(const Stream& stream) : stream_(stream) {}
+  DeviceMemory(cudaStream_t stream) : stream_(stream) {}
+  explicit DeviceMemory(int64_t& counted_bytes) : counted_bytes_(&counted_bytes) {}
+
+  // Zeroed; null where it only counts.
+  void* take(size_t bytes) const {
+    if (counted_bytes_ != nullptr) {
+      *counted_bytes_ += static_cast<int64_t>(bytes);
+      return nullptr;
+    }
+    void* data = nullptr;
+    cuda_check(cudaMallocAsync(&data, bytes, stream_), "allocate memory");
+    cuda_check(cudaMemsetAsync(data, 0, bytes, stream_), "clear memory");
+    return data;
+  }
+  void give_back(void* data) const { cudaFreeAsync(data, stream_); }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+  int64_t* counted_bytes_ = nullptr;
+};
+
+// Zeroed device memory. Of size 0, it is null.
 template <class T>
 class DeviceArray {
  public:
-  DeviceArray(cudaStream_t stream, int64_t size) {
-    if (size == 0) return;
-    const size_t bytes = static_cast<size_t>(size) * sizeof(T);
-    T* data = nullptr;
-    cuda_check(cudaMallocAsync(&data, bytes, stream), "allocate memory");
-    data_ = {data, Free{stream}};
-    cuda_check(cudaMemsetAsync(data, 0, bytes, stream), "clear memory");
-  }
+  DeviceArray(const DeviceMemory& memory, int64_t size)
+      : data_(size == 0 ? nullptr
+                        : static_cast<T*>(memory.take(static_cast<size_t>(size) * sizeof(T))),
+              GiveBack{memory}) {}
   T* get() { return data_.get(); }
   const T* get() const { return data_.get(); }
 
  private:
-  struct Free {
-    cudaStream_t stream;
-    void operator()(T* p) const { cudaFreeAsync(p, stream); }
+  struct GiveBack {
+    DeviceMemory memory;
+    void operator()(T* p) const { memory.give_back(p); }
   };
-  std::unique_ptr<T, Free> data_{nullptr, Free{}};
+  std::unique_ptr<T, GiveBack> data_;
 };
 
 struct CudaBuffer final : Buffer {
-  CudaBuffer(cudaStream_t stream, int64_t size) : Buffer(size), values(stream, size) {}
+  CudaBuffer(const DeviceMemory& memory, int64_t size) : Buffer(size), values(memory, size) {}
   DeviceArray<float> values;
 };
 
@@ -69,77 +94,45 @@ struct Ngrams {
   int64_t projection[kMaxOrders];  // (E, width): offsets in the flat buffer
 };
 
-struct CudaWeights final : Weights {
-  CudaWeights(cudaStream_t stream, const TensorTable& table)
-      : values(stream, table.num_parameters()), embedding(table.at("embedding.weight").offset) {}
-  Buffer& flat() override { return values; }
+// The parameters of one layer. What a model does not have is null.
+struct LayerTensors {
+  const Tensor* norm = nullptr;
+  const Tensor *A = nullptr, *B = nullptr, *C = nullptr, *D = nullptr;  // dense
+  const Tensor *in = nullptr, *in_bias = nullptr, *out = nullptr;       // gated
+  const Tensor *mlp_norm = nullptr, *mlp_in = nullptr, *mlp_out = nullptr;
+};
 
+struct CudaWeights final : Weights {
+  CudaWeights(const DeviceMemory& memory, const Config& config, const TensorTable& source);
+  CudaWeights(const CudaWeights&) = delete;  // `layers` points into `table`
+  CudaWeights& operator=(const CudaWeights&) = delete;
+  Buffer& flat() override { return values; }
+  const float* at(const Tensor* tensor) const {
+    return tensor != nullptr ? device_data(values) + tensor->offset : nullptr;
+  }
+
+  const TensorTable table;  // its own, so that tensors live as long as the weights
   CudaBuffer values;
   int64_t embedding;  // offset of W_E
+  std::vector<LayerTensors> layers;
+  const Tensor* norm;  // before the head, or null
+  const Tensor* head;  // null where the last layer makes the logits
 };
 
 // Laid out as the parameters.
 struct CudaGradients final : Gradients {
-  CudaGradients(cudaStream_t stream, const Config& config, const TensorTable& table)
+  CudaGradients(const DeviceMemory& memory, const Config& config, const TensorTable& table)
       : ngrams(config, table),
         size(table.num_parameters()),
-        values(stream, size),
-        touched(stream, ngrams.rows) {}
+        values(memory, size),
+        touched(memory, ngrams.rows) {}
+
+  float* at(const Tensor* tensor) { return values.get() + tensor->offset; }
 
   const Ngrams ngrams;
   const int64_t size;
   DeviceArray<float> values;
   DeviceArray<uint8_t> touched;  // whether an n-gram row has occurred; where not, its values are 0
-};
-
-// That an n-gram of the range `index` / orders positions into it has this row.
-struct Occurrence {
-  int32_t row, index;
-};
-
-constexpr int64_t kSortTile = 2048;  // occurrences that a block sorts
-constexpr int kDigits = 256;         // by so many values of a digit
-
-// Arrays cover the whole window, so that a range of time is an offset into them.
-struct CudaWorkspace final : Workspace {
-  CudaWorkspace(cudaStream_t stream, const Config& model, const WorkspaceShape& shape)
-      : config(model),
-        ngrams(config, TensorTable(config)),
-        E(config.embed_dim),
-        B(shape.batch_size),
-        positions(shape.seq_len * B),
-        backward_positions(shape.training ? positions : 0),
-        tokens(stream, positions),
-        targets(stream, positions),
-        state(stream, state_size(config, B)),
-        u(stream, positions * E),
-        rows(stream, positions * ngrams.orders),
-        dy(stream, backward_positions * E),
-        dn(stream, backward_positions * E),
-        dx(stream, ngrams.narrow ? backward_positions * ngrams.orders * ngrams.width : 0),
-        occurrences(stream, backward_positions * ngrams.orders),
-        sorted(stream, backward_positions * ngrams.orders),
-        digit_counts(stream, num_blocks(backward_positions * ngrams.orders, kSortTile) * kDigits) {}
-
-  const float* history() const { return device_data(state) + hidden_size(config, B); }
-
-  const Config config;
-  const Ngrams ngrams;
-  const int64_t E, B;
-  const int64_t positions, backward_positions;  // T B, and the same or, without training, 0
-  int64_t computed = 0;                         // time steps that the forward pass has done
-  Dropout dropout;
-  DeviceArray<uint8_t> tokens, targets;  // (T, B)
-  // h (L, B, N): where the next time step starts. Then (B, K), the bytes before the window, which
-  // stay.
-  CudaBuffer state;
-  CudaBuffer u;               // (T, B, E): input of the first layer
-  DeviceArray<int32_t> rows;  // (T, B, orders): of each position's n-grams, or -1
-  CudaBuffer dy;              // (T, B, E): gradient by u
-  CudaBuffer dn;              // (T, B, E): the same, of what was not dropped
-  CudaBuffer dx;              // (T, B, orders, width): gradient by the rows of narrow tables
-  DeviceArray<Occurrence> occurrences, sorted;  // (T, B, orders)
-  DeviceArray<int32_t> digit_counts;            // (tiles, kDigits)
 };
 
 }  // namespace slm

@@ -1,0 +1,107 @@
+#pragma once
+// All memory of a window on the device. Unlike on the CPU, arrays cover the whole window, so that
+// a training step is few and large operations; a range of time is an offset into them.
+//
+// Names are those of cpp/src/cpu/memory.h; V = 256, M = mlp_dim, K = history_size.
+#include "memory.cuh"
+#include "scan.cuh"
+
+namespace slm {
+
+// That an n-gram of the range `index` / orders positions into it has this row.
+struct Occurrence {
+  int32_t row, index;
+};
+
+constexpr int64_t kSortTile = 2048;  // occurrences that a block sorts
+constexpr int kDigits = 256;         // by so many values of a digit
+constexpr int64_t kSumBlocks = 64;   // that share the positions of a sum over columns
+
+struct CudaWorkspace final : Workspace {
+  CudaWorkspace(const DeviceMemory& memory, const Config& model, const WorkspaceShape& window);
+
+  float* u_at(int64_t level, int64_t t) { return device_data(u) + (level * T + t) * B * E; }
+  float* h_at(int64_t layer, int64_t t) {
+    return device_data(h) + (layer * (T + 1) + t + 1) * B * N;
+  }
+  float* gates_at(int64_t layer, int64_t t) {
+    return device_data(gates) + (layer * T + t) * B * 3 * N;
+  }
+  // What a layer's cell makes: the layer's output, or what its SwiGLU takes in.
+  float* y_at(int64_t layer, int64_t t) {
+    return M > 0 ? device_data(mids) + (layer * T + t) * B * E : u_at(layer + 1, t);
+  }
+  float* q_at(int64_t layer, int64_t t) { return device_data(q) + (layer * T + t) * B * 2 * M; }
+  const float* history() const { return device_data(past); }
+  // Of an array (T, B, width).
+  float* row_of(CudaBuffer& array, int64_t t, int64_t width) {
+    return device_data(array) + t * B * width;
+  }
+
+  const Config config;
+  const Ngrams ngrams;
+  const WorkspaceShape shape;
+  const int64_t E, N, L, M, K, B, T;
+  const bool gated, normed;
+  const int64_t positions, backward_positions;  // T B, and the same or, without training, 0
+  const int64_t levels;                         // u of every layer, and of a head
+  const int64_t scan_halvings;                  // that `powers` has room for
+  int64_t computed = 0;                         // time steps that the forward pass has done
+  Dropout dropout;
+
+  DeviceArray<uint8_t> tokens, targets;  // (T, B)
+  CudaBuffer past;                       // (B, K): the bytes before the window, as in a state
+  DeviceArray<int32_t> rows;             // (T, B, orders): of each position's n-grams, or -1
+  CudaBuffer u;                          // (levels, T, B, E): inputs of the layers and of the head
+  CudaBuffer h;                          // (L, 1 + T, B, N): h_{-1} first
+  CudaBuffer gates;                      // gated: (L, T, B, 3N): f, z, g
+  CudaBuffer mids;                       // with a SwiGLU: what it takes in, (L, T, B, E)
+  CudaBuffer q;                          // and its two halves, (L, T, B, 2M)
+  CudaBuffer losses;                     // (T, B)
+
+  // From here on, arrays of one layer at a time.
+  CudaBuffer logits;  // (T, B, V), the rows of a range at its start; after head_loss of a training
+                      // window, their gradient
+  CudaBuffer s;       // (T, B, N)
+  CudaBuffer v;       // with a norm: (T, B, E): u after it
+  CudaBuffer m;       // (T, B, M): what the SwiGLU's second product takes in
+  CudaBuffer powers;  // dense: A^2, A^4, ...: (scan_halvings, N, N)
+
+  // From here on, training alone.
+  CudaBuffer dy, du;      // (T, B, E), swapped from layer to layer
+  CudaBuffer dh;          // dense: (T + 1, B, N); gated: ds, of T time steps
+  CudaBuffer dh_next;     // (L, B, N): carried from range to range
+  CudaBuffer d_gates;     // gated: (T, B, 3N)
+  CudaBuffer dv;          // with a norm: (T, B, E)
+  CudaBuffer dm, dq;      // (T, B, M) and (T, B, 2M)
+  CudaBuffer dn;          // (T, B, E): gradient of what was not dropped
+  CudaBuffer dx;          // (T, B, orders, width): gradient by the rows of narrow tables
+  CudaBuffer block_sums;  // (kSumBlocks, max(E, 3N)): of columns, on the way to biases and norms
+  DeviceArray<Occurrence> occurrences, sorted;  // (T, B, orders)
+  DeviceArray<int32_t> digit_counts;            // (tiles, kDigits)
+};
+
+// A range of time of one layer: where its arrays begin.
+struct LayerRange {
+  LayerRange(const CudaWeights& weights, CudaWorkspace& ws, int64_t index, int64_t from,
+             int64_t to);
+
+  const int64_t layer, t0, steps, B, E, N, positions;
+  const bool makes_logits;  // the last layer of a model without a head: y is left to the head
+  const bool residual;
+  const float* const norm;  // its weight (E,), or null: then v is u
+  float *const u, *const v, *const y, *const h, *const s;
+};
+
+// The same for the way back.
+struct LayerGradients {
+  LayerGradients(const LayerRange& range, CudaWorkspace& ws);
+
+  const int64_t O;  // width of dy
+  float *const dy, *const du, *const dv, *const dh;
+  float* const carried;  // (B, N): dh of the time step after the range
+  float* const dx;       // where the cell puts the gradient of v ...
+  const bool dx_begun;   // ... and whether it adds to what is there
+};
+
+}  // namespace slm
