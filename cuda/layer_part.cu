@@ -11,8 +11,11 @@ void CudaBackend::layer_forward(const Weights& any_weights, Workspace& any_works
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
   const LayerRange range(weights, ws, layer, t0, t1);
   const LayerTensors& tensors = weights.layers[static_cast<size_t>(layer)];
-  if (range.norm != nullptr) norm_forward(range.norm, range.u, range.positions, range.E, range.v);
-  if (range.residual) copy_floats(range.u, range.positions * range.E, range.y);
+  if (range.norm != nullptr)
+    norm_forward(range.norm, range.u, range.positions, range.E, range.v,
+                 range.residual ? range.y : nullptr);
+  else if (range.residual)
+    copy_floats(range.u, range.positions * range.E, range.y);
   if (ws.gated)
     gated_forward(weights, tensors, ws, range);
   else
@@ -35,11 +38,9 @@ void CudaBackend::layer_backward(const Weights& any_weights, Workspace& any_work
     gated_backward(weights, tensors, ws, gradients, range, back);
   else
     dense_backward(weights, tensors, ws, gradients, range, back);
-  if (range.norm != nullptr) {
-    norm_backward(range.norm, range.u, back.dv, range.residual ? back.dy : nullptr, range.positions,
-                  range.E, back.du);
-    sum_columns(ws, back.dv, range.positions, range.E, gradients.at(tensors.norm));
-  }
+  if (range.norm != nullptr)
+    norm_backward(ws, range.norm, range.u, back.dv, range.residual ? back.dy : nullptr,
+                  range.positions, range.E, back.du, gradients.at(tensors.norm));
   std::swap(ws.dy.values, ws.du.values);
 }
 

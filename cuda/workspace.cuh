@@ -15,7 +15,7 @@ struct Occurrence {
 
 constexpr int64_t kSortTile = 2048;  // occurrences that a block sorts
 constexpr int kDigits = 256;         // by so many values of a digit
-constexpr int64_t kSumBlocks = 64;   // that share the positions of a sum over columns
+constexpr int64_t kSumBlocks = 512;  // that share the positions of a norm's gradient, at most
 
 struct CudaWorkspace final : Workspace {
   CudaWorkspace(const DeviceMemory& memory, const Config& model, const WorkspaceShape& window);
@@ -76,7 +76,7 @@ struct CudaWorkspace final : Workspace {
   CudaBuffer dm, dq;      // (T, B, M) and (T, B, 2M)
   CudaBuffer dn;          // (T, B, E): gradient of what was not dropped
   CudaBuffer dx;          // (T, B, orders, width): gradient by the rows of narrow tables
-  CudaBuffer block_sums;  // (kSumBlocks, max(E, 3N)): of columns, on the way to biases and norms
+  CudaBuffer block_sums;  // (kSumBlocks, E) or (B, 3N): on the way to norms and biases
   DeviceArray<Occurrence> occurrences, sorted;  // (T, B, orders)
   DeviceArray<int32_t> digit_counts;            // (tiles, kDigits)
 };

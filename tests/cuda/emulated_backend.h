@@ -30,18 +30,6 @@ void CudaBackend::dense_backward(const CudaWeights&, const LayerTensors&, CudaWo
   missing();
 }
 
-// norm.cu
-void CudaBackend::norm_forward(const float*, const float*, int64_t, int64_t, float*) const {
-  missing();
-}
-void CudaBackend::norm_backward(const float*, const float*, float*, const float*, int64_t, int64_t,
-                                float*) const {
-  missing();
-}
-void CudaBackend::sum_columns(CudaWorkspace&, const float*, int64_t, int64_t, float*) const {
-  missing();
-}
-
 // gated_layer.cu
 void CudaBackend::gated_forward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
                                 const LayerRange&) const {

@@ -1,0 +1,98 @@
+// RMS norm: v = w x r with r = 1 / sqrt(mean(x²) + 1e-6), a warp to a row. Both passes read a row
+// twice, the second time from the cache, and do what surrounds the norm on the way: forward copies
+// x to where a residual is added to, backward adds dx to the residual's gradient and forms the sums
+// for the gradient of w.
+#include <algorithm>
+
+#include "backend.cuh"
+#include "warp.cuh"
+
+namespace slm {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kWarps = kThreads / kWarpSize;
+constexpr int kTileRows = 32;  // that a block goes through at a time on the way back
+
+__device__ float inverse_rms(const float* x, int64_t E) {
+  float squares = 0;
+  for (int64_t e = threadIdx.x % kWarpSize; e < E; e += kWarpSize)
+    squares = fmaf(x[e], x[e], squares);
+  return 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(E) + 1e-6f);
+}
+
+// `copy` may be null.
+__global__ void norm_rows(const float* weight, const float* x, int64_t rows, int64_t E, float* v,
+                          float* copy) {
+  const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarpSize;
+  if (row >= rows) return;  // all of the warp
+  const float r = inverse_rms(x + row * E, E);
+  for (int64_t i = row * E + threadIdx.x % kWarpSize; i < (row + 1) * E; i += kWarpSize) {
+    v[i] = weight[i - row * E] * (x[i] * r);
+    if (copy != nullptr) copy[i] = x[i];
+  }
+}
+
+// With u = x r:  dx = r (w dv − u mean(w dv u)). `residual`, the gradient to add to, may be null,
+// or dx itself. Returns r.
+__device__ float norm_row_backward(const float* weight, const float* x, const float* dv,
+                                   const float* residual, int64_t E, float* dx) {
+  const float r = inverse_rms(x, E);
+  float sum = 0;  // of w dv x
+  for (int64_t e = threadIdx.x % kWarpSize; e < E; e += kWarpSize)
+    sum = fmaf(weight[e] * dv[e], x[e], sum);
+  const float mean = r * (warp_sum(sum) / static_cast<float>(E));
+  for (int64_t e = threadIdx.x % kWarpSize; e < E; e += kWarpSize) {
+    const float du = fmaf(-(x[e] * r), mean, weight[e] * dv[e]);
+    dx[e] = fmaf(r, du, residual != nullptr ? residual[e] : 0.0f);
+  }
+  return r;
+}
+
+// Each block has its share of the rows and leaves in its row of `sums` what they give to dw: the
+// sum of dv u.
+__global__ void norm_rows_backward(const float* weight, const float* x, const float* dv,
+                                   const float* residual, int64_t rows, int64_t E, float* dx,
+                                   float* sums) {
+  __shared__ float inverses[kTileRows];
+  const int64_t begin = rows * blockIdx.x / gridDim.x, end = rows * (blockIdx.x + 1) / gridDim.x;
+  sums += blockIdx.x * E;
+  for (int64_t tile = begin; tile < end; tile += kTileRows) {
+    const int64_t size = end - tile < kTileRows ? end - tile : kTileRows;
+    for (int64_t i = threadIdx.x / kWarpSize; i < size; i += kWarps) {
+      const int64_t at = (tile + i) * E;
+      const float r = norm_row_backward(weight, x + at, dv + at,
+                                        residual != nullptr ? residual + at : nullptr, E, dx + at);
+      if (threadIdx.x % kWarpSize == 0) inverses[i] = r;
+    }
+    __syncthreads();
+    for (int64_t e = threadIdx.x; e < E; e += kThreads) {
+      float sum = 0;
+      for (int64_t i = 0; i < size; ++i) {
+        const int64_t at = (tile + i) * E + e;
+        sum = fmaf(dv[at], x[at] * inverses[i], sum);
+      }
+      sums[e] = tile == begin ? sum : sums[e] + sum;
+    }
+    __syncthreads();
+  }
+}
+
+}  // namespace
+
+void CudaBackend::norm_forward(const float* weight, const float* x, int64_t rows, int64_t E,
+                               float* v, float* copy) const {
+  launch(stream_, num_blocks(rows, kWarps), kThreads, norm_rows, weight, x, rows, E, v, copy);
+}
+
+void CudaBackend::norm_backward(CudaWorkspace& ws, const float* weight, const float* x,
+                                const float* dv, const float* residual, int64_t rows, int64_t E,
+                                float* dx, float* dw) const {
+  const auto blocks =
+      static_cast<unsigned>(std::min<int64_t>(kSumBlocks, (rows + kTileRows - 1) / kTileRows));
+  float* sums = device_data(ws.block_sums);
+  launch(stream_, blocks, kThreads, norm_rows_backward, weight, x, dv, residual, rows, E, dx, sums);
+  add_columns(sums, blocks, E, dw);
+}
+
+}  // namespace slm
