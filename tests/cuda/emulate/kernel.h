@@ -8,6 +8,7 @@
 #define __global__
 #define __device__
 #define __host__
+#define __launch_bounds__(threads)
 #define __shared__ static  // blocks run one at a time; a sanitizer puts red zones around it
 
 // The launch's dynamic shared memory; cuda/launch.cuh has the device's.
