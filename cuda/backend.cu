@@ -15,6 +15,8 @@ __global__ void copy_parts(const float* from, int64_t from_stride, int64_t width
   if (i < count) to[part * to_stride + at] = from ? from[part * from_stride + at] : 0.0f;
 }
 
+__global__ void set_numbers(DropNumbers numbers, DropNumbers* to) { *to = numbers; }
+
 size_t num_bytes(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }
 
 }  // namespace
@@ -96,6 +98,8 @@ void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   launch(stream_, num_blocks(count, kThreads), kThreads, copy_parts, from, width, width, count,
          ws.h_at(0, -1), (ws.T + 1) * width);
   ws.dropout = dropout;
+  if (dropout.rate > 0)
+    launch(stream_, 1, 1, set_numbers, DropNumbers(dropout), ws.drop_numbers.get());
   ws.computed = 0;
   if (ws.K == 0) return;
   const int64_t past = ws.B * ws.K;

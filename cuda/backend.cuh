@@ -5,7 +5,6 @@
 // and only the calls that return numbers wait for it.
 #include <mutex>
 
-#include "dropout.cuh"
 #include "workspace.cuh"
 
 namespace slm {
@@ -38,6 +37,8 @@ class CudaBackend : public Backend {
                     const Buffer* state, const Dropout&) const override;
   void begin_backward(Workspace&) const override;
   void save_state(const Workspace&, Buffer& state) const override;
+  void replay(Workspace&, const Weights&, const Gradients*, int64_t operations, int64_t steps,
+              const std::function<void()>& run) const override;
 
   void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
   void embed_backward(const Weights&, Workspace&, Gradients&, int64_t t0,

@@ -6,43 +6,56 @@
 
 namespace slm {
 
+// A window's numbers. They change from step to step, so they are in the device's memory, where
+// recorded operations find them.
+struct DropNumbers {
+  explicit DropNumbers(const Dropout& dropout)
+      : random(dropout.seed, PhiloxStream::dropout),
+        threshold(drop_threshold(dropout.rate)),
+        scale(drop_scale(dropout.rate)),
+        first(dropout.first) {}
+
+  Philox random;
+  uint32_t threshold;
+  float scale;
+  uint64_t first;
+};
+
 // Of the rows of E values that start with the window's position `first`. A Philox block decides for
 // eight values; each of their threads computes all of it, which is little beside reading them.
 class Drop {
  public:
   Drop() = default;  // keeps all
-  Drop(const Dropout& dropout, int64_t E, int64_t first)
-      : active_(dropout.rate > 0),
-        random_(dropout.seed, PhiloxStream::dropout),
-        threshold_(drop_threshold(dropout.rate)),
-        scale_(drop_scale(dropout.rate)),
-        first_(dropout.first + static_cast<uint64_t>(first)),
-        per_row_(static_cast<uint64_t>((E + 7) / 8)) {}
+  // Keeps all without numbers.
+  Drop(const DropNumbers* numbers, int64_t E, int64_t first)
+      : numbers_(numbers), first_(first), per_row_((E + 7) / 8) {}
 
-  __device__ bool active() const { return active_; }
-  __device__ float scale() const { return scale_; }
+  __device__ bool active() const { return numbers_ != nullptr; }
+  __device__ float scale() const { return numbers_->scale; }
 
   // Whether a position loses its n-gram of the order that is number i.
   __device__ bool loses(int64_t position, int64_t i) const {
-    if (!active_) return false;
-    const auto bits = random_.bits(first_ + static_cast<uint64_t>(position));
-    return drop_number(bits, static_cast<uint64_t>(i)) < threshold_;
+    return active() && hits(position_of(position), i);
   }
 
   // x, the value e of a row, if it is kept, scaled so that its expectation stays; else 0.
   __device__ float operator()(int64_t row, int64_t e, float x) const {
-    if (!active_) return x;
-    const uint64_t block = (first_ + static_cast<uint64_t>(row)) * per_row_;
-    const auto bits = random_.bits(block + static_cast<uint64_t>(e / 8));
-    return drop_number(bits, static_cast<uint64_t>(e % 8)) >= threshold_ ? x * scale_ : 0.0f;
+    if (!active()) return x;
+    const uint64_t block = position_of(row) * static_cast<uint64_t>(per_row_);
+    return hits(block + static_cast<uint64_t>(e / 8), e % 8) ? 0.0f : x * scale();
   }
 
  private:
-  bool active_ = false;
-  Philox random_{0, PhiloxStream::dropout};
-  uint32_t threshold_ = 0;
-  float scale_ = 1;
-  uint64_t first_ = 0, per_row_ = 0;
+  __device__ uint64_t position_of(int64_t row) const {
+    return numbers_->first + static_cast<uint64_t>(first_ + row);
+  }
+  __device__ bool hits(uint64_t block, int64_t i) const {
+    const auto bits = numbers_->random.bits(block);
+    return drop_number(bits, static_cast<uint64_t>(i)) < numbers_->threshold;
+  }
+
+  const DropNumbers* numbers_ = nullptr;
+  int64_t first_ = 0, per_row_ = 0;
 };
 
 }  // namespace slm

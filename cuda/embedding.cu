@@ -86,7 +86,7 @@ void CudaBackend::embed_forward(const Weights& any_weights, Workspace& any_works
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
   const int64_t first = t0 * ws.B, positions = (t1 - t0) * ws.B;
   const bool has_ngrams = ws.ngrams.orders > 0;
-  const Drop drop(ws.dropout, ws.E, first);
+  const Drop drop = ws.drop(first);
   launch(stream_, num_blocks(positions, 1), kThreads, gather_rows,
          device_data(weights.values) + weights.embedding, ws.tokens.get() + first,
          has_ngrams ? Drop() : drop, ws.E, device_data(ws.u) + first * ws.E);
@@ -105,8 +105,8 @@ void CudaBackend::embed_backward(const Weights& any_weights, Workspace& any_work
   const float* dropped = de;
   if (ws.dropout.rate > 0) {
     float* dn = device_data(ws.dn) + first * ws.E;
-    launch(stream_, num_blocks(positions, 1), kThreads, drop_rows, de,
-           Drop(ws.dropout, ws.E, first), has_ngrams, ws.E, dn);
+    launch(stream_, num_blocks(positions, 1), kThreads, drop_rows, de, ws.drop(first), has_ngrams,
+           ws.E, dn);
     dropped = dn;
   }
   launch(stream_, dim3(kVocabSize, num_blocks(ws.E, kThreads)), kThreads, scatter_rows,

@@ -1,8 +1,11 @@
 #pragma once
 // Calls of the CUDA runtime that throw, streams, and kernel launches. Launches are plain C++, so
 // that the tests can compile the .cu files without nvcc (tests/cuda/emulate.h).
+#include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "slm/error.h"
 
@@ -17,14 +20,39 @@ inline void cuda_check(cudaError_t code, const char* what) {
 // Work in its order. Whoever has memory of a stream must let go of it before the stream.
 class Stream {
  public:
-  Stream() { cuda_check(cudaStreamCreate(&stream_), "make a stream"); }
-  ~Stream() { cudaStreamDestroy(stream_); }
+  Stream() {
+    cuda_check(cudaStreamCreate(&stream_), "make a stream");
+    cuda_check(cudaStreamCreate(&recorded_), "make a stream");
+  }
+  ~Stream() {
+    cudaStreamDestroy(recorded_);
+    cudaStreamDestroy(stream_);
+  }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
-  operator cudaStream_t() const { return stream_; }
+  operator cudaStream_t() const {
+    return recorder_ == std::this_thread::get_id() ? recorded_ : stream_;
+  }
+
+  // In between, what this thread launches is recorded (graph.cuh) and other threads' work goes on:
+  // so it is another stream that records. The graph is null where recording failed.
+  void begin_recording() const {
+    recording_.lock();
+    recorder_ = std::this_thread::get_id();
+    cuda_check(cudaStreamBeginCapture(recorded_, cudaStreamCaptureModeThreadLocal), "record");
+  }
+  cudaGraph_t end_recording() const {
+    cudaGraph_t graph = nullptr;
+    if (cudaStreamEndCapture(recorded_, &graph) != cudaSuccess) graph = nullptr;
+    recorder_ = std::thread::id();
+    recording_.unlock();
+    return graph;
+  }
 
  private:
-  cudaStream_t stream_ = nullptr;
+  cudaStream_t stream_ = nullptr, recorded_ = nullptr;
+  mutable std::mutex recording_;
+  mutable std::atomic<std::thread::id> recorder_{};
 };
 
 inline unsigned num_blocks(int64_t size, int64_t per_block) {

@@ -120,8 +120,7 @@ __global__ void add_to_rows(const Occurrence* sorted, int64_t count, int64_t ord
 
 void CudaBackend::find_ngrams(CudaWorkspace& ws, int64_t seq_len) const {
   launch(stream_, num_blocks(seq_len * ws.B, kThreads), kThreads, find_rows, ws.ngrams,
-         ws.tokens.get(), ws.history(), Drop(ws.dropout, ws.E, 0), ws.B, seq_len * ws.B,
-         ws.rows.get());
+         ws.tokens.get(), ws.history(), ws.drop(0), ws.B, seq_len * ws.B, ws.rows.get());
 }
 
 void CudaBackend::save_history(const CudaWorkspace& ws, Buffer& state) const {

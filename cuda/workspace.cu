@@ -79,7 +79,8 @@ CudaWorkspace::CudaWorkspace(const DeviceMemory& memory, const Config& model,
                  shape.training ? std::max(normed ? kSumBlocks * E : 0, gated ? B * 3 * N : 0) : 0),
       occurrences(memory, backward_positions * ngrams.orders),
       sorted(memory, backward_positions * ngrams.orders),
-      digit_counts(memory, num_blocks(backward_positions * ngrams.orders, kSortTile) * kDigits) {}
+      digit_counts(memory, num_blocks(backward_positions * ngrams.orders, kSortTile) * kDigits),
+      drop_numbers(memory, shape.training ? 1 : 0) {}
 
 LayerRange::LayerRange(const CudaWeights& weights, CudaWorkspace& ws, int64_t index, int64_t from,
                        int64_t to)

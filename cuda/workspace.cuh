@@ -3,6 +3,8 @@
 // a training step is few and large operations; a range of time is an offset into them.
 //
 // Names are those of cpp/src/cpu/memory.h; V = 256, M = mlp_dim, K = history_size.
+#include "dropout.cuh"
+#include "graph.cuh"
 #include "memory.cuh"
 #include "scan.cuh"
 
@@ -33,6 +35,10 @@ struct CudaWorkspace final : Workspace {
   }
   float* q_at(int64_t layer, int64_t t) { return device_data(q) + (layer * T + t) * B * 2 * M; }
   const float* history() const { return device_data(past); }
+  // Of rows of E values that start with the window's position `first`.
+  Drop drop(int64_t first) const {
+    return Drop(dropout.rate > 0 ? drop_numbers.get() : nullptr, E, first);
+  }
   // Of an array (T, B, width).
   float* row_of(CudaBuffer& array, int64_t t, int64_t width) {
     return device_data(array) + t * B * width;
@@ -48,6 +54,7 @@ struct CudaWorkspace final : Workspace {
   const int64_t scan_halvings;                  // that `powers` has room for
   int64_t computed = 0;                         // time steps that the forward pass has done
   Dropout dropout;
+  Recordings recordings;
 
   DeviceArray<uint8_t> tokens, targets;  // (T, B)
   CudaBuffer past;                       // (B, K): the bytes before the window, as in a state
@@ -79,6 +86,7 @@ struct CudaWorkspace final : Workspace {
   CudaBuffer block_sums;  // (kSumBlocks, E) or (B, 3N): on the way to norms and biases
   DeviceArray<Occurrence> occurrences, sorted;  // (T, B, orders)
   DeviceArray<int32_t> digit_counts;            // (tiles, kDigits)
+  DeviceArray<DropNumbers> drop_numbers;        // of the window: one
 };
 
 // A range of time of one layer: where its arrays begin.

@@ -127,6 +127,13 @@ class Backend {
                             int64_t seq_len, const Buffer* state, const Dropout&) const = 0;
   // From here on, layer_backward goes on where it was: no gradient has come from later windows yet.
   virtual void begin_backward(Workspace&) const = 0;
+  // Calls `run`, whose operations depend on nothing but what is in the arguments before it: kind of
+  // operations, time steps, the objects. So a backend may record them and from then on repeat them
+  // without calling it. They begin no window and read nothing.
+  virtual void replay(Workspace&, const Weights&, const Gradients*, int64_t /*operations*/,
+                      int64_t /*steps*/, const std::function<void()>& run) const {
+    run();
+  }
   // The state after the last time step that was computed.
   virtual void save_state(const Workspace&, Buffer& state) const = 0;
 

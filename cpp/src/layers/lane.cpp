@@ -59,7 +59,8 @@ void Lane::run(const Window& window, const Buffer* state, const Dropout& dropout
     const int64_t begin = segments_.begin(i), end = segments_.end(i);
     forward(window, start_of(i), dropout, begin, end);
     if (i == last) model_.backend->save_state(*workspace_, *states_.back());
-    backward(end - begin, scale, grads);
+    model_.backend->replay(*workspace_, *model_.weights, &grads, kBackward, end - begin,
+                           [&] { backward(end - begin, scale, grads); });
     model_.backend->read_losses(*workspace_, 0, end - begin,
                                 losses_.data() + begin * window.batch_size);
   }
@@ -73,8 +74,11 @@ void Lane::forward(const Window& window, const Buffer* state, const Dropout& dro
   model_.backend->begin_window(*workspace_, window.inputs + at, window.targets + at, end - begin,
                                state, here);
   const Chunks chunks{end - begin, model_.backend->chunk_steps(model_.config, window.batch_size)};
-  for (int64_t i = 0; i < chunks.count(); ++i)
-    forward_chunk(model_, *workspace_, chunks.begin(i), chunks.end(i), [this] { poll(); });
+  poll();
+  model_.backend->replay(*workspace_, *model_.weights, nullptr, kForward, end - begin, [&] {
+    for (int64_t i = 0; i < chunks.count(); ++i)
+      forward_chunk(model_, *workspace_, chunks.begin(i), chunks.end(i), [this] { poll(); });
+  });
 }
 
 void Lane::backward(int64_t steps, float scale, Gradients& grads) {

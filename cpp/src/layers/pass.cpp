@@ -35,11 +35,13 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
     const int64_t at = chunks.begin(i) * B, steps = chunks.end(i) - chunks.begin(i);
     const uint8_t* targets = window.targets ? window.targets + at : nullptr;
     backend.begin_window(workspace, window.inputs + at, targets, steps, from, Dropout{});
-    forward_chunk(model, workspace, 0, steps, poll_interrupt);
-    if (logits != nullptr) {
-      backend.head_logits(*model.weights, workspace, 0, steps);
-      backend.read_logits(workspace, steps * B, logits + at * kVocabSize);
-    }
+    poll_interrupt();
+    const int64_t operations = logits != nullptr ? kForwardAndLogits : kForward;
+    backend.replay(workspace, *model.weights, nullptr, operations, steps, [&] {
+      forward_chunk(model, workspace, 0, steps, poll_interrupt);
+      if (logits != nullptr) backend.head_logits(*model.weights, workspace, 0, steps);
+    });
+    if (logits != nullptr) backend.read_logits(workspace, steps * B, logits + at * kVocabSize);
     if (losses != nullptr) {
       backend.head_loss(*model.weights, workspace, 0, steps, 1.0f);
       backend.read_losses(workspace, 0, steps, losses + at);
