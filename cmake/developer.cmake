@@ -26,7 +26,8 @@ endforeach()
 # The CUDA sources, compiled as C++ to run on the CPU (tests/cuda/emulate.h).
 file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cuda/*.cu)
 set_source_files_properties(${cuda_sources} PROPERTIES LANGUAGE CXX)
-add_library(slm_cuda_emulated STATIC ${cuda_sources})
+add_library(slm_cuda_emulated STATIC ${cuda_sources} tests/cuda/plain_blas.cpp
+                                     tests/cuda/linked_blas.cpp)
 target_link_libraries(slm_cuda_emulated PUBLIC slm::slm)
 target_include_directories(slm_cuda_emulated PUBLIC ${PROJECT_SOURCE_DIR}/cuda PRIVATE cpp/src)
 target_compile_options(

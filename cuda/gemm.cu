@@ -1,0 +1,95 @@
+// Products of matrices by cuBLAS, which is column-major. What is stored row by row as X is, read
+// column by column, X transposed; so C^T ← op(B)^T op(A)^T + beta C^T is asked for: the same
+// operations, with the factors and the sizes swapped.
+#include "gemm.cuh"
+
+namespace slm {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int64_t kWorkspaceBytes = 32 << 20;  // what cuBLAS asks for on the newest devices
+
+int compute_type(Precision precision) {
+  if (precision == Precision::tf32) return cublas::kComputeTf32;
+  return precision == Precision::bf16 ? cublas::kComputeBf16 : cublas::kComputeFloat32;
+}
+
+int operation(const Matrix& matrix) {
+  return matrix.op == Op::none ? cublas::kNone : cublas::kTranspose;
+}
+
+// Products are parts of a training step's window, whose sizes the memory limits to far less.
+int to_int(int64_t size) {
+  if (size < 0 || size > INT32_MAX)
+    throw Error(ErrorKind::device, "a matrix product on the CUDA device has a size of " +
+                                       std::to_string(size) + ", expected at most " +
+                                       std::to_string(INT32_MAX));
+  return static_cast<int>(size);
+}
+
+__global__ void scale_matrices(float beta, int64_t m, int64_t n, int64_t count, float* c,
+                               int64_t stride_c, int64_t next_c) {
+  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (i >= count * m * n) return;
+  float& value = c[i / (m * n) * next_c + i / n % m * stride_c + i % n];
+  value = beta == 0 ? 0 : beta * value;
+}
+
+}  // namespace
+
+Gemm::Gemm(cudaStream_t stream, Precision precision)
+    : cublas_(use_cublas()),
+      stream_(stream),
+      compute_type_(compute_type(precision)),
+      workspace_(stream, kWorkspaceBytes),
+      handle_(nullptr, cublas_.destroy) {
+  Cublas::Handle handle = nullptr;
+  check(cublas_.create(&handle), "start cuBLAS");
+  handle_.reset(handle);
+  // In this order: a new stream takes the workspace away. With cuBLAS's own, a product that is
+  // captured would allocate.
+  check(cublas_.set_stream(handle, stream_), "give cuBLAS a stream");
+  check(cublas_.set_workspace(handle, workspace_.get(), kWorkspaceBytes), "give cuBLAS memory");
+}
+
+void Gemm::operator()(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float beta, float* c,
+                      int64_t stride_c) const {
+  if (m == 0 || n == 0) return;
+  if (k == 0) return scale(1, m, n, beta, c, stride_c, 0);
+  const float alpha = 1;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  check(cublas_.gemm(handle_.get(), operation(b), operation(a), to_int(n), to_int(m), to_int(k),
+                     &alpha, b.data, cublas::kFloat32, to_int(b.stride), a.data, cublas::kFloat32,
+                     to_int(a.stride), &beta, c, cublas::kFloat32, to_int(stride_c), compute_type_,
+                     cublas::kDefaultAlgorithm),
+        "multiply matrices");
+}
+
+void Gemm::batched(int64_t count, int64_t m, int64_t n, int64_t k, Matrix a, int64_t next_a,
+                   Matrix b, int64_t next_b, float beta, float* c, int64_t stride_c,
+                   int64_t next_c) const {
+  if (count == 0 || m == 0 || n == 0) return;
+  if (k == 0) return scale(count, m, n, beta, c, stride_c, next_c);
+  const float alpha = 1;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  check(cublas_.gemm_batched(handle_.get(), operation(b), operation(a), to_int(n), to_int(m),
+                             to_int(k), &alpha, b.data, cublas::kFloat32, to_int(b.stride), next_b,
+                             a.data, cublas::kFloat32, to_int(a.stride), next_a, &beta, c,
+                             cublas::kFloat32, to_int(stride_c), next_c, to_int(count),
+                             compute_type_, cublas::kDefaultAlgorithm),
+        "multiply matrices");
+}
+
+void Gemm::scale(int64_t count, int64_t m, int64_t n, float beta, float* c, int64_t stride_c,
+                 int64_t next_c) const {
+  launch(stream_, num_blocks(count * m * n, kThreads), kThreads, scale_matrices, beta, m, n, count,
+         c, stride_c, next_c);
+}
+
+void Gemm::check(int status, const char* what) const {
+  if (status != cublas::kSuccess)
+    throw Error(ErrorKind::device,
+                std::string("the CUDA device cannot ") + what + ": " + cublas_.status_name(status));
+}
+
+}  // namespace slm

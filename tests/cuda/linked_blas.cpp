@@ -1,0 +1,14 @@
+// In the emulated tests cuBLAS is linked, not loaded.
+#include "cublas.h"
+#include "plain_blas.h"
+
+namespace slm {
+
+const Cublas& use_cublas() {
+  static const Cublas functions{cublasCreate_v2,       cublasDestroy_v2, cublasSetStream_v2,
+                                cublasSetWorkspace_v2, cublasGemmEx,     cublasGemmStridedBatchedEx,
+                                cublasGetStatusString};
+  return functions;
+}
+
+}  // namespace slm
