@@ -5,6 +5,7 @@
 // and only the calls that return numbers wait for it.
 #include <mutex>
 
+#include "gemm.cuh"
 #include "workspace.cuh"
 
 namespace slm {
@@ -15,6 +16,7 @@ constexpr int kTile = 512;
 
 class CudaBackend : public Backend {
  public:
+  explicit CudaBackend(Precision precision = Precision::float32) : gemm_(stream_, precision) {}
   std::string name() const override { return "cuda"; }
 
   std::unique_ptr<Buffer> make_buffer(int64_t size) const override;
@@ -98,6 +100,7 @@ class CudaBackend : public Backend {
                       const LayerRange&, const LayerGradients&) const;
 
   const Stream stream_;
+  const Gemm gemm_;
   mutable std::mutex norm_mutex_;  // for norm_sums_
   mutable DeviceArray<double> norm_sums_{stream_, 2 * kNormBlocks};
 };
