@@ -57,6 +57,8 @@ class CudaBackend : public Backend {
   void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
   void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0, int64_t t1) const override;
   void read_logits(const Workspace&, int64_t count, float* out) const override;
+  void draw(Workspace&, const SampleOptions&, const DrawAt* where, int64_t count,
+            uint8_t* bytes) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
 
   double grad_norm(const Gradients&) const override;

@@ -74,6 +74,9 @@ struct CudaWorkspace final : Workspace {
   CudaBuffer m;       // (T, B, M): what the SwiGLU's second product takes in
   CudaBuffer powers;  // dense: A^2, A^4, ...: (scan_halvings, N, N)
 
+  DeviceArray<DrawAt> draws;   // where bytes are drawn, without training: (B,)
+  DeviceArray<int16_t> drawn;  // and the bytes, or -1 for logits that are not finite
+
   // From here on, training alone.
   CudaBuffer dy, du;      // (T, B, E), swapped from layer to layer
   CudaBuffer dh;          // dense: (T + 1, B, N); gated: ds, of T time steps

@@ -18,6 +18,8 @@
 
 namespace slm {
 
+struct SampleOptions;  // slm/generator.h
+
 // float32 memory of a backend.
 class Buffer {
  public:
@@ -80,6 +82,13 @@ struct AdamWStep {
   float ngram_rate;                // times learning_rate
   float correction1, correction2;  // 1 - beta^k at update k, counted from 1
   float grad_scale;                // from clipping
+};
+
+// Where a byte is drawn: a row of the latest head_logits, and the random number to draw it by.
+struct DrawAt {
+  int64_t row;
+  uint32_t sample;    // number of the text in the whole of a generation
+  uint64_t position;  // of the byte in that text
 };
 
 class Backend {
@@ -164,6 +173,10 @@ class Backend {
                              int64_t t1) const = 0;
   // The first `count` rows of 256 that the latest head_logits computed.
   virtual void read_logits(const Workspace&, int64_t count, float* out) const = 0;
+  // bytes[i], drawn from the logits where[i].row as docs/sampling.md says. There are at most as
+  // many as the batch has rows. Error(training) for a logit that is not finite.
+  virtual void draw(Workspace&, const SampleOptions&, const DrawAt* where, int64_t count,
+                    uint8_t* bytes) const;
   // -log p of the targets, (t1 - t0, B), of all ranges that head_loss has seen.
   virtual void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
 

@@ -160,6 +160,11 @@ void TimedBackend::read_logits(const Workspace& workspace, int64_t count, float*
   timed("read_logits", [&] { inner_->read_logits(workspace, count, out); });
 }
 
+void TimedBackend::draw(Workspace& workspace, const SampleOptions& options, const DrawAt* where,
+                        int64_t count, uint8_t* bytes) const {
+  timed("draw", [&] { inner_->draw(workspace, options, where, count, bytes); });
+}
+
 void TimedBackend::read_losses(const Workspace& workspace, int64_t t0, int64_t t1,
                                float* out) const {
   timed("read_losses", [&] { inner_->read_losses(workspace, t0, t1, out); });

@@ -13,8 +13,8 @@ using Phases = std::map<std::string, double>;  // seconds by name of the operati
 
 // Forwards every call to another backend and adds up how long each operation took. Its own calls
 // must come from one thread, so that shards are computed one after the other, and the threads share
-// out the work within each operation. On a backend that runs asynchronously, time counts where the
-// caller waits for it.
+// out the work within each operation; and none are repeated without a call. On a backend that runs
+// asynchronously, time counts where the caller waits for it.
 class TimedBackend final : public Backend {
  public:
   explicit TimedBackend(std::shared_ptr<const Backend> timed);
@@ -59,6 +59,8 @@ class TimedBackend final : public Backend {
   void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
   void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0, int64_t t1) const override;
   void read_logits(const Workspace&, int64_t count, float* out) const override;
+  void draw(Workspace&, const SampleOptions&, const DrawAt* where, int64_t count,
+            uint8_t* bytes) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
 
   double grad_norm(const Gradients&) const override;

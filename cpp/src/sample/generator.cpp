@@ -4,11 +4,11 @@
 #include <optional>
 #include <utility>
 
+#include "layers/pass.h"
 #include "sample/outlet.h"
 #include "sample/prompt.h"
 #include "sample/sampler.h"
 #include "util/interrupt.h"
-#include "util/philox.h"
 
 namespace slm {
 namespace {
@@ -34,8 +34,9 @@ class Batch {
         first_(first),
         max_bytes_(max_bytes),
         tokens_(static_cast<size_t>(rows), prompt.last_byte),
-        logits_(static_cast<size_t>(rows * kVocabSize)),
-        outlets_(static_cast<size_t>(rows), Outlet(options.stop)) {
+        drawn_(tokens_.size()),
+        outlets_(tokens_.size(), Outlet(options.stop)) {
+    draws_.reserve(tokens_.size());
     if (max_bytes == 0) close();
   }
 
@@ -48,24 +49,29 @@ class Batch {
   // Rows that have ended are carried along: their logits are not looked at.
   void advance() {
     poll_interrupt();
-    model_.step(tokens_.data(), state_, logits_.data());
+    const Model::Impl& model = model_.impl();
+    State::Impl& state = state_.impl();
+    forward_pass(model, *state.workspace, {tokens_.data(), nullptr, 1, state.batch_size},
+                 state.h.get(), nullptr, nullptr);
+    model.backend->head_logits(*model.weights, *state.workspace, 0, 1);
+    draws_.clear();
     for (size_t row = 0; row < outlets_.size(); ++row) {
-      if (outlets_[row].closed()) continue;
-      tokens_[row] = draw(row);
-      outlets_[row].push(tokens_[row]);
+      const auto number = static_cast<int64_t>(row);
+      if (!outlets_[row].closed())
+        draws_.push_back(
+            {number, static_cast<uint32_t>(first_ + number), static_cast<uint64_t>(position_)});
+    }
+    model.backend->draw(*state.workspace, options_, draws_.data(),
+                        static_cast<int64_t>(draws_.size()), drawn_.data());
+    for (size_t i = 0; i < draws_.size(); ++i) {
+      const auto row = static_cast<size_t>(draws_[i].row);
+      tokens_[row] = drawn_[i];
+      outlets_[row].push(drawn_[i]);
     }
     if (++position_ == max_bytes_) close();
   }
 
  private:
-  uint8_t draw(size_t row) const {
-    float probs[kVocabSize];
-    next_byte_distribution(logits_.data() + row * kVocabSize, options_, probs);
-    const auto sample = static_cast<uint32_t>(first_ + static_cast<int64_t>(row));
-    const Philox random(options_.seed, PhiloxStream::sample, sample);
-    return draw_byte(probs, random.uniform_double(static_cast<uint64_t>(position_)));
-  }
-
   void close() {
     for (Outlet& outlet : outlets_) {
       if (!outlet.closed()) outlet.close();
@@ -77,7 +83,8 @@ class Batch {
   State state_;
   int64_t first_, max_bytes_, position_ = 0;
   std::vector<uint8_t> tokens_;  // (B,)
-  std::vector<float> logits_;    // (B, V)
+  std::vector<DrawAt> draws_;    // of the rows that go on
+  std::vector<uint8_t> drawn_;   // for each of them
   std::vector<Outlet> outlets_;
 };
 

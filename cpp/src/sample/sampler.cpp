@@ -7,13 +7,10 @@
 #include <sstream>
 
 #include "util/exp.h"
+#include "util/philox.h"
 
 namespace slm {
 namespace {
-
-// Float32 logits fix a sum of probabilities to about a millionth: what falls short of a bound by no
-// more than that has reached it. So {0.5, 0.3, 0.2} with top_p = 0.8 keeps two bytes.
-constexpr double kSlack = 1e-6;
 
 using Probabilities = std::array<double, kVocabSize>;
 
@@ -83,7 +80,7 @@ void keep_nucleus(double top_p, Probabilities& p) {
     std::pop_heap(bytes.begin(), end--, after);
     kept[*end] = p[*end];
     sum += p[*end];
-  } while (sum < top_p - kSlack && end != bytes.begin());
+  } while (sum < top_p - kSampleSlack && end != bytes.begin());
   p = kept;
 }
 
@@ -116,7 +113,7 @@ void next_byte_distribution(const float* logits, const SampleOptions& options, f
   Probabilities p = softmax(logits, options.temperature);
   if (options.top_k > 0) keep_top_k(static_cast<size_t>(options.top_k), p);
   if (options.top_p < 1) keep_nucleus(options.top_p, p);
-  drop_below(options.min_p * *std::max_element(p.begin(), p.end()) * (1 - kSlack), p);
+  drop_below(options.min_p * *std::max_element(p.begin(), p.end()) * (1 - kSampleSlack), p);
   renormalise(p);
   std::transform(p.begin(), p.end(), probs, [](double value) { return static_cast<float>(value); });
 }
@@ -131,6 +128,14 @@ uint8_t draw_byte(const float* probs, double uniform) {
     last = i;
   }
   return static_cast<uint8_t>(last);
+}
+
+uint8_t draw_byte(const float* logits, const SampleOptions& options, uint32_t sample,
+                  uint64_t position) {
+  float probs[kVocabSize];
+  next_byte_distribution(logits, options, probs);
+  const Philox random(options.seed, PhiloxStream::sample, sample);
+  return draw_byte(probs, random.uniform_double(position));
 }
 
 }  // namespace slm

@@ -29,7 +29,7 @@ class Philox {
   }
 
   // Uniform in [0, 1) with 53 bits.
-  double uniform_double(uint64_t counter) const {
+  constexpr double uniform_double(uint64_t counter) const {
     const auto b = bits(counter);
     const uint64_t high = (static_cast<uint64_t>(b[0]) << 32 | b[1]) >> 11;
     return static_cast<double>(high) * (1.0 / 9007199254740992.0);
