@@ -37,7 +37,7 @@ __global__ void scale_matrices(float beta, int64_t m, int64_t n, int64_t count, 
 
 }  // namespace
 
-Gemm::Gemm(cudaStream_t stream, Precision precision)
+Gemm::Gemm(const Stream& stream, Precision precision)
     : cublas_(use_cublas()),
       stream_(stream),
       compute_type_(compute_type(precision)),
@@ -46,10 +46,17 @@ Gemm::Gemm(cudaStream_t stream, Precision precision)
   Cublas::Handle handle = nullptr;
   check(cublas_.create(&handle), "start cuBLAS");
   handle_.reset(handle);
-  // In this order: a new stream takes the workspace away. With cuBLAS's own, a product that is
-  // captured would allocate.
-  check(cublas_.set_stream(handle, stream_), "give cuBLAS a stream");
-  check(cublas_.set_workspace(handle, workspace_.get(), kWorkspaceBytes), "give cuBLAS memory");
+}
+
+// In this order: a new stream takes the workspace away. With cuBLAS's own, a product that is
+// recorded would allocate.
+void Gemm::use_stream() const {
+  const cudaStream_t stream = stream_;
+  if (stream == used_) return;
+  check(cublas_.set_stream(handle_.get(), stream), "give cuBLAS a stream");
+  check(cublas_.set_workspace(handle_.get(), workspace_.get(), kWorkspaceBytes),
+        "give cuBLAS memory");
+  used_ = stream;
 }
 
 void Gemm::operator()(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float beta, float* c,
@@ -58,6 +65,7 @@ void Gemm::operator()(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float
   if (k == 0) return scale(1, m, n, beta, c, stride_c, 0);
   const float alpha = 1;
   const std::lock_guard<std::mutex> lock(mutex_);
+  use_stream();
   check(cublas_.gemm(handle_.get(), operation(b), operation(a), to_int(n), to_int(m), to_int(k),
                      &alpha, b.data, cublas::kFloat32, to_int(b.stride), a.data, cublas::kFloat32,
                      to_int(a.stride), &beta, c, cublas::kFloat32, to_int(stride_c), compute_type_,
@@ -72,6 +80,7 @@ void Gemm::batched(int64_t count, int64_t m, int64_t n, int64_t k, Matrix a, int
   if (k == 0) return scale(count, m, n, beta, c, stride_c, next_c);
   const float alpha = 1;
   const std::lock_guard<std::mutex> lock(mutex_);
+  use_stream();
   check(cublas_.gemm_batched(handle_.get(), operation(b), operation(a), to_int(n), to_int(m),
                              to_int(k), &alpha, b.data, cublas::kFloat32, to_int(b.stride), next_b,
                              a.data, cublas::kFloat32, to_int(a.stride), next_a, &beta, c,

@@ -18,11 +18,11 @@ struct Matrix {
 
 enum class Precision { float32, tf32, bf16 };
 
-// On one stream. May be used from several threads, whose products follow each other. What is called
-// while the stream captures becomes part of the graph.
+// On one stream. May be used from several threads, whose products follow each other. What a thread
+// calls while it records becomes part of the graph.
 class Gemm {
  public:
-  explicit Gemm(cudaStream_t stream, Precision precision = Precision::float32);
+  explicit Gemm(const Stream& stream, Precision precision = Precision::float32);
 
   // C (m, n) ← op(A) op(B) + beta C, where op(A) is (m, k) and op(B) is (k, n). Where beta is 0, C
   // is not read.
@@ -36,14 +36,17 @@ class Gemm {
   // An empty sum of products, which cuBLAS does not promise to take.
   void scale(int64_t count, int64_t m, int64_t n, float beta, float* c, int64_t stride_c,
              int64_t next_c) const;
+  // Gives the handle the stream that this thread's work goes to.
+  void use_stream() const;
   void check(int status, const char* what) const;
 
   const Cublas& cublas_;
-  const cudaStream_t stream_;
+  const Stream& stream_;
   const int compute_type_;
-  DeviceArray<char> workspace_;
+  mutable DeviceArray<char> workspace_;
   mutable std::mutex mutex_;  // for handle_
   std::unique_ptr<void, int (*)(Cublas::Handle)> handle_;
+  mutable cudaStream_t used_ = nullptr;  // the handle's
 };
 
 }  // namespace slm
