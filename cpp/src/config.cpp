@@ -1,6 +1,7 @@
 #include "slm/config.h"
 
 #include <cmath>
+#include <limits>
 #include <locale>
 #include <sstream>
 #include <utility>
@@ -131,9 +132,16 @@ void check_ngrams(const Config& config) {
 
 }  // namespace
 
-Preset preset(const std::string& name) {
-  for (const auto& [known, preset] : presets())
-    if (known == name) return preset;
+Preset preset(const std::string& name, int64_t text_bytes) {
+  constexpr int64_t kFewest = 256;
+  check_range("text_bytes", text_bytes, 0, std::numeric_limits<int64_t>::max());
+  for (const auto& [known, found] : presets()) {
+    if (known != name) continue;
+    Preset fitting = found;
+    int64_t& buckets = fitting.model.ngram_buckets;
+    while (text_bytes > 0 && buckets > kFewest && buckets / 2 >= text_bytes) buckets /= 2;
+    return fitting;
+  }
   refuse("preset", quote(name), quoted_list(preset_names()));
 }
 

@@ -79,13 +79,16 @@ class Preset:
     training: TrainConfig
 
 
-def presets() -> dict[str, Preset]:
-    """All presets by name; `slm.default_preset` is the name of the one used when none is given."""
-    return {name: preset(name) for name in _core.preset_names()}
+def presets(text_bytes: int = 0) -> dict[str, Preset]:
+    """All presets by name; `slm.default_preset` is the name of the one used when none is given.
+
+    For a text of `text_bytes`, n-gram tables have no more buckets than it has n-grams: the next
+    power of two, but at least 256. 0: for any text."""
+    return {name: preset(name, text_bytes) for name in _core.preset_names()}
 
 
-def preset(name: str) -> Preset:
-    model, training = _core.preset(name)
+def preset(name: str, text_bytes: int = 0) -> Preset:
+    model, training = _core.preset(name, text_bytes)
     return Preset(Config(**model), TrainConfig(**training))
 
 

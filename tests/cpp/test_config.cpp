@@ -29,6 +29,20 @@ void test_presets() {
   CHECK_THROWS(ErrorKind::config, "preset is \"nano2\"; it must be \"nano\"", slm::preset("nano2"));
 }
 
+void test_buckets_by_the_text() {
+  const auto buckets = [](int64_t text_bytes) {
+    return slm::preset("small", text_bytes).model.ngram_buckets;
+  };
+  CHECK_EQ(buckets(0), 16384);
+  CHECK_EQ(buckets(int64_t{1} << 40), 16384);
+  CHECK_EQ(buckets(8193), 16384);
+  CHECK_EQ(buckets(8192), 8192);
+  CHECK_EQ(buckets(1000), 1024);
+  CHECK_EQ(buckets(1), 256);
+  CHECK_EQ(slm::preset("base", 10000).model.ngram_buckets, 16384);
+  CHECK_THROWS(ErrorKind::config, "text_bytes is -1", slm::preset("small", -1));
+}
+
 void refuse_model(const std::string& sentence, const std::function<void(Config&)>& change) {
   Config config;
   change(config);
@@ -171,6 +185,7 @@ void test_every_field(const Json& good, Read read) {
 
 int main() {
   test_presets();
+  test_buckets_by_the_text();
   test_limits();
   test_json();
   test_every_field<Config>(config_to_json(Config{}),

@@ -41,6 +41,35 @@ def test_presets() -> None:
         model.config.embed_dim = 3  # type: ignore[misc]
 
 
+def test_presets_for_a_short_text() -> None:
+    config = slm.presets(1000)["base"].model
+    assert config.ngram_buckets == 1024
+    assert dataclasses.replace(config, ngram_buckets=65536) == slm.presets()["base"].model
+
+
+@pytest.mark.parametrize(("preset", "megabytes"), [("nano", 4), ("small", 40)])
+def test_files_of_presets_are_small(preset: str, megabytes: int, tmp_path: Path) -> None:
+    """With every row in use that a text can use: all hashed ones, and pairs of bytes that occur."""
+    model = slm.Model(preset)
+    full = {
+        name: np.full(values.shape, 0.5, np.float32)
+        for name, values in model.parameters.items()
+        if name.startswith("ngram.")
+    }
+    text = np.asarray(slm.sample_text(), np.int64)
+    occur = np.zeros(65536, bool)
+    occur[256 * text[:-1] + text[1:]] = True
+    full["ngram.2.weight"][~occur] = 0
+    model.set_parameters(full)
+    sizes = {}
+    for dtype in ("float32", "int8"):
+        path = tmp_path / f"{dtype}.safetensors"
+        model.save(path, dtype)
+        sizes[dtype] = path.stat().st_size
+    assert sizes["float32"] <= megabytes * 1e6
+    assert sizes["int8"] <= 0.29 * sizes["float32"]  # a quarter, and a scale for each row
+
+
 def test_seed_has_the_size_of_the_reference_system() -> None:
     assert slm.Model("seed").num_parameters == 4_653_056
 

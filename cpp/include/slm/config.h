@@ -67,8 +67,10 @@ struct Preset {
 /// The preset used when none is named: the same here, in Python and on the command line.
 inline constexpr char kDefaultPreset[] = "small";
 
-/// Throws Error(config) for an unknown name; the sentence lists the known ones.
-Preset preset(const std::string& name);
+/// Throws Error(config) for an unknown name; the sentence lists the known ones. For a text of
+/// `text_bytes` (0: any), n-gram tables have no more buckets than it has n-grams: the next power of
+/// two, but at least 256.
+Preset preset(const std::string& name, int64_t text_bytes = 0);
 std::vector<std::string> preset_names();
 
 /// Throw Error(config) naming the first field that is out of range, its value and what is allowed.

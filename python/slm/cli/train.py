@@ -29,6 +29,7 @@ from slm.cli.options import (
     new_parser,
     print_json,
 )
+from slm.config import preset as fitting_preset
 from slm.progress import say, speed
 from slm.text import Text
 
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = output.with_name(output.stem + ".ckpt.safetensors")
     _check_output(args, output, checkpoint)
     text = slm.load_text(*args.files) if args.files else slm.sample_text()
-    model = _model(args, checkpoint)
+    model = _model(args, checkpoint, len(text))
     what = " ".join(args.files) or "the bundled corpus (tinyshakespeare)"
     message(args, f"{model.num_parameters:,} parameters on {model.device}; text: {what}")
     try:
@@ -140,7 +141,7 @@ def _check_output(args: argparse.Namespace, output: Path, checkpoint: Path) -> N
         raise OSError(error.errno, sentence) from None
 
 
-def _model(args: argparse.Namespace, checkpoint: Path) -> slm.Model:
+def _model(args: argparse.Namespace, checkpoint: Path, text_bytes: int) -> slm.Model:
     device: dict[str, Any] = {
         "device": args.device,
         "threads": args.threads,
@@ -151,7 +152,7 @@ def _model(args: argparse.Namespace, checkpoint: Path) -> slm.Model:
         if args.preset or values:
             args.parser.error("--from takes the whole model: give no preset and no option of it")
         return slm.load(args.source, **device)
-    preset: str | slm.Preset = args.preset or slm.default_preset
+    preset = fitting_preset(args.preset or slm.default_preset, text_bytes)
     if args.resume and not args.preset:
         config, training, length = _core.checkpoint_configs(os.fsencode(checkpoint))
         if length.endswith(" seconds") and args.steps is None and args.seconds is None:
