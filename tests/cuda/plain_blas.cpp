@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cublas.h"
+#include "cublas_loader.h"
 
 namespace {
 

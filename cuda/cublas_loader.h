@@ -2,6 +2,7 @@
 // The few functions of cuBLAS that gemm.cu calls, with prototypes of our own: cuBLAS is loaded when
 // the first backend is made, so that slm is built and imported without it.
 #include <cstddef>
+#include <vector>
 
 struct CUstream_st;
 
@@ -38,11 +39,12 @@ struct Cublas {
   const char* (*status_name)(int status);
 };
 
-// Loaded on the first call, from where the dynamic linker looks; the Python module has it look
-// beside itself for the wheel nvidia-cublas, too. Throws Error(device) where there is none.
+// Loaded on the first call, version 13 or 12, from where the dynamic linker looks. The Python
+// module tells it to look beside itself too, where the wheel nvidia-cublas is (cmake/python.cmake).
+// Throws Error(device) where there is none.
 const Cublas& use_cublas();
 
-// From one of these libraries, the first that is there. For tests.
-Cublas load_cublas(const char* const* names, size_t count);
+// From the first of these libraries that is there.
+Cublas load_cublas(const std::vector<const char*>& names);
 
 }  // namespace slm
