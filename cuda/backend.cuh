@@ -101,6 +101,9 @@ class CudaBackend : public Backend {
   void gated_backward(const CudaWeights&, const LayerTensors&, CudaWorkspace&, CudaGradients&,
                       const LayerRange&, const LayerGradients&) const;
 
+  // s = swish(h).
+  void swish(const float* h, int64_t size, float* s) const;
+
   const Stream stream_;
   const Gemm gemm_;
   mutable std::mutex norm_mutex_;  // for norm_sums_

@@ -1,6 +1,8 @@
 #pragma once
 // The CUDA backend for tests, and arrays to feed it and the CPU backend with.
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -13,57 +15,11 @@
 using Floats = std::vector<float>;
 using Bytes = std::vector<uint8_t>;
 
-// What cuda/ does not have yet is an error here: a definition goes when its file comes.
-namespace slm {
-
-[[noreturn]] inline void missing() {
-  throw Error(ErrorKind::device, "this operation is not written for CUDA yet");
-}
-
-// dense_layer.cu
-void CudaBackend::dense_forward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
-                                const LayerRange&) const {
-  missing();
-}
-void CudaBackend::dense_backward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
-                                 CudaGradients&, const LayerRange&, const LayerGradients&) const {
-  missing();
-}
-
-// gated_layer.cu
-void CudaBackend::gated_forward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
-                                const LayerRange&) const {
-  missing();
-}
-void CudaBackend::gated_backward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
-                                 CudaGradients&, const LayerRange&, const LayerGradients&) const {
-  missing();
-}
-
-// mlp.cu
-void CudaBackend::mlp_forward(const Weights&, Workspace&, int64_t, int64_t, int64_t) const {
-  missing();
-}
-void CudaBackend::mlp_backward(const Weights&, Workspace&, Gradients&, int64_t, int64_t,
-                               int64_t) const {
-  missing();
-}
-
-// head.cu
-void CudaBackend::head_loss(const Weights&, Workspace&, int64_t, int64_t, float) const {
-  missing();
-}
-void CudaBackend::head_backward(const Weights&, Workspace&, Gradients&, int64_t, int64_t) const {
-  missing();
-}
-void CudaBackend::head_logits(const Weights&, Workspace&, int64_t, int64_t) const { missing(); }
-void CudaBackend::read_logits(const Workspace&, int64_t, float*) const { missing(); }
-void CudaBackend::read_losses(const Workspace&, int64_t, int64_t, float*) const { missing(); }
-
-}  // namespace slm
-
 // Runs on the CPU through emulate.h.
 using EmulatedBackend = slm::CudaBackend;
+
+// Between the two backends, by this test so far.
+inline int64_t values_compared = 0;
 
 inline Floats random_floats(int64_t size, uint32_t seed, float low = -1, float high = 1) {
   std::mt19937 random(seed);
@@ -77,17 +33,37 @@ inline bool same_bits(const Floats& a, const Floats& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
+// The largest of the differences, or NaN where there is one. A difference is divided by `scale` of
+// the expected value.
+template <class Scale>
+double worst_difference(const Floats& a, const Floats& expected, const Scale& scale) {
+  double worst = a.size() == expected.size() ? 0 : INFINITY;
+  for (size_t i = 0; i < std::min(a.size(), expected.size()) && !std::isnan(worst); ++i) {
+    const double difference = std::abs(double{a[i]} - double{expected[i]}) / scale(expected[i]);
+    if (!(difference <= worst)) worst = difference;
+  }
+  values_compared += static_cast<int64_t>(a.size());
+  return worst;
+}
+
 // To the bit, but for the CPU's plain kernels: they fuse no multiply-adds, so they differ in
 // rounding.
 inline void check_same(const Floats& a, const Floats& b) {
-  CHECK_EQ(a.size(), b.size());
   if (slm::isa_name() != "scalar") CHECK(same_bits(a, b));
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double difference = std::abs(double{a[i]} - double{b[i]}) / (1 + std::abs(double{b[i]}));
-    if (!(difference <= worst)) worst = difference;
-  }
-  CHECK_NEAR(worst, 0, 1e-5);
+  CHECK_NEAR(worst_difference(a, b, [](double x) { return 1 + std::abs(x); }), 0, 1e-5);
+}
+
+// To 1e-4 of the largest value.
+inline void check_close(const Floats& a, const Floats& b) {
+  double largest = 0;
+  for (const float value : b) largest = std::max(largest, std::abs(double{value}));
+  CHECK_NEAR(worst_difference(a, b, [](double) { return 1.0; }), 0, 1e-4 * largest);
+}
+
+// What a tensor has of values in the order of the table.
+inline Floats part_of(const Floats& values, const slm::Tensor& tensor) {
+  const auto begin = values.begin() + tensor.offset;
+  return {begin, begin + tensor.info.size};
 }
 
 inline Floats read_all(const slm::Backend& backend, const slm::Buffer& buffer) {
@@ -113,4 +89,10 @@ inline std::unique_ptr<slm::Buffer> make_buffer(const slm::Backend& backend, con
   auto buffer = backend.make_buffer(static_cast<int64_t>(values.size()));
   backend.write(values.data(), buffer->size(), *buffer, 0);
   return buffer;
+}
+
+// End main with it: says how many values were compared, then as test_result does.
+inline int comparison_result() {
+  std::printf("%lld values compared with the CPU\n", static_cast<long long>(values_compared));
+  return test_result();
 }

@@ -76,6 +76,8 @@ inline cudaError_t refuse_capture(cudaStream_t stream) {
   return cudaErrorStreamCaptureUnsupported;
 }
 
+inline int64_t allocated_bytes = 0;  // in all, so that tests can check plans of memory
+
 inline std::mutex running;  // there is one set of built-in variables
 
 inline cudaError_t run_grid(dim3 grid, dim3 threads, size_t shared_bytes,
@@ -116,6 +118,7 @@ cudaError_t cudaMallocAsync(T** data, size_t bytes, cudaStream_t stream) {
   *data = static_cast<T*>(std::malloc(bytes));
   if (*data == nullptr) return cudaErrorMemoryAllocation;
   std::memset(*data, 0xFF, bytes);
+  emulate::allocated_bytes += static_cast<int64_t>(bytes);
   return cudaSuccess;
 }
 inline cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
