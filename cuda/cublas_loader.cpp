@@ -26,9 +26,8 @@ void* open_first(const std::vector<const char*>& names) {
     reasons += std::string(reasons.empty() ? "" : "; ") + dlerror();
   }
   throw Error(ErrorKind::device,
-              "device \"cuda\" needs cuBLAS, which cannot be loaded: pip install "
-              "'slm-core[cuda]' brings it to Python, and a CUDA toolkit to all programs (" +
-                  reasons + ")");
+              "cuBLAS cannot be loaded (" + reasons +
+                  "): pip install 'slm-core[cuda]' brings it, as does a CUDA toolkit");
 }
 
 }  // namespace

@@ -9,6 +9,16 @@
 
 namespace slm {
 
+[[noreturn]] inline void throw_no_memory(size_t bytes) {
+  size_t free = 0, all = 0;
+  cudaMemGetInfo(&free, &all);
+  const auto megabytes = [](size_t count) { return std::to_string((count + 999999) / 1000000); };
+  throw Error(ErrorKind::device, "the CUDA device has too little memory: of its " + megabytes(all) +
+                                     " MB " + megabytes(free) + " are free, and " +
+                                     megabytes(bytes) + " more are needed; use a smaller model, " +
+                                     "batch_size or seq_len");
+}
+
 // Where arrays get their memory: taken and given back in the order of a stream. One that counts
 // takes none and adds up what its arrays would, so that memory plans are exact without being
 // written twice.
@@ -25,7 +35,9 @@ class DeviceMemory {
       return nullptr;
     }
     void* data = nullptr;
-    cuda_check(cudaMallocAsync(&data, bytes, stream_), "allocate memory");
+    const cudaError_t code = cudaMallocAsync(&data, bytes, stream_);
+    if (code == cudaErrorMemoryAllocation) throw_no_memory(bytes);
+    cuda_check(code, "allocate memory");
     cuda_check(cudaMemsetAsync(data, 0, bytes, stream_), "clear memory");
     return data;
   }

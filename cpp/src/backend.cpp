@@ -10,6 +10,10 @@ namespace {
 
 const Kernels& kernels_of(const std::string& precision) {
   if (precision == "float32") return active_kernels();
+  if (precision == "tf32")
+    throw Error(ErrorKind::device,
+                "precision \"tf32\" is computed on CUDA devices alone; on the CPU use precision "
+                "\"float32\" or \"bf16\"");
   const Kernels* kernels = bf16_kernels();
   if (kernels == nullptr)
     throw Error(
@@ -38,20 +42,20 @@ std::shared_ptr<const Backend> make_backend(const std::string& device, int threa
     throw Error(ErrorKind::config, "threads is " + std::to_string(threads) + ", expected 1 to " +
                                        std::to_string(kMaxThreads) +
                                        ", or 0 for one per core that may be used");
-  if (precision != "float32" && precision != "bf16")
+  if (precision != "float32" && precision != "bf16" && precision != "tf32")
     throw Error(ErrorKind::config,
-                "precision is \"" + precision + "\", expected \"float32\" or \"bf16\"");
-  if (device == "cuda" || (device == "auto" && has_cuda_device())) {
-    if (precision != "float32")
-      throw Error(ErrorKind::device, "precision \"" + precision +
-                                         "\" is computed on the CPU alone; use device \"cpu\" or "
-                                         "precision \"float32\"");
-    return make_cuda_backend();
+                "precision is \"" + precision + "\", expected \"float32\", \"bf16\" or \"tf32\"");
+  if (device != "auto" && device != "cpu" && device != "cuda")
+    throw Error(ErrorKind::device,
+                "device is \"" + device + "\", expected \"auto\", \"cpu\" or \"cuda\"");
+  if (device != "cpu") {
+    const CudaDevice cuda = find_cuda_device();
+    if (cuda.usable) return make_cuda_backend(precision);
+    if (device == "cuda")
+      throw Error(ErrorKind::device, "device \"cuda\" was asked for, but " + cuda.text +
+                                         "; use device \"cpu\" or \"auto\"");
   }
-  if (device == "cpu" || device == "auto")
-    return std::make_shared<CpuBackend>(threads, kernels_of(precision));
-  throw Error(ErrorKind::device,
-              "device is \"" + device + "\", expected \"auto\", \"cpu\" or \"cuda\"");
+  return std::make_shared<CpuBackend>(threads, kernels_of(precision));
 }
 
 }  // namespace slm

@@ -202,12 +202,18 @@ class Backend {
 
 constexpr int kMaxThreads = 1024;
 
-// Defined by cuda/ or, in a build without it, by no_cuda.cpp.
-bool has_cuda_device();
-std::shared_ptr<const Backend> make_cuda_backend();
+// Whether device "cuda" can be used, and its name or the reason why not.
+struct CudaDevice {
+  bool usable;
+  std::string text;
+};
 
-// device: "auto", "cpu" or "cuda"; precision: "float32" or "bf16". Throws Error(device) where it
-// cannot be had.
+// Defined by cuda/ or, in a build without it, by no_cuda.cpp.
+CudaDevice find_cuda_device();
+std::shared_ptr<const Backend> make_cuda_backend(const std::string& precision);
+
+// device: "auto", "cpu" or "cuda"; precision: "float32", "bf16" or, on CUDA, "tf32". Throws
+// Error(device) where it cannot be had.
 std::shared_ptr<const Backend> make_backend(const std::string& device, int threads,
                                             const std::string& precision);
 

@@ -3,12 +3,10 @@
 
 namespace slm {
 
-bool has_cuda_device() { return false; }
+CudaDevice find_cuda_device() { return {false, "this build of slm is for the CPU alone"}; }
 
-std::shared_ptr<const Backend> make_cuda_backend() {
-  throw Error(ErrorKind::device,
-              "device \"cuda\" was asked for, but this build of slm is for the CPU alone; use "
-              "device \"cpu\" or \"auto\"");
+std::shared_ptr<const Backend> make_cuda_backend(const std::string&) {
+  throw Error(ErrorKind::device, find_cuda_device().text);
 }
 
 }  // namespace slm

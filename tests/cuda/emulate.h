@@ -6,5 +6,6 @@
 // Blocks run one after the other, in any order. What the order of blocks or threads may change, and
 // what lies outside of memory, is what the tests look for: with other seeds (emulate/block.h) and
 // under sanitizers (cmake/developer.cmake).
+#include "emulate/device.h"
 #include "emulate/kernel.h"
 #include "emulate/runtime.h"

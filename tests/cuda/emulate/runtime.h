@@ -14,6 +14,9 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidConfiguration = 9,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+  cudaErrorNoKernelImageForDevice = 209,
   cudaErrorLaunchFailure = 719,
   cudaErrorStreamCaptureUnsupported = 900,
   cudaErrorStreamCaptureInvalidated = 901,
@@ -29,6 +32,12 @@ inline const char* cudaGetErrorString(cudaError_t code) {
       return "out of memory";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
+    case cudaErrorInsufficientDriver:
+      return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorNoDevice:
+      return "no CUDA-capable device is detected";
+    case cudaErrorNoKernelImageForDevice:
+      return "no kernel image is available for execution on the device";
     case cudaErrorLaunchFailure:
       return "threads wait for others that never come";
     case cudaErrorStreamCaptureUnsupported:
@@ -78,6 +87,8 @@ inline cudaError_t refuse_capture(cudaStream_t stream) {
 
 inline int64_t allocated_bytes = 0;  // in all, so that tests can check plans of memory
 
+inline size_t memory = size_t{1} << 40;  // more cannot be taken at once
+
 inline std::mutex running;  // there is one set of built-in variables
 
 inline cudaError_t run_grid(dim3 grid, dim3 threads, size_t shared_bytes,
@@ -115,10 +126,15 @@ template <class T>
 cudaError_t cudaMallocAsync(T** data, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return cudaErrorInvalidValue;
   if (const cudaError_t code = emulate::refuse_capture(stream)) return code;
+  if (bytes > emulate::memory) return cudaErrorMemoryAllocation;
   *data = static_cast<T*>(std::malloc(bytes));
   if (*data == nullptr) return cudaErrorMemoryAllocation;
   std::memset(*data, 0xFF, bytes);
   emulate::allocated_bytes += static_cast<int64_t>(bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  *free = *total = emulate::memory;
   return cudaSuccess;
 }
 inline cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
