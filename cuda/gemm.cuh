@@ -3,7 +3,7 @@
 // two floats may be less precise, sums are float32.
 #include <mutex>
 
-#include "cublas_loader.h"
+#include "load_cublas.h"
 #include "memory.cuh"
 
 namespace slm {

@@ -1,5 +1,5 @@
 // In the emulated tests cuBLAS is linked, not loaded.
-#include "cublas_loader.h"
+#include "load_cublas.h"
 #include "plain_blas.h"
 
 namespace slm {

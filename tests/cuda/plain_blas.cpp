@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cublas_loader.h"
+#include "load_cublas.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "check.h"
-#include "cublas_loader.h"
+#include "load_cublas.h"
 
 namespace {
 

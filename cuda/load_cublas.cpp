@@ -1,4 +1,4 @@
-#include "cublas_loader.h"
+#include "load_cublas.h"
 
 #include <dlfcn.h>
 
