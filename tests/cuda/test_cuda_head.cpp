@@ -86,10 +86,8 @@ void test_not_finite() {
 }  // namespace
 
 int main() {
-  for (const float scale : {0.0f, 1.0f, 30.0f}) {
-    test_heads(1, 1, 5, scale);
-    test_heads(7, 3, 33, scale);
-  }
+  test_heads(1, 1, 5, 1);
+  for (const float scale : {0.0f, 1.0f, 30.0f}) test_heads(7, 3, 33, scale);
   test_reading();
   test_not_finite();
   return comparison_result();
