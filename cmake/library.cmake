@@ -2,6 +2,7 @@
 find_package(Threads REQUIRED)
 
 file(GLOB_RECURSE slm_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/src/*.cpp)
+list(FILTER slm_sources EXCLUDE REGEX "/no_cuda\\.cpp$")  # cmake/cuda.cmake adds it or cuda/
 # Kernels for one instruction set are in files that end in its name; see below.
 foreach(isa IN ITEMS avx2 avx512 avx512_bf16 neon)
   set(slm_${isa}_sources ${slm_sources})

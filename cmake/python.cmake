@@ -15,4 +15,11 @@ ${slm_cuda_found}\"")
 # in the same process.
 set_target_properties(slm _core PROPERTIES CXX_VISIBILITY_PRESET hidden
                                            VISIBILITY_INLINES_HIDDEN ON)
+if(slm_has_cuda)
+  # The CUDA runtime is the module's own, not to be mixed up with another's. cuBLAS is loaded from
+  # the wheel nvidia-cublas or nvidia-cublas-cu12, which are installed beside this one.
+  target_link_options(_core PRIVATE -Wl,--exclude-libs,ALL)
+  set_target_properties(
+    _core PROPERTIES INSTALL_RPATH "$ORIGIN/../nvidia/cu13/lib;$ORIGIN/../nvidia/cublas/lib")
+endif()
 install(TARGETS _core LIBRARY DESTINATION slm COMPONENT python)

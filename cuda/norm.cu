@@ -12,7 +12,6 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / kWarpSize;
-constexpr int kTileRows = 32;  // that a block goes through at a time on the way back
 
 __device__ float inverse_rms(const float* x, int64_t E) {
   float squares = 0;
@@ -50,20 +49,22 @@ __device__ float norm_row_backward(const float* weight, const float* x, const fl
 }
 
 // Each block has its share of the rows and leaves in its row of `sums` what they give to dw: the
-// sum of dv u.
+// sum of dv u. It goes through them in tiles of a row to a warp, which are still in the cache when
+// its threads then sum columns.
 __global__ void norm_rows_backward(const float* weight, const float* x, const float* dv,
                                    const float* residual, int64_t rows, int64_t E, float* dx,
                                    float* sums) {
-  __shared__ float inverses[kTileRows];
+  __shared__ float inverses[kWarps];
+  const int64_t warp = threadIdx.x / kWarpSize;
   const int64_t begin = rows * blockIdx.x / gridDim.x, end = rows * (blockIdx.x + 1) / gridDim.x;
   sums += blockIdx.x * E;
-  for (int64_t tile = begin; tile < end; tile += kTileRows) {
-    const int64_t size = end - tile < kTileRows ? end - tile : kTileRows;
-    for (int64_t i = threadIdx.x / kWarpSize; i < size; i += kWarps) {
-      const int64_t at = (tile + i) * E;
+  for (int64_t tile = begin; tile < end; tile += kWarps) {
+    const int64_t size = end - tile < kWarps ? end - tile : kWarps;
+    if (warp < size) {
+      const int64_t at = (tile + warp) * E;
       const float r = norm_row_backward(weight, x + at, dv + at,
                                         residual != nullptr ? residual + at : nullptr, E, dx + at);
-      if (threadIdx.x % kWarpSize == 0) inverses[i] = r;
+      if (threadIdx.x % kWarpSize == 0) inverses[warp] = r;
     }
     __syncthreads();
     for (int64_t e = threadIdx.x; e < E; e += kThreads) {
@@ -88,8 +89,7 @@ void CudaBackend::norm_forward(const float* weight, const float* x, int64_t rows
 void CudaBackend::norm_backward(CudaWorkspace& ws, const float* weight, const float* x,
                                 const float* dv, const float* residual, int64_t rows, int64_t E,
                                 float* dx, float* dw) const {
-  const auto blocks =
-      static_cast<unsigned>(std::min<int64_t>(kSumBlocks, (rows + kTileRows - 1) / kTileRows));
+  const unsigned blocks = std::min<unsigned>(kSumBlocks, num_blocks(rows, kWarps));
   float* sums = device_data(ws.block_sums);
   launch(stream_, blocks, kThreads, norm_rows_backward, weight, x, dv, residual, rows, E, dx, sums);
   add_columns(sums, blocks, E, dw);

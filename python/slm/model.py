@@ -113,7 +113,7 @@ class Model:
 
     @property
     def precision(self) -> str:
-        """What matrix products multiply: "float32" or "bf16"."""
+        """What matrix products multiply: "float32", "bf16" or "tf32"."""
         return self._core.precision
 
     @property

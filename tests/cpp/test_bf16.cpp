@@ -154,7 +154,8 @@ void test_threads_do_not_change_a_bit() {
 
 int main() {
   for (const char* precision : {"", "bf17", "BF16", "float64"})
-    CHECK_THROWS(ErrorKind::config, "expected \"float32\" or \"bf16\"", make_model(precision));
+    CHECK_THROWS(ErrorKind::config, "expected \"float32\", \"bf16\" or \"tf32\"",
+                 make_model(precision));
   CHECK_EQ(make_model("float32").precision(), "float32");
   const auto available = slm::available_kernels();
   const Kernels* kernels = slm::bf16_kernels();

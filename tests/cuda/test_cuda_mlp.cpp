@@ -8,7 +8,11 @@ void test_swiglu(int64_t T, int64_t B, int64_t E, int64_t M, int64_t L,
   for (const bool residual : {false, true})
     for (const char* norm : {"none", "rms"}) {
       if (E == 1 && norm == std::string("rms")) continue;  // of one value there is its sign alone
-      WindowCase c{{}, T, B, !cuts.empty(), cuts};
+      WindowCase c;
+      c.seq_len = T;
+      c.batch_size = B;
+      c.carried = !cuts.empty();
+      c.cuts = cuts;
       c.config.cell = "gated";
       c.config.embed_dim = E;
       c.config.state_dim = 20;  // fewer may all be near zero, and a norm makes that large

@@ -88,7 +88,7 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_others_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slm.Model(**TINY).save(tmp_path / "m.safetensors")
-    with pytest.raises(slm.ConfigError, match='"fp8", expected "float32" or "bf16"'):
+    with pytest.raises(slm.ConfigError, match='"fp8", expected "float32", "bf16" or "tf32"'):
         slm.Model(**TINY, precision="fp8")
     with pytest.raises(slm.ConfigError, match='"bf17"'):
         slm.load(tmp_path / "m.safetensors", precision="bf17")

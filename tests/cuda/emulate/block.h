@@ -3,8 +3,6 @@
 // barrier of its block or of its warp. Which one goes on is drawn by a seeded generator, so that a
 // missing barrier shows as a result that changes with the seed. If all that is left waits for
 // threads that never come, the block fails.
-#undef _FORTIFY_SOURCE  // its longjmp takes a change of stacks for an attack
-#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstdint>
@@ -158,7 +156,7 @@ class Block {
   void resume(Fiber& fiber) {
     fiber.stack_switch.to_fiber(fiber.stack.get());
     if (_setjmp(scheduler_) == 0) {
-      if (fiber.started) _longjmp(fiber.paused, 1);
+      if (fiber.started) jump(fiber.paused);
       fiber.started = true;
       getcontext(&fiber.start);
       fiber.start.uc_stack.ss_sp = fiber.stack.get();
@@ -171,7 +169,7 @@ class Block {
 
   void pause(Fiber& fiber) {
     fiber.stack_switch.to_scheduler();
-    if (_setjmp(fiber.paused) == 0) _longjmp(scheduler_, 1);
+    if (_setjmp(fiber.paused) == 0) jump(scheduler_);
     fibers_[threadIdx.x].stack_switch.in_fiber();
   }
 

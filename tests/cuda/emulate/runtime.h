@@ -157,7 +157,7 @@ inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cud
   if (kind != cudaMemcpyDeviceToDevice)
     if (const cudaError_t code = emulate::refuse_capture(stream)) return code;
   return emulate::submit(stream, [=] {
-    std::memcpy(to, from, bytes);
+    if (bytes > 0) std::memcpy(to, from, bytes);  // of nothing there may be no address
     return cudaSuccess;
   });
 }

@@ -1,14 +1,26 @@
 #pragma once
 // AddressSanitizer has to be told when a fiber goes on with another stack.
+#undef _FORTIFY_SOURCE  // its longjmp takes a change of stacks for an attack
+#include <setjmp.h>
+
 #include <cstddef>
 
 #if defined(__SANITIZE_ADDRESS__)
+#include <dlfcn.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
 namespace emulate {
 
 #if defined(__SANITIZE_ADDRESS__)
+
+// The C library's longjmp itself. AddressSanitizer's would first clear a whole stack's shadow.
+inline void jump(jmp_buf to) {
+  using Jump = void (*)(jmp_buf, int);
+  static const auto c_longjmp =
+      reinterpret_cast<Jump>(dlsym(dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), "_longjmp"));
+  c_longjmp(to, 1);
+}
 
 constexpr size_t kStackSize = 256 * 1024;  // red zones take much of it
 
@@ -29,6 +41,8 @@ class StackSwitch {
 };
 
 #else
+
+inline void jump(jmp_buf to) { _longjmp(to, 1); }
 
 constexpr size_t kStackSize = 64 * 1024;
 
