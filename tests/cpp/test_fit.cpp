@@ -164,23 +164,24 @@ void test_best_is_said() {
 }
 
 void test_dropout_is_chosen() {
-  constexpr size_t kMiB = size_t{1} << 20;
-  CHECK_EQ(slm::auto_dropout(1), 0.4f);
-  CHECK_EQ(slm::auto_dropout(kMiB), 0.4f);
-  CHECK_NEAR(slm::auto_dropout(2 * kMiB), 0.32, 1e-6);
-  CHECK_NEAR(slm::auto_dropout(16 * kMiB), 0.08, 1e-6);
-  CHECK_EQ(slm::auto_dropout(32 * kMiB), 0.0f);
-  CHECK_EQ(slm::auto_dropout(kMiB << 20), 0.0f);
+  CHECK_EQ(slm::auto_dropout(0), 0.0f);
+  CHECK_EQ(slm::auto_dropout(0.01), 0.0f);
+  CHECK_NEAR(slm::auto_dropout(1), 0.3, 1e-6);
+  CHECK_NEAR(slm::auto_dropout(4), 0.54, 1e-6);
+  CHECK_NEAR(slm::auto_dropout(1e9), 0.7, 1e-6);
 
   slm::Preset preset = tiny();
   preset.training.dropout = slm::kAutoDropout;
   preset.training.steps = 5;
   Model chosen(preset), said(preset), none(preset);
   const History history = Trainer(chosen, preset.training).fit(kText);
-  CHECK_EQ(history.config.dropout, 0.4f);
+  const float share = history.config.dropout;
+  const auto read = static_cast<double>(5 * preset.training.seq_len * preset.training.batch_size);
+  CHECK_EQ(share, slm::auto_dropout(read / (0.9 * static_cast<double>(kText.size()))));
+  CHECK(share > 0);
   CHECK_EQ(chosen.training().dropout, slm::kAutoDropout);  // another text, another choice
   CHECK_EQ(chosen.training().steps, 5);
-  preset.training.dropout = 0.4f;
+  preset.training.dropout = share;
   Trainer(said, preset.training).fit(kText);
   CHECK(parameters(chosen) == parameters(said));
   preset.training.dropout = 0;

@@ -288,7 +288,7 @@ void test_refused(const TemporaryFolder& folder) {
   refused("its seq_len is 16", [](P& p, O&, T&) { p.training.seq_len = 17; });
   refused("its sampling is \"random\"", [](P& p, O&, T&) { p.training.sampling = "stream"; });
   refused("its learning_rate is ", [](P& p, O&, T&) { p.training.learning_rate *= 2; });
-  refused("its dropout is 0.0, and this run's is 0.4",
+  refused("its dropout is 0.0, and this run's is -1.0",
           [](P& p, O&, T&) { p.training.dropout = slm::kAutoDropout; });
   refused("its seed is 0", [](P& p, O&, T&) { p.training.seed = 1; });
   refused("its state_dim is 5", [](P& p, O&, T&) { p.model.state_dim = 6; });

@@ -11,8 +11,9 @@ constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kMaxValidationBytes = kMiB;  // cut off by a fraction
 constexpr double kEvaluationsPerRun = 10;
 constexpr double kStepsPerEvaluation = 9;  // in time, so that evaluation takes a tenth
-constexpr float kMostDropout = 0.4f;
-constexpr double kDoublingsWithDropout = 5;  // of 1 MiB
+constexpr double kDropoutOfOnePass = 0.3;
+constexpr double kDropoutPerDoubling = 0.12;
+constexpr double kMostDropout = 0.7;
 
 std::string number(double value) {
   char text[32];
@@ -93,11 +94,10 @@ Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& spe
   return plan;
 }
 
-float auto_dropout(size_t training_bytes) {
-  const double mib = static_cast<double>(training_bytes) / static_cast<double>(kMiB);
-  if (mib <= 1) return kMostDropout;
-  const double doublings = std::log2(mib) / kDoublingsWithDropout;
-  return static_cast<float>(kMostDropout * std::max(0.0, 1.0 - doublings));
+float auto_dropout(double passes) {
+  if (passes <= 0) return 0;
+  const double share = kDropoutOfOnePass + kDropoutPerDoubling * std::log2(passes);
+  return static_cast<float>(std::clamp(share, 0.0, kMostDropout));
 }
 
 std::string fingerprint(std::string_view text) {

@@ -37,10 +37,9 @@ struct Speed {
 Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& speed,
                   int64_t eval_every);
 
-// The share to drop where the config leaves it to the text: the less there is to learn from, the
-// sooner it is known by heart. 0.4 up to 1 MiB of training text, 0.08 less for every doubling, and
-// nothing from 32 MiB on.
-float auto_dropout(size_t training_bytes);
+// The share to drop where the config leaves it to the run: the more often a text is read, the
+// better it is known by heart. 0.3 where it is read once, 0.12 more for every doubling, at most 0.7.
+float auto_dropout(double passes);
 
 std::string bytes_in_words(size_t count);  // "1 byte", "2 bytes"
 

@@ -34,7 +34,6 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
     notes_.push_back("the text to train on has " + size + ", so the window is " + size +
                      " instead of " + std::to_string(trainer.config.seq_len));
   if (options.steps > 0) config_.steps = options.steps;
-  if (config_.dropout == kAutoDropout) config_.dropout = auto_dropout(split_.training.size());
   // A file that cannot be written is better known now than after the first half minute.
   if (!options.checkpoint.empty()) {
     AtomicFile probe(options.checkpoint);
@@ -60,10 +59,15 @@ void Run::make_window_state() {
   start_values_.resize(static_cast<size_t>(size));
 }
 
-// The model's own dropout stays what the user said, so that a run on another text chooses again.
-void Run::remember_training() {
-  trainer_.model.training = config_;
-  trainer_.model.training.dropout = trainer_.config.dropout;
+void Run::remember_training() { trainer_.model.training = config_; }
+
+// What is chosen depends on the plan. Until there is one, in the first part of a run by time,
+// nothing is dropped.
+float Run::dropout() const {
+  if (config_.dropout != kAutoDropout) return config_.dropout;
+  const auto bytes_read =
+      static_cast<double>(state_.planned_steps * config_.seq_len * config_.batch_size);
+  return auto_dropout(bytes_read / static_cast<double>(split_.training.size()));
 }
 
 void Run::start_afresh() {
@@ -130,10 +134,10 @@ Progress Run::advance() {
 void Run::take_step() {
   const double start = now_();
   const float rate = learning_rate(config_, state_.step, state_.planned_steps);
-  const Dropout dropout{config_.dropout, config_.seed,
-                        static_cast<uint64_t>(state_.step * config_.seq_len * config_.batch_size)};
+  const auto first = static_cast<uint64_t>(state_.step * config_.seq_len * config_.batch_size);
   start_window();
-  loss_ = trainer_.step_window(sampler_->window(state_.step), window_state_.get(), dropout, rate);
+  loss_ = trainer_.step_window(sampler_->window(state_.step), window_state_.get(),
+                               {dropout(), config_.seed, first}, rate);
   step_seconds_ = now_() - start;
   ++state_.step;
   state_.loss_sum += loss_;
@@ -210,6 +214,7 @@ History Run::history(bool stopped) const {
   history.seconds = elapsed();
   history.bytes_per_second = bytes_per_second();
   history.config = config_;
+  history.config.dropout = dropout();
   history.stopped = stopped || out_of_patience_;
   return history;
 }
