@@ -61,8 +61,8 @@ class TrainConfig:
         "learning rate of the n-gram tables, as a multiple of the others'", default=3.0
     )
     dropout: float = _option(
-        "share of the n-gram vectors (without n-grams, of the embedding) that a step zeroes; "
-        '"auto", stored as -1, chooses it from the size of the text',
+        "share of the n-grams (without n-grams, of the embedding's values) that a step leaves out; "
+        '"auto", stored as -1, chooses it by how often the run reads the text',
         default=0.0,
     )
 

@@ -30,7 +30,7 @@ struct Config {
   int64_t ngram_dim = 0;          ///< width of those rows; 0: E. Others are projected to E
 };
 
-/// TrainConfig::dropout that is chosen from the text's size.
+/// TrainConfig::dropout that is chosen by how often a run reads its text.
 inline constexpr float kAutoDropout = -1;
 
 /// How to train: optimiser (AdamW), schedule, window and sampling. Rates are per step.
@@ -48,8 +48,8 @@ struct TrainConfig {
   std::string schedule = "cosine";  ///< after the warm-up: "cosine" or "constant"
   float final_rate = 0;             ///< where the cosine ends, as a share of learning_rate
   float ngram_rate = 3;             ///< the n-gram tables' rate, as a multiple of learning_rate
-  /// Share of the n-gram vectors' values that a training step zeroes (of the embedding's, in a
-  /// model without n-grams). kAutoDropout: Trainer::fit chooses it from the text's size.
+  /// Share of the n-grams that a training step leaves out (of the embedding's values, in a model
+  /// without n-grams). kAutoDropout: Trainer::fit chooses it by how often it reads the text.
   float dropout = 0;
   std::string sampling = "random";  ///< "random" windows, or "stream": the state is carried
   uint64_t seed = 0;                ///< of the window positions
