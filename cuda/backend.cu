@@ -122,11 +122,13 @@ void CudaBackend::save_state(const Workspace& workspace, Buffer& state) const {
   if (ws.K > 0) save_history(ws, state);
 }
 
-// On return the host's memory is the caller's again: the runtime has taken what it copies from
-// pageable memory, and what it copies to the host is waited for.
+// On return the host's memory is the caller's again. The runtime need not have taken what it copies
+// from there: page-locked memory, and on some machines all memory, is read when the copy's turn
+// comes.
 void CudaBackend::copy_bytes(const void* from, size_t bytes, void* to, cudaMemcpyKind kind) const {
   cuda_check(cudaMemcpyAsync(to, from, bytes, kind, stream_), "copy memory");
-  if (kind == cudaMemcpyDeviceToHost) cuda_check(cudaStreamSynchronize(stream_), "finish its work");
+  if (kind != cudaMemcpyDeviceToDevice)
+    cuda_check(cudaStreamSynchronize(stream_), "finish its work");
 }
 
 void CudaBackend::clear_bytes(void* to, size_t bytes) const {

@@ -37,10 +37,14 @@ CudaDevice find_cuda_device() {
   const std::string reason = why_no_device();
   if (!reason.empty()) return {false, reason};
   cudaDeviceProp device;
-  cuda_check(cudaGetDeviceProperties(&device, 0), "say what it is");
+  if (const cudaError_t code = cudaGetDeviceProperties(&device, 0))
+    return {false, std::string("the CUDA device does not work: ") + cudaGetErrorString(code)};
   const std::string name = device.name;
   cudaFuncAttributes attributes;
-  if (const cudaError_t code = cudaFuncGetAttributes(&attributes, nothing))
+  const cudaError_t code = cudaFuncGetAttributes(&attributes, nothing);
+  if (code == cudaErrorDevicesUnavailable)
+    return {false, name + " is in use by another program that keeps it to itself"};
+  if (code != cudaSuccess)
     return {false, "this build of slm cannot run on " + name + " (compute capability " +
                        std::to_string(device.major) + "." + std::to_string(device.minor) +
                        "): " + cudaGetErrorString(code)};
@@ -51,6 +55,8 @@ CudaDevice find_cuda_device() {
   }
   return {true, name + ", " + std::to_string(device.totalGlobalMem >> 20) + " MiB"};
 }
+
+void require_cublas() { use_cublas(); }
 
 std::shared_ptr<const Backend> make_cuda_backend(const std::string& precision) {
   return std::make_shared<CudaBackend>(precision_of(precision));

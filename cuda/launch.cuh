@@ -17,12 +17,14 @@ inline void cuda_check(cudaError_t code, const char* what) {
                 std::string("the CUDA device cannot ") + what + ": " + cudaGetErrorString(code));
 }
 
-// Work in its order. Whoever has memory of a stream must let go of it before the stream.
+// Work in its order. Whoever has memory of a stream must let go of it before the stream. It does not
+// wait for the default stream nor the other way round: that is others' in the same process, whose
+// use of it would also spoil a recording.
 class Stream {
  public:
   Stream() {
-    cuda_check(cudaStreamCreate(&stream_), "make a stream");
-    cuda_check(cudaStreamCreate(&recorded_), "make a stream");
+    for (cudaStream_t* stream : {&stream_, &recorded_})
+      cuda_check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "make a stream");
   }
   ~Stream() {
     cudaStreamDestroy(recorded_);
@@ -37,9 +39,10 @@ class Stream {
   // In between, what this thread launches is recorded (graph.cuh) and other threads' work goes on:
   // so it is another stream that records. The graph is null where recording failed.
   void begin_recording() const {
-    recording_.lock();
-    recorder_ = std::this_thread::get_id();
+    std::unique_lock<std::mutex> lock(recording_);
     cuda_check(cudaStreamBeginCapture(recorded_, cudaStreamCaptureModeThreadLocal), "record");
+    recorder_ = std::this_thread::get_id();
+    lock.release();  // by end_recording
   }
   cudaGraph_t end_recording() const {
     cudaGraph_t graph = nullptr;

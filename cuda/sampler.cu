@@ -81,9 +81,10 @@ __device__ Candidate sorted(double value) {
     for (unsigned distance = size / 2; distance > 0; distance /= 2) {
       __syncthreads();
       const unsigned other = i ^ distance;
+      if (i > other) continue;  // the lower of the two alone looks at both
       const Candidate mine = candidates[i], its = candidates[other];
       const bool falls = (i & size) == 0;
-      if (i < other && before(its, mine) == falls) {
+      if (before(its, mine) == falls) {
         candidates[i] = its;
         candidates[other] = mine;
       }

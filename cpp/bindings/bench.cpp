@@ -37,6 +37,7 @@ double estimate_score_seconds(const Model& model, py::handle text, double budget
 }  // namespace
 
 void register_bench(py::module_& m) {
+  m.def("require_cublas", &require_cublas);
   m.def("available_cores", &available_cores);
   m.def(
       "measure_fma",

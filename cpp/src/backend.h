@@ -211,6 +211,8 @@ struct CudaDevice {
 // Defined by cuda/ or, in a build without it, by no_cuda.cpp.
 CudaDevice find_cuda_device();
 std::shared_ptr<const Backend> make_cuda_backend(const std::string& precision);
+// Loads cuBLAS, as the first backend does, with or without a device. Throws where it is not there.
+void require_cublas();
 
 // device: "auto", "cpu" or "cuda"; precision: "float32", "bf16" or, on CUDA, "tf32". Throws
 // Error(device) where it cannot be had.

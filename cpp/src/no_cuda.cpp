@@ -9,4 +9,6 @@ std::shared_ptr<const Backend> make_cuda_backend(const std::string&) {
   throw Error(ErrorKind::device, find_cuda_device().text);
 }
 
+void require_cublas() { throw Error(ErrorKind::device, find_cuda_device().text); }
+
 }  // namespace slm

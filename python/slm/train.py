@@ -68,8 +68,8 @@ class Trainer:
     """AdamW on a model, one window at a time.
 
     The keywords are the fields of `TrainConfig`, whose values come from `model.training`. `steps`
-    is where the learning rate's schedule ends. `dropout="auto"`, which chooses by how often a text is
-    read, is none here. Do not use the model on another thread meanwhile.
+    is where the learning rate's schedule ends. `dropout="auto"`, which chooses by how often a text
+    is read, is none here. Do not use the model on another thread meanwhile.
     """
 
     def __init__(

@@ -162,7 +162,7 @@ const char* cublasGetStatusString(int status) {
     case values::kNotInitialized:
       return "the library was not initialized";
     case values::kInvalidValue:
-      return "an invalid value was passed as an argument";
+      return "an unsupported value or parameter was passed to the function";
     default:
       return "the function failed to launch on the GPU";
   }

@@ -32,7 +32,7 @@ void test_first_that_is_there() {
   CHECK_EQ(c[2], 8.0f);
   CHECK_EQ(cublas.destroy(handle), slm::cublas::kSuccess);
   CHECK_EQ(std::string(cublas.status_name(slm::cublas::kInvalidValue)),
-           "an invalid value was passed as an argument");
+           "an unsupported value or parameter was passed to the function");
 }
 
 void test_errors() {

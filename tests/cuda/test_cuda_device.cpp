@@ -30,15 +30,18 @@ void test_reasons() {
     CHECK_EQ(slm::Model(slm::Config(), options).device(), "cpu");
     emulate::device = kUsable;
   };
-  test({cudaErrorInsufficientDriver, 0, 0, cudaSuccess}, "there is no NVIDIA driver");
-  test({cudaErrorInsufficientDriver, 0, 12040, cudaSuccess},
+  test({cudaErrorInsufficientDriver, 0, 0, cudaSuccess, true}, "there is no NVIDIA driver");
+  test({cudaErrorInsufficientDriver, 0, 12040, cudaSuccess, true},
        "the NVIDIA driver is too old: it is for CUDA 12.4, and this build of slm needs one for "
        "CUDA 13.0");
-  test({cudaErrorNoDevice, 0, 13000, cudaSuccess}, "has no device that it may use");
-  test({cudaSuccess, 0, 13000, cudaSuccess}, "has no device that it may use");
-  test({cudaErrorLaunchFailure, 0, 13000, cudaSuccess}, "the NVIDIA driver does not work: ");
-  test({cudaSuccess, 1, 13000, cudaErrorNoKernelImageForDevice},
+  test({cudaErrorNoDevice, 0, 13000, cudaSuccess, true}, "has no device that it may use");
+  test({cudaSuccess, 0, 13000, cudaSuccess, true}, "has no device that it may use");
+  test({cudaErrorLaunchFailure, 0, 13000, cudaSuccess, true}, "the NVIDIA driver does not work: ");
+  test({cudaSuccess, 1, 13000, cudaErrorNoKernelImageForDevice, true},
        "cannot run on an emulated device (compute capability 9.0): no kernel image");
+  test({cudaSuccess, 1, 13000, cudaErrorDevicesUnavailable, true},
+       "an emulated device is in use by another program that keeps it to itself");
+  test({cudaSuccess, 1, 13000, cudaSuccess, false}, "cuBLAS cannot be loaded");
 }
 
 void test_usable() {

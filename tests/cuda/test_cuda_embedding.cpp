@@ -2,7 +2,7 @@
 // window, whatever the bytes, with values dropped.
 #include <algorithm>
 
-#include "emulated_backend.h"
+#include "compare_backends.h"
 
 namespace {
 
@@ -26,13 +26,12 @@ void test_same_bits(const Shape& shape, int num_bytes, const slm::Dropout& dropo
   const Floats grads = random_floats(table.num_parameters(), 4);
 
   const slm::CpuBackend cpu(2);
-  const EmulatedBackend cuda;
+  const slm::CudaBackend cuda;
   const auto cpu_weights = cpu.make_weights(config, table);
   const auto cuda_weights = cuda.make_weights(config, table);
   const auto cpu_grads = cpu.make_gradients(config, table, 1 << 20);
   const auto cuda_grads = cuda.make_gradients(config, table, 1 << 20);
-  for (slm::Gradients* to : {cpu_grads.get(), cuda_grads.get()})
-    std::copy(grads.begin(), grads.end(), dense_values(*to));
+  for (slm::Gradients* to : {cpu_grads.get(), cuda_grads.get()}) set_dense(*to, grads);
   const auto cpu_any = cpu.make_workspace(config, {T, B, true});
   const auto cuda_any = cuda.make_workspace(config, {T, B, true});
   auto& cpu_ws = static_cast<slm::CpuWorkspace&>(*cpu_any);
@@ -66,5 +65,5 @@ int main() {
   for (const Shape& shape : {Shape{9, 1, 7}, {33, 31, 3}, {2, 17, 129}})
     test_same_bits(shape, 40, {0.3f, 7, (uint64_t{1} << 40) + 3});
   test_same_bits({1, 1300, 131}, 5);  // more positions than a block looks through at a time
-  return test_result();
+  return comparison_result();
 }

@@ -50,7 +50,7 @@ void test_large(int64_t T, int64_t B, int64_t steps_on_cpu) {
   for (int64_t t = steps_on_cpu; t < T; t += steps_on_cpu) in_parts.cuts.push_back(t);
   const slm::TensorTable table(whole.config);
   const Floats parameters = random_parameters(table, 3);
-  const WindowRun cuda = run_window(EmulatedBackend(), whole, parameters);
+  const WindowRun cuda = run_window(slm::CudaBackend(), whole, parameters);
   const WindowRun cpu = run_window(slm::CpuBackend(1), in_parts, parameters);
   check_close(cuda.losses, cpu.losses);
   check_close(cuda.state, cpu.state);
@@ -70,7 +70,7 @@ void test_saturated_gates() {
   std::fill_n(bias + N / 2, N / 2, -200.0f);
   std::fill_n(bias + N, N, 0.25f);
   const Floats before = random_state(c.config, c.batch_size, 5);
-  const WindowRun run = run_window(EmulatedBackend(), c, parameters);
+  const WindowRun run = run_window(slm::CudaBackend(), c, parameters);
   for (int64_t i = 0; i < c.batch_size * N; ++i) {
     const auto at = static_cast<size_t>(i);
     CHECK_EQ(run.state[at], i % N < N / 2 ? before[at] : 0.25f);

@@ -193,9 +193,9 @@ void test_errors() {
   const auto fails = [&](int64_t m, Matrix a, Matrix b, int64_t stride_c, const char* sentence) {
     CHECK_THROWS(slm::ErrorKind::device, sentence, gemm(m, 4, 4, a, b, 0, values.get(), stride_c));
   };
-  fails(4, narrow, wide, 4, "cannot multiply matrices: an ");
-  fails(4, wide, narrow, 4, "cannot multiply matrices: an ");
-  fails(4, wide, wide, 3, "cannot multiply matrices: an ");
+  fails(4, narrow, wide, 4, "cannot multiply matrices: an unsupported value");
+  fails(4, wide, narrow, 4, "cannot multiply matrices: an unsupported value");
+  fails(4, wide, wide, 3, "cannot multiply matrices: an unsupported value");
   fails(int64_t{1} << 31, wide, wide, 4, "has a size of 2147483648, expected at most 2147483647");
 }
 

@@ -2,7 +2,7 @@
 // cannot be recorded is an error that leaves the stream usable, and other threads are not recorded.
 #include <thread>
 
-#include "emulated_backend.h"
+#include "compare_backends.h"
 
 namespace {
 

@@ -40,7 +40,7 @@ void test_heads(int64_t T, int64_t B, int64_t E, float scale) {
 
 // Of a model that is only read the logits stay what they are.
 void test_reading() {
-  const EmulatedBackend cuda;
+  const slm::CudaBackend cuda;
   const slm::Config config = config_of(5, true, true, false);
   const slm::TensorTable table(config);
   const auto weights = cuda.make_weights(config, table);
@@ -67,7 +67,7 @@ void test_reading() {
 // A loss that is not finite must be seen as such.
 void test_not_finite() {
   const slm::CpuBackend cpu(1);
-  const EmulatedBackend cuda;
+  const slm::CudaBackend cuda;
   const slm::Config config = config_of(5, true, false, false);
   const slm::TensorTable table(config);
   for (const float bad :

@@ -1,6 +1,6 @@
 // Whole models: training steps, texts and scores through the public classes are those of the CPU,
 // and files go from one device to the other without a bit lost.
-#include "emulated_backend.h"
+#include "compare_backends.h"
 #include "model_impl.h"
 #include "slm/generator.h"
 #include "slm/model.h"

@@ -2,7 +2,7 @@
 // are those of the CPU backend.
 #include <algorithm>
 
-#include "emulated_backend.h"
+#include "compare_backends.h"
 
 namespace {
 
@@ -27,7 +27,7 @@ slm::Config config_of(const Case& c) {
 slm::CpuWorkspace& memory(const slm::CpuBackend&, slm::Workspace& ws) {
   return static_cast<slm::CpuWorkspace&>(ws);
 }
-slm::CudaWorkspace& memory(const EmulatedBackend&, slm::Workspace& ws) {
+slm::CudaWorkspace& memory(const slm::CudaBackend&, slm::Workspace& ws) {
   return static_cast<slm::CudaWorkspace&>(ws);
 }
 
@@ -73,8 +73,10 @@ struct Side {
     for (int64_t t = 0; t < seq_len; t += steps) {
       const int64_t end = std::min(seq_len, t + steps);
       backend.embed_forward(*weights, ws, t, end);
-      e.insert(e.end(), inputs(ws, t), inputs(ws, t) + (end - t) * row);
-      std::copy(de.begin() + t * row, de.begin() + end * row, gradient(ws, t));
+      Floats part(static_cast<size_t>((end - t) * row));
+      copy_values(inputs(ws, t), (end - t) * row, part.data());
+      e.insert(e.end(), part.begin(), part.end());
+      copy_values(de.data() + t * row, (end - t) * row, gradient(ws, t));
       backend.embed_backward(*weights, ws, *gradients, t, end);
     }
     backend.save_state(ws, *state);
@@ -109,9 +111,9 @@ Bytes random_bytes(int64_t size, uint32_t seed) {
 // look back to, with an update after the first and one after the others.
 void test_training(const Case& c) {
   const slm::CpuBackend cpu_backend(2);
-  const EmulatedBackend cuda_backend;
+  const slm::CudaBackend cuda_backend;
   Side<slm::CpuBackend> cpu(cpu_backend, c);
-  Side<EmulatedBackend> cuda(cuda_backend, c);
+  Side<slm::CudaBackend> cuda(cuda_backend, c);
   const auto positions = static_cast<uint64_t>(c.seq_len * c.batch_size);
   for (uint32_t k = 0; k < 3; ++k) {
     const int64_t seq_len = k == 1 ? std::min<int64_t>(2, c.seq_len) : c.seq_len;
@@ -139,8 +141,8 @@ void test_training(const Case& c) {
 // After a step that is given up no row counts as having occurred.
 void test_clear() {
   const Case c{{3}, 16, 5, 0, 7, 2, 0};
-  const EmulatedBackend backend;
-  Side<EmulatedBackend> side(backend, c);
+  const slm::CudaBackend backend;
+  Side<slm::CudaBackend> side(backend, c);
   side.run(random_bytes(14, 1), random_floats(70, 2), 7, false, {});
   CHECK(backend.grad_norm(*side.gradients) > 0);
   backend.clear(*side.gradients);
@@ -161,5 +163,5 @@ int main() {
   test_training({{3, 6}, 4096, 5, 2, 9, 70, 0.3f});
   test_training({{3, 4}, 32, 9, 140, 2, 600, 0});
   test_clear();
-  return test_result();
+  return comparison_result();
 }

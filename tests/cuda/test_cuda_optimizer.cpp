@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "emulated_backend.h"
+#include "compare_backends.h"
 
 namespace {
 
@@ -19,8 +19,7 @@ struct Training {
   }
 
   void update(const slm::TensorTable& table, uint32_t seed, const slm::AdamWStep& step) {
-    const Floats values = random_floats(table.num_dense(), seed);
-    std::copy(values.begin(), values.end(), dense_values(*grads));
+    set_dense(*grads, random_floats(table.num_dense(), seed));
     backend.update(*weights, *grads, *m, *v, table, step);
     backend.params_changed(*weights);
   }
@@ -40,7 +39,7 @@ void test_adamw(int64_t embed_dim, int64_t state_dim, int64_t num_layers) {
   // One tensor without decay, so that there is more than one launch.
   const_cast<slm::Tensor&>(table.tensors()[1]).decay_scale = 0;
   const slm::CpuBackend cpu_backend(2);
-  const EmulatedBackend cuda_backend;
+  const slm::CudaBackend cuda_backend;
   Training cpu(cpu_backend, config, table), cuda(cuda_backend, config, table);
   for (int k = 1; k <= 3; ++k) {
     const slm::AdamWStep step = {0.01f,
@@ -69,17 +68,16 @@ void test_grad_norm(int64_t embed_dim, int64_t state_dim) {
   config.state_dim = state_dim;
   const slm::TensorTable table(config);
   const slm::CpuBackend cpu(2);
-  const EmulatedBackend cuda;
+  const slm::CudaBackend cuda;
   const auto cpu_grads = cpu.make_gradients(config, table, 1 << 20);
   const auto cuda_grads = cuda.make_gradients(config, table, 1 << 20);
-  Floats grads = random_floats(table.num_parameters(), 5);
-  for (slm::Gradients* to : {cpu_grads.get(), cuda_grads.get()})
-    std::copy(grads.begin(), grads.end(), dense_values(*to));
+  const Floats grads = random_floats(table.num_parameters(), 5);
+  for (slm::Gradients* to : {cpu_grads.get(), cuda_grads.get()}) set_dense(*to, grads);
   const double expected = cpu.grad_norm(*cpu_grads);
   CHECK_NEAR(cuda.grad_norm(*cuda_grads), expected, 1e-6 * expected);
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    dense_values(*cuda_grads)[grads.size() - 1] = bad;
+    set_dense(*cuda_grads, {bad}, static_cast<int64_t>(grads.size()) - 1);
     CHECK(!std::isfinite(cuda.grad_norm(*cuda_grads)));
   }
   cuda.clear(*cuda_grads);
@@ -95,5 +93,5 @@ int main() {
   test_grad_norm(1, 1);
   test_grad_norm(7, 130);
   test_grad_norm(4096, 3);  // more than the blocks' least shares
-  return test_result();
+  return comparison_result();
 }

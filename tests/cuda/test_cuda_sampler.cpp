@@ -2,7 +2,7 @@
 // of a few or of all bytes.
 #include <limits>
 
-#include "emulated_backend.h"
+#include "compare_backends.h"
 #include "sample/sampler.h"
 #include "slm/generator.h"
 
@@ -32,7 +32,7 @@ struct Drawing {
     return bytes;
   }
 
-  EmulatedBackend backend;
+  slm::CudaBackend backend;
   std::unique_ptr<slm::Workspace> workspace;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 // One training window through every operation of the seam, on any backend, for comparisons.
-#include "emulated_backend.h"
+#include "compare_backends.h"
 
 struct WindowCase {
   slm::Config config;
@@ -99,7 +99,7 @@ inline WindowRun run_window(const slm::Backend& backend, const WindowCase& c,
 // Runs the window on both backends and compares all there is, the gradients by parameter.
 inline void compare_window(const WindowCase& c, const Floats& parameters) {
   static const slm::CpuBackend cpu_backend(1);
-  static const EmulatedBackend cuda_backend;
+  static const slm::CudaBackend cuda_backend;
   const WindowRun cpu = run_window(cpu_backend, c, parameters);
   const WindowRun cuda = run_window(cuda_backend, c, parameters);
   check_close(cuda.logits, cpu.logits);

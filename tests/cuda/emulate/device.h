@@ -14,6 +14,7 @@ struct Device {
   int count = 1;
   int driver_version = CUDART_VERSION;  // 0: there is no driver
   cudaError_t code = cudaSuccess;       // whether there is code for it
+  bool has_cublas = true;
 };
 
 inline Device device;

@@ -1,5 +1,6 @@
 #pragma once
-// The CUDA backend for tests, and arrays to feed it and the CPU backend with.
+// Comparisons of the CUDA backend with the CPU's, and arrays to feed them with. The same tests run
+// on the CPU through emulate.h and, in a build with CUDA, on a device (gpu/).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -15,9 +16,6 @@
 using Floats = std::vector<float>;
 using Bytes = std::vector<uint8_t>;
 
-// Runs on the CPU through emulate.h.
-using EmulatedBackend = slm::CudaBackend;
-
 // Between the two backends, by this test so far.
 inline int64_t values_compared = 0;
 
@@ -30,6 +28,7 @@ inline Floats random_floats(int64_t size, uint32_t seed, float low = -1, float h
 }
 
 inline bool same_bits(const Floats& a, const Floats& b) {
+  values_compared += static_cast<int64_t>(a.size());
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
@@ -79,10 +78,21 @@ inline Floats read_gradients(const slm::Backend& backend, const slm::Gradients& 
   return values;
 }
 
-// The gradients of all that is not an n-gram table.
-inline float* dense_values(slm::Gradients& gradients) {
-  if (auto* on_cpu = dynamic_cast<slm::CpuGradients*>(&gradients)) return on_cpu->dense.get();
-  return dynamic_cast<slm::CudaGradients&>(gradients).values.get();
+// To or from the device, or between parts of either memory, when all work is done.
+template <class T>
+void copy_values(const T* from, int64_t count, T* to) {
+  const size_t bytes = static_cast<size_t>(count) * sizeof(T);
+  slm::cuda_check(cudaDeviceSynchronize(), "finish its work");
+  slm::cuda_check(cudaMemcpy(to, from, bytes, cudaMemcpyDefault), "copy memory");
+  slm::cuda_check(cudaDeviceSynchronize(), "finish its work");
+}
+
+// Sets the gradients of all that is not an n-gram table, from number `first` on.
+inline void set_dense(slm::Gradients& gradients, const Floats& values, int64_t first = 0) {
+  auto* on_cpu = dynamic_cast<slm::CpuGradients*>(&gradients);
+  float* to = on_cpu != nullptr ? on_cpu->dense.get()
+                                : dynamic_cast<slm::CudaGradients&>(gradients).values.get();
+  copy_values(values.data(), static_cast<int64_t>(values.size()), to + first);
 }
 
 inline std::unique_ptr<slm::Buffer> make_buffer(const slm::Backend& backend, const Floats& values) {
