@@ -78,6 +78,12 @@ if(slm_has_cuda)
     unset(CMAKE_CUDA_ARCHITECTURES)
   endif()
   enable_language(CUDA)
+  # As on the CPU, nothing but the source says where a multiplication and an addition become one. The
+  # core's constexpr functions run in kernels.
+  set(cuda_options -fmad=false --expt-relaxed-constexpr -Xcompiler=-ffp-contract=off)
+  if(SLM_DEVELOPER)
+    list(APPEND cuda_options -Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Wshadow,-Werror)
+  endif()
   add_subdirectory(cuda)
   string(REPLACE ";" " " architectures "${CMAKE_CUDA_ARCHITECTURES}")
   set(slm_cuda_found "CUDA ${CMAKE_CUDA_COMPILER_VERSION} for architectures ${architectures}")

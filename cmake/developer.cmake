@@ -1,5 +1,5 @@
 # For those who work on slm: strict warnings, and every test_<topic>.cpp of tests/cpp is one test;
-# those of tests/cuda are two.
+# those of tests/cuda are two, or three.
 include(CTest)
 set(warnings -Wall -Wextra -Wpedantic -Wshadow -Werror)
 target_compile_options(slm PRIVATE ${warnings})
@@ -24,3 +24,7 @@ foreach(source IN LISTS test_sources)
 endforeach()
 
 add_subdirectory(tests/cuda)
+option(SLM_GPU_TESTS "Build the tests of tests/cuda for a device, too" OFF)
+if(SLM_GPU_TESTS)
+  add_subdirectory(tests/cuda/gpu)
+endif()

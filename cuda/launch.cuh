@@ -17,9 +17,9 @@ inline void cuda_check(cudaError_t code, const char* what) {
                 std::string("the CUDA device cannot ") + what + ": " + cudaGetErrorString(code));
 }
 
-// Work in its order. Whoever has memory of a stream must let go of it before the stream. It does not
-// wait for the default stream nor the other way round: that is others' in the same process, whose
-// use of it would also spoil a recording.
+// Work in its order. Whoever has memory of a stream must let go of it before the stream. It does
+// not wait for the default stream nor the other way round: that is others' in the same process,
+// whose use of it would also spoil a recording.
 class Stream {
  public:
   Stream() {

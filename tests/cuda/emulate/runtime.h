@@ -161,7 +161,6 @@ enum cudaMemcpyKind {
   cudaMemcpyDefault
 };
 
-
 // A graph would read or write the host's memory when it runs, which nobody here means.
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                                    cudaStream_t stream) {
