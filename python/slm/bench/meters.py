@@ -53,8 +53,16 @@ class Bench:
     """A model of some size, and meters of bytes per second. It trains on windows of English text,
     one after the other, since which n-grams a step meets decides how much memory it moves."""
 
-    def __init__(self, size: Preset, *, threads: int, seconds: float = 0.2) -> None:
-        self.model = Model(size, device="cpu", threads=threads)
+    def __init__(
+        self,
+        size: Preset,
+        *,
+        threads: int,
+        seconds: float = 0.2,
+        device: str = "cpu",
+        precision: str = "float32",
+    ) -> None:
+        self.model = Model(size, device=device, threads=threads, precision=precision)
         self.phases: dict[str, float] = {}  # of profile(): seconds of the fastest step
         self._threads = threads
         self._seconds = seconds  # of one turn of one meter
@@ -64,11 +72,18 @@ class Bench:
     def training(self) -> Meter:
         return self._steps(self._trainer.step)
 
-    def torch(self, *, scan: bool) -> Meter:
-        """PyTorch's step on the same model."""
+    def torch(self, *, scan: bool, compiled: bool = False) -> Meter:
+        """PyTorch's step on the same model and device."""
         from slm.bench.peer import TorchModel
 
-        peer = TorchModel(self.model, LEARNING_RATE, scan=scan, threads=self._threads)
+        peer = TorchModel(
+            self.model,
+            LEARNING_RATE,
+            scan=scan,
+            threads=self._threads,
+            device=self.model.device,
+            compiled=compiled,
+        )
         return self._steps(peer.step)
 
     def profile(self) -> Meter:

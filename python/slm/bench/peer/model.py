@@ -15,19 +15,33 @@ from slm.text import ByteArray
 class TorchModel:
     """Products over whole windows, and the rest as one writes it in PyTorch or, with `scan`, by
     functions with a gradient of their own. Training is as the model's own config says, at a
-    constant rate."""
+    constant rate. `compiled` has PyTorch compile the layers but for their recurrence, whose time
+    steps it would unroll."""
 
-    def __init__(self, model: Model, learning_rate: float, *, scan: bool, threads: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        learning_rate: float,
+        *,
+        scan: bool,
+        threads: int,
+        device: str = "cpu",
+        compiled: bool = False,
+    ) -> None:
         torch.set_num_threads(threads)
         self._config, self._training, self._rate = model.config, model.training, learning_rate
         self._dense = functions.DenseScan.apply if scan else functions.dense_loop
         self._gated = functions.GatedScan.apply if scan else functions.gated_loop
         self._norm = functions.Norm.apply if scan else functions.norm
+        self._device = device
+        if compiled:
+            self._dense, self._gated = map(torch.compiler.disable, (self._dense, self._gated))
+            self._layer = torch.compile(self._layer)  # type: ignore[method-assign]
         values = model.parameters
         tables = [values.pop(f"ngram.{n}.weight") for n in self._config.ngram_orders]
-        self.ngrams = NgramTables(self._config, tables) if tables else None
+        self.ngrams = NgramTables(self._config, tables, device) if tables else None
         self.parameters = {
-            name: torch.nn.Parameter(torch.from_numpy(array.copy()))
+            name: torch.nn.Parameter(torch.from_numpy(array.copy()).to(device))
             for name, array in values.items()
         }
         matrices = [p for p in self.parameters.values() if p.dim() == 2]
@@ -49,7 +63,7 @@ class TorchModel:
         head = "embedding.weight" if self._config.tie_embeddings else "head.weight"
         if head == "embedding.weight" or head in self.parameters:
             u = F.linear(u, self.parameters[head])
-        wanted = torch.from_numpy(targets.astype(np.int64))
+        wanted = self._indices(targets)
         return F.cross_entropy(u.flatten(0, 1), wanted.flatten())
 
     def step(self, inputs: ByteArray, targets: ByteArray) -> float:
@@ -63,8 +77,11 @@ class TorchModel:
             self.ngrams.update(self._rate * how.ngram_rate, how.beta2, how.epsilon)
         return float(loss.item())
 
+    def _indices(self, tokens: ByteArray) -> torch.Tensor:
+        return torch.from_numpy(tokens.astype(np.int64)).to(self._device)
+
     def _embed(self, inputs: ByteArray) -> torch.Tensor:
-        tokens = torch.from_numpy(inputs.astype(np.int64))
+        tokens = self._indices(inputs)
         e, rate = F.embedding(tokens, self.parameters["embedding.weight"]), self._training.dropout
         if self.ngrams is None:
             return F.dropout(e, rate) if rate > 0 else e

@@ -33,13 +33,16 @@ class NgramTables:
     """All tables of a model as one. Sparse gradients of PyTorch took eight times as long as one
     gradient for each row that occurs, in the order of `rows`."""
 
-    def __init__(self, config: Config, tables: list[npt.NDArray[np.float32]]) -> None:
+    def __init__(
+        self, config: Config, tables: list[npt.NDArray[np.float32]], device: str = "cpu"
+    ) -> None:
         self.orders, self._buckets = config.ngram_orders, config.ngram_buckets
         firsts = np.cumsum([0, *(len(table) for table in tables)])[:-1]
         self.firsts = dict(zip(self.orders, firsts, strict=True))  # row of each table
-        self.weight = torch.from_numpy(np.concatenate(tables))
-        self._moments = torch.zeros(len(self.weight))
-        self._updates = torch.zeros(len(self.weight))
+        self._device = device
+        self.weight = torch.from_numpy(np.concatenate(tables)).to(device)
+        self._moments = torch.zeros(len(self.weight), device=device)
+        self._updates = torch.zeros(len(self.weight), device=device)
         self._latest = np.zeros(len(self.weight), np.int64)
 
     def read(self, inputs: ByteArray, dropout: float = 0) -> None:
@@ -56,12 +59,20 @@ class NgramTables:
         is_owner = owner == numbers
         slots = (np.cumsum(is_owner) - 1)[owner]
         cuts = np.cumsum([len(part) for part in parts])[:-1]
-        self.rows = torch.from_numpy(rows[is_owner])
-        self.positions = [torch.from_numpy(part) for part in parts]
-        self.slots = [torch.from_numpy(part) for part in np.split(slots, cuts)]
-        self.gradient = torch.zeros(len(self.rows), self.weight.shape[1])
-        self._kept = [torch.rand(len(part), 1) >= dropout for part in parts] if dropout > 0 else []
+        self.rows = self._there(rows[is_owner])
+        self.positions = [*map(self._there, parts)]
+        self.slots = [*map(self._there, np.split(slots, cuts))]
+        self.gradient = self.weight.new_zeros(len(self.rows), self.weight.shape[1])
+        self._kept = []
+        if dropout > 0:
+            self._kept = [
+                torch.rand_like(part[:, None], dtype=torch.float32) >= dropout
+                for part in self.positions
+            ]
         self._scale = 1 / (1 - dropout)
+
+    def _there(self, numbers: Rows) -> torch.Tensor:
+        return torch.from_numpy(numbers).to(self._device)
 
     def add_to(self, e: torch.Tensor, projections: list[torch.Tensor]) -> torch.Tensor:
         """e (T, B, E), which is overwritten, and the vectors of its n-grams."""
