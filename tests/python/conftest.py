@@ -16,3 +16,13 @@ def cpp_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(["cmake", "-G", "Ninja", "-S", ROOT, "-B", build, "-DSLM_DEVELOPER=ON"])
     run(["cmake", "--build", build, "-j", str(os.cpu_count())])
     return build
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    from test_cpp_suite import values_compared
+
+    if values_compared:
+        terminalreporter.write_line(
+            f"CUDA, emulated: {sum(values_compared.values()):,} values compared with the CPU's, "
+            f"by {len(values_compared)} tests"
+        )

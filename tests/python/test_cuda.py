@@ -1,12 +1,17 @@
 """The CUDA sources compile with nvcc, where it is there, for every architecture that it knows of
-those that slm is for. What they compute is tested without it: tests/cuda."""
+those that slm is for; what they compute is tested without it: tests/cuda. And what is said where
+device "cuda" cannot be had, and that cuBLAS of the wheel is found and has all functions."""
 
+import importlib.util
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import slm
 from project import ROOT, run
 
 ARCHITECTURES = [80, 86, 89, 90, 100, 120]
@@ -45,3 +50,82 @@ def test_nvcc_compiles_without_a_warning(source: Path, tmp_path: Path) -> None:
 
 def test_sources_are_there() -> None:
     assert {path.stem for path in (ROOT / "cuda").glob("*.cu")} >= {"embedding", "optimizer"}
+
+
+HIDDEN = {"CUDA_VISIBLE_DEVICES": ""}  # so that a machine with a device has none
+HAS_CUDA = ", CUDA " in slm._core.build and "CPU only" not in slm._core.build
+REASONS = r"there is no NVIDIA driver|the NVIDIA driver has no device that it may use|is too old"
+
+
+def slm_with(options: str) -> str:
+    """What a process without a device prints of a model."""
+    program = f"""
+import slm
+try:
+    print(slm.Model("seed-small", embed_dim=4, state_dim=4, {options}).device)
+except slm.DeviceError as error:
+    print(error)
+"""
+    return run([sys.executable, "-c", program], env=HIDDEN).strip()
+
+
+def test_device_cuda_says_why_it_cannot_be_had() -> None:
+    said = slm_with('device="cuda"')
+    assert said.startswith('device "cuda" was asked for, but ')
+    assert said.endswith('; use device "cpu" or "auto"')
+    assert re.search(REASONS if HAS_CUDA else "this build of slm is for the CPU alone", said)
+
+
+def test_device_auto_is_the_cpu_then() -> None:
+    assert slm_with('device="auto"') == "cpu"
+    assert slm_with('precision="tf32"').startswith('precision "tf32" is computed on CUDA devices')
+
+
+def find_cublas() -> list[Path]:
+    """The library of the wheels nvidia-cublas and nvidia-cublas-cu12, where one is installed."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
+    names = ("cu13/lib/libcublas.so.13", "cublas/lib/libcublas.so.12")
+    return [folder / name for folder in folders for name in names if (folder / name).exists()]
+
+
+def require_cublas() -> "subprocess.CompletedProcess[str]":
+    """The Python module loads it, which needs no device."""
+    command = [sys.executable, "-c", "import slm; slm._core.require_cublas()"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not find_cublas(), reason="the wheel nvidia-cublas is not installed")
+def test_cublas_of_the_wheel_has_all_functions(cpp_build: Path) -> None:
+    for library in find_cublas():
+        assert f"{library} has all functions" in run([cpp_build / "test_cublas", library])
+    if HAS_CUDA:
+        done = require_cublas()
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(bool(find_cublas()), reason="the wheel nvidia-cublas is installed")
+def test_without_cublas_the_error_says_what_brings_it() -> None:
+    done = require_cublas()
+    if done.returncode != 0:  # else the system has it
+        assert ("pip install 'slm-core[cuda]'" if HAS_CUDA else "CPU alone") in done.stderr
+
+
+def test_gpu_benchmark_stops_where_there_is_no_gpu(tmp_path: Path) -> None:
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = [str(ROOT / "benchmarks" / "gpu.sh"), str(tmp_path / "build")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert re.fullmatch("gpu.sh: there is no NVIDIA GPU here .*\n", done.stderr)
+    assert not (tmp_path / "build").exists()
+
+
+def test_gpu_benchmark_prints_a_table() -> None:
+    command = [sys.executable, ROOT / "benchmarks" / "gpu.py", "--device", "cpu", "--rounds", "1"]
+    said = run([*command, "--seconds", "0", "--sizes", "nano", "--precisions", "float32"])
+    header, line, row = [text.split(" | ") for text in said.splitlines() if text.startswith("|")]
+    assert len(header) == len(line) == len(row)
+    assert header[2] == "training MB/s" and float(row[2]) > 0
+    assert 0 < float(row[4]) <= 1

@@ -43,7 +43,10 @@ def test_cpp_program_uses_installed_package(cpp_build: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["-DSLM_CUDA=ON"], "this version of slm has no CUDA backend"),
+        (
+            ["-DSLM_CUDA=ON", "-DCMAKE_CUDA_COMPILER=/bin/false"],
+            "SLM_CUDA=ON, but CUDA compiler /bin/false does not work here",
+        ),
         (["-DSLM_CUDA=maybe"], "SLM_CUDA=maybe is not one of AUTO, ON and OFF"),
     ],
 )
