@@ -40,9 +40,11 @@ class Model:
     `preset` is a name of `slm.presets()` or a `Preset`; the keywords that are fields of `Config`
     override its fields. Initial values depend on `seed` alone.
 
-    device: "auto", "cpu" or "cuda". threads: None for one per core that this process may use;
-    results do not depend on it. precision: "float32", or "bf16", which rounds what matrix products
-    multiply to bfloat16 and needs a CPU with AVX512-BF16; parameters, sums and files stay float32.
+    device: "cpu", "cuda", or "auto", which is "cuda" where that can be used. threads: None for one
+    per core that this process may use; results do not depend on it. precision: "float32", or what
+    matrix products multiply is rounded: to bfloat16 with "bf16", which needs a CPU with AVX512-BF16
+    or a CUDA device, or to TF32 with "tf32", on CUDA devices alone. Parameters, sums and files stay
+    float32.
 
     Methods that do not change the model may run on several threads at once, each with its own
     State.

@@ -77,7 +77,8 @@ def add_device_options(parser: Options) -> None:
     parser.add_argument(
         "--precision",
         default="float32",
-        help='"float32" or, on CPUs that have it, the faster "bf16" (default: %(default)s)',
+        help='"float32", or the faster "bf16" (on CPUs that have it and on CUDA devices) or "tf32" '
+        "(on CUDA devices) (default: %(default)s)",
     )
 
 
