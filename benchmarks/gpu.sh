@@ -25,7 +25,7 @@ cd "$root"
 echo "$devices"
 
 python3 -m venv --system-site-packages "$build/venv"
-source "$build/venv/bin/activate"
+export PATH="$build/venv/bin:$PATH"
 pip install --quiet --config-settings=cmake.define.SLM_CUDA=ON '.[cuda]' cmake ninja
 cublas=$(python -c 'import nvidia; print(":".join(f"{p}/cu13/lib" for p in nvidia.__path__))')
 export LD_LIBRARY_PATH="$cublas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" # for the tests in C++
