@@ -47,10 +47,11 @@ class Random {
   uint64_t state_;
 };
 
-inline uint64_t seed_of_environment() {
-  const char* seed = std::getenv("SLM_EMULATE_SEED");
-  return seed ? std::strtoull(seed, nullptr, 10) : 0;
+inline uint64_t number_of_environment(const char* name) {
+  const char* number = std::getenv(name);
+  return number ? std::strtoull(number, nullptr, 10) : 0;
 }
+inline uint64_t seed_of_environment() { return number_of_environment("SLM_EMULATE_SEED"); }
 
 inline Random order(seed_of_environment());  // of lanes, warps and blocks
 inline void set_seed(uint64_t seed) { order = Random(seed); }

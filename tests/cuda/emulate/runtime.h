@@ -1,6 +1,7 @@
 #pragma once
 // The calls of the CUDA runtime that cuda/ uses. Streams do everything at once, except while one of
-// them captures: then its work is kept for a graph.
+// them captures: then its work is kept for a graph. With SLM_EMULATE_LATE=1 they do it as late as
+// they may, when somebody waits: who changes or frees what work has still to read is found out.
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
@@ -73,11 +74,41 @@ using cudaGraphExec_t = CUgraphExec_st*;
 
 namespace emulate {
 
-// Runs the work, or keeps it where the stream captures: so whatever it points to has to be there
-// when the graph runs, and its parameters must be copies.
+// Work of all streams that has not been done yet.
+class LateWork {
+ public:
+  const bool is_on = number_of_environment("SLM_EMULATE_LATE") != 0;
+
+  void add(Work work) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    work_.push_back(std::move(work));
+  }
+  // The first error of any of it.
+  cudaError_t finish() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    cudaError_t first = cudaSuccess;
+    for (const Work& work : work_)
+      if (const cudaError_t code = work(); first == cudaSuccess) first = code;
+    work_.clear();
+    return first;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Work> work_;
+};
+
+inline LateWork late_work;
+
+// Runs the work, now or later, or keeps it where the stream captures: so whatever it points to has
+// to be there when it runs, and its parameters must be copies.
 inline cudaError_t submit(cudaStream_t stream, Work work) {
-  if (stream == nullptr || !stream->capturing) return work();
-  stream->captured.push_back(std::move(work));
+  if (stream != nullptr && stream->capturing) {
+    stream->captured.push_back(std::move(work));
+    return cudaSuccess;
+  }
+  if (!late_work.is_on) return work();
+  late_work.add(std::move(work));
   return cudaSuccess;
 }
 
@@ -117,12 +148,14 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const cudaError_t code = emulate::late_work.finish();
   delete stream;
-  return cudaSuccess;
+  return code;
 }
-inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+inline cudaError_t cudaDeviceSynchronize() { return emulate::late_work.finish(); }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  return emulate::refuse_capture(stream);
+  if (const cudaError_t code = emulate::refuse_capture(stream)) return code;
+  return emulate::late_work.finish();
 }
 
 // Of exactly the size that was asked for, so that a sanitizer sees what is outside it, and filled
@@ -144,8 +177,10 @@ inline cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 inline cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
   if (const cudaError_t code = emulate::refuse_capture(stream)) return code;
-  std::free(data);
-  return cudaSuccess;
+  return emulate::submit(stream, [=] {
+    std::free(data);
+    return cudaSuccess;
+  });
 }
 inline cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream) {
   return emulate::submit(stream, [=] {
@@ -173,7 +208,8 @@ inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cud
 }
 
 inline cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-  return cudaMemcpyAsync(to, from, bytes, kind, nullptr);
+  if (const cudaError_t code = cudaMemcpyAsync(to, from, bytes, kind, nullptr)) return code;
+  return cudaDeviceSynchronize();
 }
 
 struct cudaLaunchConfig_t {
