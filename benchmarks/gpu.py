@@ -17,10 +17,12 @@ import importlib.util
 from collections.abc import Iterable, Iterator
 
 import slm
+from slm import _core
 from slm.bench import machine
 from slm.bench.meters import Bench, Meter, best_of
 from slm.bench.sizes import label, multiplied_weights, recommended_sizes, reference_size
 
+THREADS = _core.available_cores()
 CORES = {7: 64, 8: 128, 9: 128, 10: 128, 12: 128}  # of a multiprocessor, by compute capability
 CORES_A100 = 64  # which is 8.0
 HEADER = "size, precision, training MB/s, TFLOP/s, share of float32 peak, generation kB/s"
@@ -36,7 +38,10 @@ def peak_flops(device: str) -> tuple[str, float]:
     if device == "cpu":
         here = machine.describe(0)
         return here["cpu"], here["fma_gflops"] * 1e9
-    driver = ctypes.CDLL("libcuda.so.1")
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise SystemExit(f"gpu.py: there is no NVIDIA driver ({error})") from None
     name = ctypes.create_string_buffer(256)
     if driver.cuInit(0) != 0 or driver.cuDeviceGetName(name, 256, 0) != 0:
         raise SystemExit("gpu.py: the NVIDIA driver has no device")
@@ -66,11 +71,13 @@ def allow_tf32(precision: str) -> None:
 
 
 def row(name: str, size: slm.Preset, precision: str, args: argparse.Namespace) -> list[str]:
-    bench = Bench(size, threads=0, seconds=args.seconds, device=args.device, precision=precision)
+    bench = Bench(
+        size, threads=THREADS, seconds=args.seconds, device=args.device, precision=precision
+    )
     meters: dict[str, Meter] = {"training": bench.training(), "generation": bench.generation()}
     if args.peers and precision != "bf16":
         allow_tf32(precision)
-        meters |= {name: bench.torch(**how) for name, how in PEERS.items()}
+        meters |= {peer: bench.torch(**how) for peer, how in PEERS.items()}
     best = best_of(args.rounds, meters)
     flops = 6 * multiplied_weights(bench.model) * best["training"]
     cells = [f"{name}: {label(size)}", precision, f"{best['training'] / 1e6:.3f}"]
@@ -91,7 +98,7 @@ def print_row(cells: Iterable[str]) -> None:
 
 
 def train(size: slm.Preset, steps: int, device: str) -> None:
-    bench = Bench(size, threads=0, seconds=0, device=device)
+    bench = Bench(size, threads=THREADS, seconds=0, device=device)
     step = bench.training()
     for _ in range(steps):
         step()
