@@ -28,7 +28,6 @@ inline Floats random_floats(int64_t size, uint32_t seed, float low = -1, float h
 }
 
 inline bool same_bits(const Floats& a, const Floats& b) {
-  values_compared += static_cast<int64_t>(a.size());
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
@@ -43,6 +42,11 @@ double worst_difference(const Floats& a, const Floats& expected, const Scale& sc
   }
   values_compared += static_cast<int64_t>(a.size());
   return worst;
+}
+
+inline void check_same_bits(const Floats& cuda, const Floats& cpu) {
+  CHECK(same_bits(cuda, cpu));
+  values_compared += static_cast<int64_t>(cuda.size());
 }
 
 // To the bit, but for the CPU's plain kernels: they fuse no multiply-adds, so they differ in

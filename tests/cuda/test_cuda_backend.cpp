@@ -58,5 +58,5 @@ int main() {
   test_chunk_steps();
   test_buffers();
   test_window();
-  return comparison_result();
+  return test_result();
 }

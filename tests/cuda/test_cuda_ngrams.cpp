@@ -122,7 +122,7 @@ void test_training(const Case& c) {
     const slm::Dropout dropout{c.dropout, 5, k * positions};
     check_same(cuda.run(tokens, de, seq_len, k > 0, dropout),
                cpu.run(tokens, de, seq_len, k > 0, dropout));
-    CHECK(same_bits(read_all(cuda_backend, *cuda.state), read_all(cpu_backend, *cpu.state)));
+    check_same_bits(read_all(cuda_backend, *cuda.state), read_all(cpu_backend, *cpu.state));
     check_same(cuda.all_gradients(), cpu.all_gradients());
     const double norm = cpu_backend.grad_norm(*cpu.gradients);
     CHECK_NEAR(cuda_backend.grad_norm(*cuda.gradients), norm, 1e-6 * norm);
