@@ -30,6 +30,9 @@ def run_cpp(code: str, build: Path, folder: Path) -> None:
         code = '#include "slm/slm.h"\n' + "".join(includes) + f"int main() {{\n{body}}}\n"
     (folder / "block.cpp").write_text(code, encoding="utf-8")
     library = ["-I", ROOT / "cpp" / "include", build / "libslm.a", "-pthread"]
+    cache = (build / "CMakeCache.txt").read_text(encoding="utf-8")
+    if runtime := re.search(r"^SLM_CUDART:FILEPATH=(.+)$", cache, re.MULTILINE):
+        library += [runtime[1], "-ldl", "-lrt"]  # as the installed package does
     run(["c++", "-std=c++17", "-Wall", "-Wextra", "-o", "block", "block.cpp", *library], folder)
     run([folder / "block"], folder)
 
