@@ -31,6 +31,14 @@ def find_nvcc() -> str | None:
 
 NVCC = find_nvcc()
 SOURCES = sorted((ROOT / "cuda").glob("*.cu")) if NVCC else []
+EMULATED_ALONE = ("test_cuda_device.cpp", "test_cuda_memory.cpp")  # as in tests/cuda/gpu
+TESTS = [
+    path
+    for path in (sorted((ROOT / "tests" / "cuda").glob("test_cuda_*.cpp")) if NVCC else [])
+    if path.name not in EMULATED_ALONE
+]
+INCLUDES = [f"-I{ROOT / folder}" for folder in ("cpp/src", "cpp/include")]
+OPTIONS = ["-std=c++17", "-fmad=false", CONSTEXPR, *WARNINGS, *INCLUDES]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
@@ -42,9 +50,14 @@ def test_nvcc_compiles_without_a_warning(source: Path, tmp_path: Path) -> None:
     targets = [f"-gencode=arch=compute_{number},code=sm_{number}" for number in numbers]
     newest = f"compute_{numbers[-1]}"
     targets.append(f"-gencode=arch={newest},code={newest}")  # PTX, for devices still to come
-    includes = ["-I", ROOT / "cpp" / "src", "-I", ROOT / "cpp" / "include"]
-    options = ["-std=c++17", "-fmad=false", CONSTEXPR, *WARNINGS, *includes, *targets]
-    run([NVCC, *options, "-c", source, "-o", tmp_path / "object.o"])
+    run([NVCC, *OPTIONS, *targets, "-c", source, "-o", tmp_path / "object.o"])
+
+
+@pytest.mark.parametrize("source", TESTS, ids=lambda source: source.name)
+def test_nvcc_compiles_the_tests_for_a_device(source: Path, tmp_path: Path) -> None:
+    assert NVCC is not None
+    includes = [f"-I{ROOT / folder}" for folder in ("cuda", "tests/cpp", "tests/cuda")]
+    run([NVCC, "-x", "cu", *OPTIONS, *includes, "-c", source, "-o", tmp_path / "object.o"])
 
 
 def test_sources_are_there() -> None:
