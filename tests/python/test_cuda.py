@@ -101,26 +101,18 @@ def find_cublas() -> list[Path]:
     return [folder / name for folder in folders for name in names if (folder / name).exists()]
 
 
-def require_cublas() -> "subprocess.CompletedProcess[str]":
-    """The Python module loads it, which needs no device."""
+def test_cublas_is_found_or_the_error_says_what_brings_it(cpp_build: Path) -> None:
+    """By the Python module beside which the wheel is installed, and with all functions."""
     command = [sys.executable, "-c", "import slm; slm._core.require_cublas()"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.skipif(not find_cublas(), reason="the wheel nvidia-cublas is not installed")
-def test_cublas_of_the_wheel_has_all_functions(cpp_build: Path) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not HAS_CUDA:
+        assert "this build of slm is for the CPU alone" in done.stderr
+    elif find_cublas():
+        assert done.returncode == 0, done.stderr
+    elif done.returncode != 0:  # else the system has it
+        assert "pip install 'slm-core[cuda]' brings it" in done.stderr
     for library in find_cublas():
         assert f"{library} has all functions" in run([cpp_build / "test_cublas", library])
-    if HAS_CUDA:
-        done = require_cublas()
-        assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.skipif(bool(find_cublas()), reason="the wheel nvidia-cublas is installed")
-def test_without_cublas_the_error_says_what_brings_it() -> None:
-    done = require_cublas()
-    if done.returncode != 0:  # else the system has it
-        assert ("pip install 'slm-core[cuda]'" if HAS_CUDA else "CPU alone") in done.stderr
 
 
 def test_gpu_benchmark_stops_where_there_is_no_gpu(tmp_path: Path) -> None:
