@@ -17,6 +17,15 @@ __global__ void copy_parts(const float* from, int64_t from_stride, int64_t width
 
 __global__ void set_numbers(DropNumbers numbers, DropNumbers* to) { *to = numbers; }
 
+// Value i of the masks (levels, B, E); those of a text of the batch have one number after another.
+__global__ void make_masks(Philox random, float rate, uint64_t row, int64_t levels, int64_t B,
+                           int64_t E, float* masks) {
+  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (i >= levels * B * E) return;
+  const int64_t level = i / (B * E), b = i / E % B, e = i % E;
+  masks[i] = mask_value(random, rate, row + static_cast<uint64_t>(b), levels * E, level * E + e);
+}
+
 size_t num_bytes(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }
 
 }  // namespace
@@ -100,6 +109,10 @@ void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   ws.dropout = dropout;
   if (dropout.rate > 0)
     launch(stream_, 1, 1, set_numbers, DropNumbers(dropout), ws.drop_numbers.get());
+  if (dropout.layer_rate > 0)
+    launch(stream_, num_blocks(ws.masks.size(), kThreads), kThreads, make_masks,
+           Philox(dropout.seed, PhiloxStream::layers), dropout.layer_rate, dropout.row, ws.L, ws.B,
+           ws.E, device_data(ws.masks));
   ws.computed = 0;
   if (ws.K == 0) return;
   const int64_t past = ws.B * ws.K;

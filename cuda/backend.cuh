@@ -80,13 +80,15 @@ class CudaBackend : public Backend {
                        int64_t first, int64_t positions) const;
   const Occurrence* sort_rows(CudaWorkspace&, const int32_t* rows, int64_t count) const;
 
-  // Rows of E values. v = norm(x) by the norm's weight, and copy = x where that is not null.
-  void norm_forward(const float* weight, const float* x, int64_t rows, int64_t E, float* v,
-                    float* copy = nullptr) const;
+  // Rows of E values from any time step on. v = norm(x) by the norm's weight, times the mask (B, E)
+  // where that is not null, and copy = x where that is not null.
+  void norm_forward(const CudaWorkspace&, const float* weight, const float* mask, const float* x,
+                    int64_t rows, float* v, float* copy = nullptr) const;
   // dx = what comes back through the norm, plus `residual` where that is not null (it may be dx).
   // Adds to dw, the gradient of the norm's weight.
-  void norm_backward(CudaWorkspace&, const float* weight, const float* x, const float* dv,
-                     const float* residual, int64_t rows, int64_t E, float* dx, float* dw) const;
+  void norm_backward(CudaWorkspace&, const float* weight, const float* mask, const float* x,
+                     const float* dv, const float* residual, int64_t rows, float* dx,
+                     float* dw) const;
   // out[j] += sum over the few rows of x[r][j], in an order that depends on the sizes alone.
   void add_columns(const float* x, int64_t rows, int64_t width, float* out) const;
 

@@ -50,7 +50,8 @@ void CudaBackend::replay(Workspace& any_workspace, const Weights& weights,
                          const Gradients* gradients, int64_t operations, int64_t steps,
                          const std::function<void()>& run) const {
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
-  Recordings::Key key = {operations, steps, ws.dropout.rate > 0, nullptr, nullptr};
+  Recordings::Key key = {operations, steps,  ws.dropout.rate > 0, ws.dropout.layer_rate > 0,
+                         nullptr,    nullptr};
   key.weights = device_data(static_cast<const CudaWeights&>(weights).values);
   if (gradients != nullptr)
     key.gradients = static_cast<const CudaGradients*>(gradients)->values.get();

@@ -31,15 +31,16 @@ class Graph {
 class Recordings {
  public:
   // All that a recording depends on besides the workspace: which operations, for how many time
-  // steps; whether they drop values; and the memory that they read or write.
+  // steps; whether they drop values, and of layers; and the memory that they read or write.
   struct Key {
     int64_t operations, steps;
-    bool drops;
+    bool drops, drops_of_layers;
     const float *weights, *gradients;
 
     bool operator==(const Key& other) const {
       return operations == other.operations && steps == other.steps && drops == other.drops &&
-             weights == other.weights && gradients == other.gradients;
+             drops_of_layers == other.drops_of_layers && weights == other.weights &&
+             gradients == other.gradients;
     }
   };
   struct Recording {

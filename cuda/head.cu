@@ -51,7 +51,7 @@ void CudaBackend::head_logits(const Weights& any_weights, Workspace& any_workspa
   if (weights.head != nullptr) {
     const float *u = ws.u_at(ws.L, t0), *norm = weights.at(weights.norm);
     float* v = ws.row_of(ws.v, t0, E);
-    if (norm != nullptr) norm_forward(norm, u, positions, E, v);
+    if (norm != nullptr) norm_forward(ws, norm, ws.mask(ws.L), u, positions, v);
     gemm_(positions, kVocabSize, E, {norm != nullptr ? v : u, E},
           {weights.at(weights.head), E, Op::transpose}, 0, logits, kVocabSize);
     return;
@@ -89,7 +89,7 @@ void CudaBackend::head_backward(const Weights& any_weights, Workspace& any_works
   gemm_(kVocabSize, E, positions, {d, kVocabSize, Op::transpose}, {v, E}, 1,
         gradients.at(weights.head), E);
   if (norm == nullptr) return;
-  norm_backward(ws, norm, u, dv, nullptr, positions, E, dy, gradients.at(weights.norm));
+  norm_backward(ws, norm, ws.mask(ws.L), u, dv, nullptr, positions, dy, gradients.at(weights.norm));
 }
 
 void CudaBackend::read_logits(const Workspace& any_workspace, int64_t count, float* out) const {

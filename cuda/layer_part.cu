@@ -12,7 +12,7 @@ void CudaBackend::layer_forward(const Weights& any_weights, Workspace& any_works
   const LayerRange range(weights, ws, layer, t0, t1);
   const LayerTensors& tensors = weights.layers[static_cast<size_t>(layer)];
   if (range.norm != nullptr)
-    norm_forward(range.norm, range.u, range.positions, range.E, range.v,
+    norm_forward(ws, range.norm, range.mask, range.u, range.positions, range.v,
                  range.residual ? range.y : nullptr);
   else if (range.residual)
     copy_floats(range.u, range.positions * range.E, range.y);
@@ -32,15 +32,16 @@ void CudaBackend::layer_backward(const Weights& any_weights, Workspace& any_work
   const LayerRange range(weights, ws, layer, t0, t1);
   const LayerGradients back(range, ws);
   const LayerTensors& tensors = weights.layers[static_cast<size_t>(layer)];
-  if (range.norm != nullptr) norm_forward(range.norm, range.u, range.positions, range.E, range.v);
+  if (range.norm != nullptr)
+    norm_forward(ws, range.norm, range.mask, range.u, range.positions, range.v);
   if (back.dx_begun) copy_floats(back.dy, range.positions * range.E, back.du);
   if (ws.gated)
     gated_backward(weights, tensors, ws, gradients, range, back);
   else
     dense_backward(weights, tensors, ws, gradients, range, back);
   if (range.norm != nullptr)
-    norm_backward(ws, range.norm, range.u, back.dv, range.residual ? back.dy : nullptr,
-                  range.positions, range.E, back.du, gradients.at(tensors.norm));
+    norm_backward(ws, range.norm, range.mask, range.u, back.dv, range.residual ? back.dy : nullptr,
+                  range.positions, back.du, gradients.at(tensors.norm));
   std::swap(ws.dy.values, ws.du.values);
 }
 

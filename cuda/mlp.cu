@@ -43,7 +43,7 @@ void CudaBackend::mlp_forward(const Weights& any_weights, Workspace& any_workspa
   const float* v = x;
   if (tensors.mlp_norm != nullptr) {
     float* normed = ws.row_of(ws.v, t0, E);
-    norm_forward(weights.at(tensors.mlp_norm), x, positions, E, normed, y);
+    norm_forward(ws, weights.at(tensors.mlp_norm), nullptr, x, positions, normed, y);
     v = normed;
   } else {
     copy_floats(x, positions * E, y);
@@ -77,10 +77,10 @@ void CudaBackend::mlp_backward(const Weights& any_weights, Workspace& any_worksp
     return;
   }
   float *v = ws.row_of(ws.v, t0, E), *dv = ws.row_of(ws.dv, t0, E);
-  norm_forward(norm, x, positions, E, v);
+  norm_forward(ws, norm, nullptr, x, positions, v);
   gemm_(2 * M, E, positions, d_in, {v, E}, 1, dw_in, E);
   gemm_(positions, E, 2 * M, {dq, 2 * M}, w_in, 0, dv, E);
-  norm_backward(ws, norm, x, dv, dy, positions, E, dy, gradients.at(tensors.mlp_norm));
+  norm_backward(ws, norm, nullptr, x, dv, dy, positions, dy, gradients.at(tensors.mlp_norm));
 }
 
 }  // namespace slm

@@ -20,29 +20,44 @@ __device__ float inverse_rms(const float* x, int64_t E) {
   return 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(E) + 1e-6f);
 }
 
+// What v is multiplied by where dropout is on, (batch, E): the same at all time steps.
+struct Mask {
+  const float* values;  // or null
+  int64_t batch;
+
+  __device__ const float* of_row(int64_t row, int64_t E) const {
+    return values != nullptr ? values + row % batch * E : nullptr;
+  }
+};
+
+__device__ float masked(const float* mask, int64_t e, float x) {
+  return mask != nullptr ? x * mask[e] : x;
+}
+
 // `copy` may be null.
-__global__ void norm_rows(const float* weight, const float* x, int64_t rows, int64_t E, float* v,
-                          float* copy) {
+__global__ void norm_rows(const float* weight, const float* x, Mask mask, int64_t rows, int64_t E,
+                          float* v, float* copy) {
   const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarpSize;
   if (row >= rows) return;  // all of the warp
   const float r = inverse_rms(x + row * E, E);
+  const float* row_mask = mask.of_row(row, E);
   for (int64_t i = row * E + threadIdx.x % kWarpSize; i < (row + 1) * E; i += kWarpSize) {
-    v[i] = weight[i - row * E] * (x[i] * r);
+    v[i] = masked(row_mask, i - row * E, weight[i - row * E] * (x[i] * r));
     if (copy != nullptr) copy[i] = x[i];
   }
 }
 
 // With u = x r:  dx = r (w dv − u mean(w dv u)). `residual`, the gradient to add to, may be null,
-// or dx itself. Returns r.
+// or dx itself. dv is what comes back times the mask. Returns r.
 __device__ float norm_row_backward(const float* weight, const float* x, const float* dv,
-                                   const float* residual, int64_t E, float* dx) {
+                                   const float* mask, const float* residual, int64_t E, float* dx) {
   const float r = inverse_rms(x, E);
   float sum = 0;  // of w dv x
   for (int64_t e = threadIdx.x % kWarpSize; e < E; e += kWarpSize)
-    sum = fmaf(weight[e] * dv[e], x[e], sum);
+    sum = fmaf(weight[e] * masked(mask, e, dv[e]), x[e], sum);
   const float mean = r * (warp_sum(sum) / static_cast<float>(E));
   for (int64_t e = threadIdx.x % kWarpSize; e < E; e += kWarpSize) {
-    const float du = fmaf(-(x[e] * r), mean, weight[e] * dv[e]);
+    const float du = fmaf(-(x[e] * r), mean, weight[e] * masked(mask, e, dv[e]));
     dx[e] = fmaf(r, du, residual != nullptr ? residual[e] : 0.0f);
   }
   return r;
@@ -51,7 +66,7 @@ __device__ float norm_row_backward(const float* weight, const float* x, const fl
 // Each block has its share of the rows and leaves in its row of `sums` what they give to dw: the
 // sum of dv u. It goes through them in tiles of a row to a warp, which are still in the cache when
 // its threads then sum columns.
-__global__ void norm_rows_backward(const float* weight, const float* x, const float* dv,
+__global__ void norm_rows_backward(const float* weight, const float* x, const float* dv, Mask mask,
                                    const float* residual, int64_t rows, int64_t E, float* dx,
                                    float* sums) {
   __shared__ float inverses[kWarps];
@@ -62,7 +77,7 @@ __global__ void norm_rows_backward(const float* weight, const float* x, const fl
     const int64_t size = end - tile < kWarps ? end - tile : kWarps;
     if (warp < size) {
       const int64_t at = (tile + warp) * E;
-      const float r = norm_row_backward(weight, x + at, dv + at,
+      const float r = norm_row_backward(weight, x + at, dv + at, mask.of_row(tile + warp, E),
                                         residual != nullptr ? residual + at : nullptr, E, dx + at);
       if (threadIdx.x % kWarpSize == 0) inverses[warp] = r;
     }
@@ -71,7 +86,8 @@ __global__ void norm_rows_backward(const float* weight, const float* x, const fl
       float sum = 0;
       for (int64_t i = 0; i < size; ++i) {
         const int64_t at = (tile + i) * E + e;
-        sum = fmaf(dv[at], x[at] * inverses[i], sum);
+        const float d = masked(mask.of_row(tile + i, E), e, dv[at]);
+        sum = fmaf(d, x[at] * inverses[i], sum);
       }
       sums[e] = tile == begin ? sum : sums[e] + sum;
     }
@@ -81,18 +97,20 @@ __global__ void norm_rows_backward(const float* weight, const float* x, const fl
 
 }  // namespace
 
-void CudaBackend::norm_forward(const float* weight, const float* x, int64_t rows, int64_t E,
-                               float* v, float* copy) const {
-  launch(stream_, num_blocks(rows, kWarps), kThreads, norm_rows, weight, x, rows, E, v, copy);
+void CudaBackend::norm_forward(const CudaWorkspace& ws, const float* weight, const float* mask,
+                               const float* x, int64_t rows, float* v, float* copy) const {
+  launch(stream_, num_blocks(rows, kWarps), kThreads, norm_rows, weight, x, Mask{mask, ws.B}, rows,
+         ws.E, v, copy);
 }
 
-void CudaBackend::norm_backward(CudaWorkspace& ws, const float* weight, const float* x,
-                                const float* dv, const float* residual, int64_t rows, int64_t E,
-                                float* dx, float* dw) const {
+void CudaBackend::norm_backward(CudaWorkspace& ws, const float* weight, const float* mask,
+                                const float* x, const float* dv, const float* residual,
+                                int64_t rows, float* dx, float* dw) const {
   const unsigned blocks = std::min<unsigned>(kSumBlocks, num_blocks(rows, kWarps));
   float* sums = device_data(ws.block_sums);
-  launch(stream_, blocks, kThreads, norm_rows_backward, weight, x, dv, residual, rows, E, dx, sums);
-  add_columns(sums, blocks, E, dw);
+  launch(stream_, blocks, kThreads, norm_rows_backward, weight, x, dv, Mask{mask, ws.B}, residual,
+         rows, ws.E, dx, sums);
+  add_columns(sums, blocks, ws.E, dw);
 }
 
 }  // namespace slm

@@ -82,7 +82,8 @@ CudaWorkspace::CudaWorkspace(const DeviceMemory& memory, const Config& model,
       occurrences(memory, backward_positions * ngrams.orders),
       sorted(memory, backward_positions * ngrams.orders),
       digit_counts(memory, num_blocks(backward_positions * ngrams.orders, kSortTile) * kDigits),
-      drop_numbers(memory, shape.training ? 1 : 0) {}
+      drop_numbers(memory, shape.training ? 1 : 0),
+      masks(memory, shape.training && normed ? L * B * E : 0) {}
 
 LayerRange::LayerRange(const CudaWeights& weights, CudaWorkspace& ws, int64_t index, int64_t from,
                        int64_t to)
@@ -96,6 +97,7 @@ LayerRange::LayerRange(const CudaWeights& weights, CudaWorkspace& ws, int64_t in
       makes_logits(weights.head == nullptr && index + 1 == ws.L),
       residual(ws.config.residual),
       norm(weights.at(weights.layers[static_cast<size_t>(index)].norm)),
+      mask(ws.mask(index)),
       u(ws.u_at(index, from)),
       v(norm != nullptr ? ws.row_of(ws.v, from, E) : u),
       y(makes_logits ? nullptr : ws.y_at(index, from)),

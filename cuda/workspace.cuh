@@ -39,6 +39,10 @@ struct CudaWorkspace final : Workspace {
   Drop drop(int64_t first) const {
     return Drop(dropout.rate > 0 ? drop_numbers.get() : nullptr, E, first);
   }
+  // What the input of a layer, or of the head, is multiplied by, (B, E), or null.
+  const float* mask(int64_t level) const {
+    return dropout.layer_rate > 0 && level > 0 ? device_data(masks) + (level - 1) * B * E : nullptr;
+  }
   // Of an array (T, B, width).
   float* row_of(CudaBuffer& array, int64_t t, int64_t width) {
     return device_data(array) + t * B * width;
@@ -90,6 +94,7 @@ struct CudaWorkspace final : Workspace {
   DeviceArray<Occurrence> occurrences, sorted;  // (T, B, orders)
   DeviceArray<int32_t> digit_counts;            // (tiles, kDigits)
   DeviceArray<DropNumbers> drop_numbers;        // of the window: one
+  CudaBuffer masks;                             // with a norm: (L, B, E): see util/dropout.h
 };
 
 // A range of time of one layer: where its arrays begin.
@@ -101,6 +106,7 @@ struct LayerRange {
   const bool makes_logits;  // the last layer of a model without a head: y is left to the head
   const bool residual;
   const float* const norm;  // its weight (E,), or null: then v is u
+  const float* const mask;  // of v, (B, E), or null
   float *const u, *const v, *const y, *const h, *const s;
 };
 

@@ -86,7 +86,7 @@ def suiting(goal: Goal, all_groups: Iterable[Group]) -> Group | None:
         for g in all_groups
         if g.text == goal.text
         and not g.overrides
-        and (goal.seconds is None or g.seconds <= goal.seconds)
+        and (goal.seconds is None or g.median("seconds_taken") <= goal.seconds)
         and (goal.preset is None or g.preset == goal.preset)
         and g.has(figure)
     ]

@@ -69,12 +69,15 @@ inline int64_t state_size(const Config& config, int64_t batch_size) {
 
 // Which values a training window drops. Position (t, b) has the number first + t * batch_size + b,
 // by which its random numbers are drawn; batch_size is that of the whole window where this one is a
-// part of it, or 0.
+// part of it, or 0. What layer_rate drops is the same at all time steps, and `row` + b is the
+// number that it is drawn by.
 struct Dropout {
-  float rate = 0;
+  float rate = 0;  // of n-grams or of the embedding
   uint64_t seed = 0;
   uint64_t first = 0;
   int64_t batch_size = 0;
+  float layer_rate = 0;  // of what goes into the layers but the first, and into the head
+  uint64_t row = 0;
 };
 
 struct AdamWStep {

@@ -40,15 +40,15 @@ Preset seed_preset() {
 }
 
 // The recommended model in one size; benchmarks/quality/ has the search behind the numbers.
-Preset recommended(int64_t embed_dim, int64_t state_dim, int64_t num_layers,
-                   std::vector<int64_t> ngram_orders, int64_t ngram_buckets) {
+Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ngram_orders,
+                   int64_t ngram_buckets) {
   Preset preset;
   preset.model.cell = "gated";
   preset.model.residual = true;
   preset.model.norm = "rms";
   preset.model.embed_dim = embed_dim;
   preset.model.state_dim = state_dim;
-  preset.model.num_layers = num_layers;
+  preset.model.num_layers = 1;
   preset.model.ngram_orders = std::move(ngram_orders);
   preset.model.ngram_buckets = ngram_buckets;
   preset.training.sampling = "stream";
@@ -57,24 +57,24 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, int64_t num_layers,
   preset.training.beta2 = 0.98f;
   preset.training.weight_decay = 0.05f;
   preset.training.warmup_steps = 100;
-  preset.training.dropout = kAutoDropout;
+  preset.training.dropout = preset.training.layer_dropout = kAutoDropout;
   return preset;
 }
 
-// Of short texts the tables learn too much by heart at the rate that suits long ones, and the small
-// models are what short texts are for.
-Preset for_short_texts(Preset preset) {
-  preset.training.ngram_rate = 1;
+// Two layers train slower, and at a lower rate.
+Preset two_layers(Preset preset, float learning_rate) {
+  preset.model.num_layers = 2;
+  preset.training.learning_rate = learning_rate;
   return preset;
 }
 
 const std::vector<std::pair<std::string, Preset>>& presets() {
   // seed-small is what Config and TrainConfig start as.
   static const std::vector<std::pair<std::string, Preset>> table = {
-      {"nano", for_short_texts(recommended(64, 128, 1, {2, 3, 4}, 4096))},
-      {"small", for_short_texts(recommended(128, 128, 1, {2, 3, 4, 5}, 16384))},
-      {"base", recommended(128, 256, 1, {2, 3, 4, 5, 6}, 65536)},
-      {"large", recommended(256, 384, 2, {2, 3, 4, 5, 6}, 131072)},
+      {"nano", recommended(64, 128, {2, 3, 4}, 4096)},
+      {"small", two_layers(recommended(128, 192, {2, 3, 4}, 16384), 4e-3f)},
+      {"base", recommended(128, 256, {2, 3, 4, 5, 6}, 65536)},
+      {"large", two_layers(recommended(256, 384, {2, 3, 4, 5, 6}, 131072), 6e-3f)},
       {"seed", seed_preset()},
       {"seed-small", Preset{}},
   };
@@ -106,6 +106,11 @@ std::string quoted_list(const std::vector<std::string>& names) {
     list += quote(names[i]);
   }
   return list;
+}
+
+void check_dropout(const char* field, float share) {
+  check_real(field, share, share == kAutoDropout || (share >= 0 && share < 1),
+             "at least 0 and below 1, or -1 to choose it by how often the text is read");
 }
 
 void check_choice(const char* field, const std::string& value,
@@ -184,9 +189,8 @@ void validate(const TrainConfig& config) {
   check_real("final_rate", config.final_rate, config.final_rate >= 0 && config.final_rate <= 1,
              "from 0 to 1");
   check_real("ngram_rate", config.ngram_rate, config.ngram_rate >= 0, "finite, at least 0");
-  check_real("dropout", config.dropout,
-             config.dropout == kAutoDropout || (config.dropout >= 0 && config.dropout < 1),
-             "at least 0 and below 1, or -1 to choose it from the text's size");
+  check_dropout("dropout", config.dropout);
+  check_dropout("layer_dropout", config.layer_dropout);
   check_choice("sampling", config.sampling, {"random", "stream"});
 }
 

@@ -43,6 +43,7 @@ void each_field(TrainConfig& c, F&& f) {
   f("final_rate", c.final_rate, FieldAge::added);
   f("ngram_rate", c.ngram_rate, FieldAge::added);
   f("dropout", c.dropout, FieldAge::added);
+  f("layer_dropout", c.layer_dropout, FieldAge::added);
 }
 
 }  // namespace slm

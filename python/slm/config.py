@@ -65,9 +65,14 @@ class TrainConfig:
         '"auto", stored as -1, chooses it by how often the run reads the text',
         default=0.0,
     )
+    layer_dropout: float = _option(
+        "share of the values that go into a layer but the first, or into the head, that a step "
+        'leaves out, the same at all bytes of a window; "auto" as for dropout',
+        default=0.0,
+    )
 
 
-#: What `dropout="auto"` is stored as.
+#: What `dropout="auto"` and `layer_dropout="auto"` are stored as.
 AUTO_DROPOUT = -1.0
 
 
@@ -95,8 +100,9 @@ def preset(name: str, text_bytes: int = 0) -> Preset:
 def override(config: Config | TrainConfig, values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `config`, with those of `values` that are not None in their place."""
     fields = {**asdict(config), **{k: v for k, v in values.items() if v is not None}}
-    if isinstance(fields.get("dropout"), str):
-        if fields["dropout"] != "auto":
-            raise TypeError(f'dropout must be a number or "auto", got {fields["dropout"]!r}')
-        fields["dropout"] = AUTO_DROPOUT
+    for name in ("dropout", "layer_dropout"):
+        if isinstance(fields.get(name), str):
+            if fields[name] != "auto":
+                raise TypeError(f'{name} must be a number or "auto", got {fields[name]!r}')
+            fields[name] = AUTO_DROPOUT
     return fields

@@ -68,8 +68,8 @@ class Trainer:
     """AdamW on a model, one window at a time.
 
     The keywords are the fields of `TrainConfig`, whose values come from `model.training`. `steps`
-    is where the learning rate's schedule ends. `dropout="auto"`, which chooses by how often a text
-    is read, is none here. Do not use the model on another thread meanwhile.
+    is where the learning rate's schedule ends. "auto" for a dropout, which chooses by how often a
+    text is read, is none here. Do not use the model on another thread meanwhile.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class Trainer:
         final_rate: float | None = None,
         ngram_rate: float | None = None,
         dropout: float | Literal["auto"] | None = None,
+        layer_dropout: float | Literal["auto"] | None = None,
     ) -> None:
         self._core = _trainer(
             model,
@@ -106,6 +107,7 @@ class Trainer:
                 "final_rate": final_rate,
                 "ngram_rate": ngram_rate,
                 "dropout": dropout,
+                "layer_dropout": layer_dropout,
             },
         )
 
@@ -156,6 +158,7 @@ def train(
     final_rate: float | None = None,
     ngram_rate: float | None = None,
     dropout: float | Literal["auto"] | None = None,
+    layer_dropout: float | Literal["auto"] | None = None,
     validation: float | Text | None = 0.1,
     eval_every: int = 0,
     patience: int = 0,
@@ -172,7 +175,7 @@ def train(
     a list of those, which is joined. A single file is memory-mapped.
     steps, seconds: how long, by one of the two; neither: the training config's steps. Seconds are
     wall time with evaluation.
-    seq_len ... dropout: fields of `TrainConfig`; None takes the model's own (`model.training`).
+    seq_len ... layer_dropout: fields of `TrainConfig`; None takes the model's (`model.training`).
     validation: a share of the text, cut off its end (at most 1 MiB), or another text, or None.
     eval_every: steps between evaluations; 0: about ten in the run. patience: stop after so many
     evaluations without a new best; 0: never.
@@ -214,6 +217,7 @@ def train(
             "final_rate": final_rate,
             "ngram_rate": ngram_rate,
             "dropout": dropout,
+            "layer_dropout": layer_dropout,
         },
     )
     fraction, validation_text = _validation(validation)

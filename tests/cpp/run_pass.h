@@ -71,10 +71,9 @@ struct Result {
   Floats gradients, state;
 };
 
-inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, bool recompute) {
-  const slm::Dropout dropout{0.4f, 11, 1000};
+inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, bool recompute,
+                  const slm::Dropout& dropout, const slm::State& state) {
   const slm::Backend& backend = *model.impl().backend;
-  const slm::State state = warm_state(model, batch_size);
   const Bytes inputs = random_bytes(seq_len * batch_size);
   const Bytes targets = random_bytes(seq_len * batch_size + 1);
   const auto grads =
@@ -90,4 +89,10 @@ inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, 
   result.state.resize(static_cast<size_t>(after->size()));
   backend.read(*after, 0, after->size(), result.state.data());
   return result;
+}
+
+inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, bool recompute) {
+  const float layer_rate = model.config().norm == "none" ? 0 : 0.25f;
+  return run(model, seq_len, batch_size, recompute, {0.4f, 11, 1000, 0, layer_rate, 1000},
+             warm_state(model, batch_size));
 }

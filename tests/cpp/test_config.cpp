@@ -154,7 +154,8 @@ std::set<std::string> added_fields() {
 
 // What one field allows where the others do not.
 bool is_allowed(const std::string& name, const std::string& text) {
-  return (name == "ngram_orders" && text == "[]") || (name == "dropout" && text == "-1");
+  if (name == "ngram_orders") return text == "[]";
+  return (name == "dropout" || name == "layer_dropout") && text == "-1";
 }
 
 template <typename C, typename Read>

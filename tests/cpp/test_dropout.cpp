@@ -1,11 +1,14 @@
 // A training step drops n-gram vectors whole, each with the same chance and on its own, and scales
 // the others; what is dropped does not depend on how the batch is cut; and a row gets the gradients
-// of those of its occurrences alone that were kept.
+// of those of its occurrences alone that were kept. Of the layers' inputs it drops values, the same
+// at all time steps of a text; the gradients are those of what was computed.
 #include <algorithm>
+#include <cmath>
 
 #include "check.h"
 #include "cpu/cpu_backend.h"
 #include "run_pass.h"
+#include "slm/trainer.h"
 #include "util/dropout.h"
 
 namespace {
@@ -54,6 +57,12 @@ struct Window {
   std::unique_ptr<slm::Weights> weights;
   Bytes tokens;
 };
+
+slm::Config normed() {
+  slm::Config config = small();
+  config.norm = "rms";
+  return config;
+}
 
 const float* row_of(slm::Workspace& workspace, int64_t t, int64_t b) {
   auto& ws = static_cast<slm::CpuWorkspace&>(workspace);
@@ -118,11 +127,87 @@ void test_gradients_of_what_was_kept() {
   }
 }
 
+void test_masks() {
+  constexpr int64_t kTexts = 200, kSize = 27;
+  const slm::Philox random(3, slm::PhiloxStream::layers);
+  const float scale = slm::drop_scale(kRate);
+  double dropped = 0, both = 0;
+  for (int64_t text = 0; text < kTexts; ++text)
+    for (int64_t i = 0; i < kSize; ++i) {
+      const auto value = [&](int64_t t) {
+        return slm::mask_value(random, kRate, static_cast<uint64_t>(t), kSize, i);
+      };
+      CHECK(value(text) == 0 || value(text) == scale);
+      dropped += value(text) == 0;
+      both += value(text) == 0 && value(text + 1) == 0;
+    }
+  CHECK_NEAR(dropped / (kTexts * kSize), kRate, 0.03);
+  CHECK_NEAR(both / (kTexts * kSize), kRate * kRate, 0.03);
+}
+
+// Not a matter of the seed alone: the next window of a run drops others, and none drops nothing.
+void test_layers_drop() {
+  const slm::Model model = make_model(rich());
+  const slm::Dropout none, one{0, 11, 0, 0, 0.5f, 64}, same = one, other{0, 11, 0, 0, 0.5f, 128};
+  const slm::State state = warm_state(model, 4);
+  const auto loss_with = [&](const slm::Dropout& dropout) {
+    return run(model, 9, 4, false, dropout, state).loss;
+  };
+  const double loss = loss_with(one);
+  CHECK_EQ(loss_with(same), loss);
+  CHECK(loss_with(other) != loss);
+  CHECK(loss_with(none) != loss);
+}
+
+// Along its gradient g, a step of a tensor raises the loss by |g|.
+void test_gradients_are_of_what_was_computed() {
+  constexpr double kStep = 2e-3;
+  for (const slm::Config& config : {normed(), rich()}) {
+    slm::Model model = make_model(config);
+    const slm::Dropout dropout{0.3f, 11, 64, 0, 0.4f, 64};
+    const slm::State state = warm_state(model, 4);
+    const Floats gradients = run(model, 17, 4, false, dropout, state).gradients;
+    Floats all(gradients.size());
+    model.parameters(all.data());
+    for (const slm::Tensor& tensor : model.impl().table.tensors()) {
+      const float* g = gradients.data() + tensor.offset;
+      const auto size = static_cast<size_t>(tensor.info.size);
+      const float* before = all.data() + tensor.offset;
+      Floats moved(size);
+      double squares = 0;
+      for (size_t i = 0; i < size; ++i) squares += double{g[i]} * g[i];
+      const auto loss_at = [&](double step) {
+        for (size_t i = 0; i < size; ++i)
+          moved[i] = static_cast<float>(before[i] + step / std::sqrt(squares) * g[i]);
+        model.set_parameter(tensor.info.name, moved.data(), tensor.info.size);
+        return run(model, 17, 4, false, dropout, state).loss;
+      };
+      const double slope = (loss_at(kStep) - loss_at(-kStep)) / (2 * kStep);
+      model.set_parameter(tensor.info.name, before, tensor.info.size);
+      CHECK_NEAR(slope, std::sqrt(squares), 2e-3 * std::sqrt(squares) + 1e-4);
+    }
+  }
+}
+
+void test_needs_a_norm() {
+  slm::TrainConfig how;
+  how.layer_dropout = 0.1f;
+  slm::Model plain = make_model(small()), fitting = make_model(rich());
+  CHECK_THROWS(slm::ErrorKind::config, "norm \"rms\"", slm::Trainer(plain, how));
+  CHECK_EQ(slm::Trainer(fitting, how).steps_done(), 0);
+  how.layer_dropout = slm::kAutoDropout;
+  CHECK_EQ(slm::Trainer(plain, how).steps_done(), 0);
+}
+
 }  // namespace
 
 int main() {
   test_whole_vectors_are_dropped();
   test_parts_of_a_batch_drop_the_same();
   test_gradients_of_what_was_kept();
+  test_masks();
+  test_layers_drop();
+  test_gradients_are_of_what_was_computed();
+  test_needs_a_norm();
   return test_result();
 }

@@ -163,37 +163,64 @@ void test_best_is_said() {
   CHECK(part.notes == std::vector<std::string>{sentence(part)});
 }
 
-void test_dropout_is_chosen() {
+void test_dropout_by_passes() {
   CHECK_EQ(slm::auto_dropout(0), 0.0f);
-  CHECK_EQ(slm::auto_dropout(0.01), 0.0f);
-  CHECK_NEAR(slm::auto_dropout(1), 0.3, 1e-6);
-  CHECK_NEAR(slm::auto_dropout(4), 0.54, 1e-6);
-  CHECK_NEAR(slm::auto_dropout(1e9), 0.7, 1e-6);
+  CHECK_EQ(slm::auto_dropout(1), 0.0f);
+  CHECK_NEAR(slm::auto_dropout(4), 0.5, 1e-6);
+  CHECK_NEAR(slm::auto_dropout(1e9), 0.6, 1e-6);
+  CHECK_EQ(slm::auto_layer_dropout(0), 0.0f);
+  CHECK_EQ(slm::auto_layer_dropout(4), 0.0f);
+  CHECK_NEAR(slm::auto_layer_dropout(16), 0.1, 1e-6);
+  CHECK_NEAR(slm::auto_layer_dropout(1e9), 0.2, 1e-6);
+}
 
+void test_dropout_is_chosen() {
+  constexpr int64_t kSteps = 150;
   slm::Preset preset = tiny();
-  preset.training.dropout = slm::kAutoDropout;
-  preset.training.steps = 5;
-  Model chosen(preset), said(preset), none(preset);
-  const History history = Trainer(chosen, preset.training).fit(kText);
-  const float share = history.config.dropout;
-  const auto read = static_cast<double>(5 * preset.training.seq_len * preset.training.batch_size);
-  CHECK_EQ(share, slm::auto_dropout(read / (0.9 * static_cast<double>(kText.size()))));
-  CHECK(share > 0);
-  CHECK_EQ(chosen.training().dropout, slm::kAutoDropout);  // another text, another choice
-  CHECK_EQ(chosen.training().steps, 5);
-  preset.training.dropout = share;
-  Trainer(said, preset.training).fit(kText);
-  CHECK(parameters(chosen) == parameters(said));
-  preset.training.dropout = 0;
-  Trainer(none, preset.training).fit(kText);
-  CHECK(parameters(chosen) != parameters(none));
+  preset.model.norm = "rms";
+  preset.training.steps = kSteps;
+  slm::TrainConfig &how = preset.training, automatic = how;
+  automatic.dropout = automatic.layer_dropout = slm::kAutoDropout;
+  const auto read = static_cast<double>(kSteps * how.seq_len * how.batch_size);
+  const double passes = read / (0.9 * static_cast<double>(kText.size()));
+  const auto trained = [&](const slm::TrainConfig& config) {
+    Model model(preset);
+    Trainer(model, config).fit(kText);
+    return parameters(model);
+  };
 
-  // Where there is no text to choose by, there is none.
+  Model chosen(preset);
+  const History history = Trainer(chosen, automatic).fit(kText);
+  CHECK_EQ(history.config.dropout, slm::auto_dropout(passes));
+  CHECK_EQ(history.config.layer_dropout, slm::auto_layer_dropout(passes));
+  CHECK_EQ(chosen.training().dropout, slm::kAutoDropout);  // another text, another choice
+  CHECK_EQ(chosen.training().layer_dropout, slm::kAutoDropout);
+  CHECK_EQ(chosen.training().steps, kSteps);
+  how.dropout = history.config.dropout;
+  how.layer_dropout = history.config.layer_dropout;
+  CHECK(how.dropout > 0 && how.layer_dropout > 0);
+  CHECK(parameters(chosen) == trained(how));
+  how.layer_dropout = 0;
+  CHECK(parameters(chosen) != trained(how));
+  how.layer_dropout = history.config.layer_dropout;
+  how.dropout = 0;
+  CHECK(parameters(chosen) != trained(how));
+}
+
+// Where there is no text to choose by, or no norm, there is none.
+void test_no_dropout_is_chosen() {
+  slm::Preset preset = tiny();
+  Model without_norm(preset);
+  preset.training.layer_dropout = slm::kAutoDropout;
+  preset.training.steps = 150;
+  CHECK_EQ(Trainer(without_norm, preset.training).fit(kText).config.layer_dropout, 0.0f);
+
+  preset.model.norm = "rms";
   preset.training.dropout = slm::kAutoDropout;
   Model step(preset), plain(preset);
   const auto* bytes = reinterpret_cast<const uint8_t*>(kText.data());
   Trainer(step, preset.training).step(bytes, bytes + 4, 16, 4);
-  preset.training.dropout = 0;
+  preset.training.dropout = preset.training.layer_dropout = 0;
   Trainer(plain, preset.training).step(bytes, bytes + 4, 16, 4);
   CHECK(parameters(step) == parameters(plain));
 }
@@ -449,7 +476,9 @@ int main() {
   test_report();
   test_best_is_kept();
   test_best_is_said();
+  test_dropout_by_passes();
   test_dropout_is_chosen();
+  test_no_dropout_is_chosen();
   test_windows_know_what_is_before("random");
   test_windows_know_what_is_before("stream");
   test_no_validation_and_stop();

@@ -212,12 +212,13 @@ void test_resume(const slm::Config& config) {
 }  // namespace
 
 int main() {
-  slm::TrainConfig plain, dropping, recomputing;
-  dropping.dropout = 0.3f;
+  slm::TrainConfig plain, dropping, dropping_more, recomputing;
+  dropping.dropout = dropping_more.dropout = 0.3f;
+  dropping_more.layer_dropout = 0.4f;
   recomputing.recompute = true;
   for (const slm::Config& config : {seed(), dense(1), normed(), gated(), rich()}) {
     test_gradients(config, 33, 3);
-    test_training(config, 17, 3, dropping);
+    test_training(config, 17, 3, config.norm == "rms" ? dropping_more : dropping);
   }
   test_training(seed(), 40, 1, plain);
   test_training(rich(), 5, 2, recomputing);

@@ -107,6 +107,7 @@ void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   ws.dropout = dropout;
   if (dropout.batch_size == 0) ws.dropout.batch_size = ws.B;
   ws.computed = 0;
+  if (dropout.layer_rate > 0) make_masks(ws);
   const int64_t size = ws.B * ws.N;
   for (int64_t i = 0; i < ws.L; ++i) {
     if (state != nullptr)

@@ -69,6 +69,7 @@ class CpuBackend final : public Backend {
 
  private:
   WorkspacePlan plan(const Config&, const WorkspaceShape&) const;
+  void make_masks(CpuWorkspace&) const;
   void find_ngrams(CpuWorkspace&, int64_t seq_len) const;
 
   void gather(const CpuWeights&, const NgramWeights&, const int32_t* rows, const Block&,

@@ -59,6 +59,17 @@ void CpuBackend::drop(const CpuWorkspace& ws, int64_t t, int64_t b, const float*
   }
 }
 
+void CpuBackend::make_masks(CpuWorkspace& ws) const {
+  const Philox random(ws.dropout.seed, PhiloxStream::layers);
+  const int64_t size = ws.L * ws.E;
+  for (int64_t b = 0; b < ws.B; ++b)
+    for (int64_t i = 0; i < size; ++i) {
+      const int64_t level = i / ws.E, e = i % ws.E;
+      ws.masks.get()[(level * ws.B + b) * ws.E + e] = mask_value(
+          random, ws.dropout.layer_rate, ws.dropout.row + static_cast<uint64_t>(b), size, i);
+    }
+}
+
 void CpuBackend::embed_forward(const Weights& any_weights, Workspace& any_workspace, int64_t t0,
                                int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);

@@ -20,10 +20,12 @@ void CpuBackend::head(const Weights& any_weights, CpuWorkspace& ws, int64_t t0, 
   const Array u{ws.u(own ? ws.L : ws.L - 1, t0), B, E}, h{ws.h(ws.L - 1, t0), B, N};
   const Array s{ws.s.get(), B, N}, v{weights.norm ? ws.v.get() : u.data, B, E};
   const Array logits{ws.logits.get(), B, kVocabSize};
+  const float* mask = ws.mask(ws.L);
   const double flops = 2.0 * static_cast<double>(steps * B * kVocabSize * (own ? E : N + E));
   split_chunk(steps, B, flops, [&](const Block& at) {
     if (own) {
       norm_forward(kernels_, weights.maybe(weights.norm), u, at, v);
+      apply_mask(mask, at, v);
       kernels_.matmul(at.grid(B), v.rows(at), weights.head.forward(), logits.rows(at), false);
     } else {
       for (int64_t t = at.t0; t < at.t1; ++t)
@@ -65,6 +67,7 @@ void CpuBackend::head_backward(const Weights& any_weights, Workspace& any_worksp
     kernels_.matmul(at.grid(B), dy.rows(at), weights.head.backward(), dx.rows(at), false);
     if (weights.norm == nullptr) return;
     each_row(at, [&](int64_t t, int64_t b) { std::fill_n(du.row(t, b), E, 0.0f); });
+    apply_mask(ws.mask(ws.L), at, dv);
     norm_backward(kernels_, weights.maybe(weights.norm), u, at, dv, du);
   });
   WeightGrads grads;

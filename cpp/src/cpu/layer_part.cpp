@@ -23,6 +23,14 @@ void norm_backward(const Kernels& kernels, const float* weight, const Array& x, 
   });
 }
 
+void apply_mask(const float* mask, const Block& at, const Array& x) {
+  if (mask == nullptr) return;
+  each_row(at, [&](int64_t t, int64_t b) {
+    float* row = x.row(t, b);
+    for (int64_t e = 0; e < x.width; ++e) row[e] *= mask[b * x.width + e];
+  });
+}
+
 LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws,
                      int64_t index, int64_t from, int64_t to)
     : kernels(arithmetic),
@@ -35,6 +43,7 @@ LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWo
       makes_logits(weights.head.tensor == nullptr && index + 1 == ws.L),
       residual(ws.config.residual),
       norm(weights.maybe(weights.layers[index].norm)),
+      mask(ws.mask(index)),
       u{ws.u(index, from), B, E},
       v{norm ? ws.v.get() : u.data, B, E},
       y{makes_logits ? nullptr : ws.y(index, from), B, E},
@@ -46,7 +55,10 @@ LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWo
       dh{ws.dh.get(), B, N},
       carried{ws.dh_next.get() + index * B * N, B, N} {}
 
-void LayerPart::take_in(const Block& at) const { norm_forward(kernels, norm, u, at, v); }
+void LayerPart::take_in(const Block& at) const {
+  norm_forward(kernels, norm, u, at, v);
+  apply_mask(mask, at, v);
+}
 
 bool LayerPart::begin_output(const Block& at) const {
   if (!residual) return false;
@@ -65,7 +77,10 @@ bool LayerPart::begin_input(const Block& at) const {
   return residual && norm == nullptr;
 }
 
-void LayerPart::finish_input(const Block& at) const { norm_backward(kernels, norm, u, at, dv, du); }
+void LayerPart::finish_input(const Block& at) const {
+  apply_mask(mask, at, dv);
+  norm_backward(kernels, norm, u, at, dv, du);
+}
 
 void CpuBackend::layer_forward(const Weights& any_weights, Workspace& any_workspace, int64_t layer,
                                int64_t t0, int64_t t1) const {

@@ -19,6 +19,8 @@ void norm_forward(const Kernels& kernels, const float* weight, const Array& x, c
 // Adds what comes back through it to dx, and leaves in dv what its weight gets.
 void norm_backward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
                    const Array& dv, const Array& dx);
+// x *= mask at all time steps of a block; mask (batch, width) may be null.
+void apply_mask(const float* mask, const Block& at, const Array& x);
 
 struct LayerPart {
   LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws, int64_t index,
@@ -44,6 +46,7 @@ struct LayerPart {
   const bool makes_logits;  // the last layer of a model without a head
   const bool residual;
   const float* norm;  // its weight (E,), or null
+  const float* mask;  // of v, (B, E), or null
   const Array u, v, y, h, s;
   const Array dy, du, dv, dh;
   const Array carried;  // dh of the time step after the chunk: one time step

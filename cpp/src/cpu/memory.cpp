@@ -128,12 +128,13 @@ WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
   dq = chunk * 2 * M;
   dn = chunk * E;
   keys = orders * kChunkPositions;
+  if (norm) masks = layers * B * E;
 }
 
 int64_t WorkspacePlan::total() const {
   const int64_t mids = q > 0 ? u : 0;
   return levels * u + layers * (h + gates + mids + q) + logits + losses + s + v + m + rows +
-         gathered + dh + 2 * dy + dh_next + table + d_gates + dv + dm + dq + dn + 2 * keys;
+         gathered + dh + 2 * dy + dh_next + table + d_gates + dv + dm + dq + dn + 2 * keys + masks;
 }
 
 CpuWorkspace::CpuWorkspace(const Config& model, const WorkspaceShape& window,
@@ -164,7 +165,8 @@ CpuWorkspace::CpuWorkspace(const Config& model, const WorkspaceShape& window,
       dm(plan.dm),
       dq(plan.dq),
       dn(plan.dn),
-      keys(static_cast<size_t>(plan.keys)) {
+      keys(static_cast<size_t>(plan.keys)),
+      masks(plan.masks) {
   for (int64_t i = 0; i < plan.levels; ++i) inputs.emplace_back(plan.u);
   for (int64_t i = 0; i < L; ++i) {
     states.emplace_back(plan.h);

@@ -138,7 +138,7 @@ struct WorkspacePlan {
   int64_t logits, losses, s, v = 0, m = 0;  // of all layers together, as the rest
   int64_t orders, rows = 0, gathered = 0;
   int64_t dh = 0, dy = 0, dh_next = 0, table = 0;  // training alone, as all below
-  int64_t d_gates = 0, dv = 0, dm = 0, dq = 0, dn = 0, keys = 0;
+  int64_t d_gates = 0, dv = 0, dm = 0, dq = 0, dn = 0, keys = 0, masks = 0;
 };
 
 struct CpuWorkspace final : Workspace {
@@ -153,6 +153,10 @@ struct CpuWorkspace final : Workspace {
     return M > 0 ? mids[layer].get() + t * B * E : u(layer + 1, t);
   }
   float* q(int64_t layer, int64_t t) { return all_q[layer].get() + t * B * 2 * M; }
+  // What the input of a layer, or of the head, is multiplied by, (B, E), or null.
+  const float* mask(int64_t level) const {
+    return dropout.layer_rate > 0 && level > 0 ? masks.get() + (level - 1) * B * E : nullptr;
+  }
   const int32_t* ngram_rows(size_t order, int64_t t) const {
     return rows.data() + (static_cast<int64_t>(order) * shape.seq_len + t) * B;
   }
@@ -190,6 +194,7 @@ struct CpuWorkspace final : Workspace {
   FloatArray dm, dq;    // (chunk, B, M) and (chunk, B, 2M)
   FloatArray dn;        // (chunk, B, E): gradient of the n-gram vectors; their sum before it drops
   std::vector<uint64_t> keys;  // (orders, kChunkPositions): see ngrams.cpp
+  FloatArray masks;            // with a norm: (L, B, E): see util/dropout.h
 };
 
 }  // namespace slm

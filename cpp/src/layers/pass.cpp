@@ -139,6 +139,7 @@ void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window
   const int64_t rows = shard_rows(), first = shard * rows;
   Dropout here = dropout;
   here.first += static_cast<uint64_t>(first);
+  here.row += static_cast<uint64_t>(first);
   here.batch_size = batch_size_;
   if (shards_ == 1) {
     worker.lane.run(window, state, here, scale, stop_, grads);

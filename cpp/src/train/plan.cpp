@@ -11,9 +11,9 @@ constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kMaxValidationBytes = kMiB;  // cut off by a fraction
 constexpr double kEvaluationsPerRun = 10;
 constexpr double kStepsPerEvaluation = 9;  // in time, so that evaluation takes a tenth
-constexpr double kDropoutOfOnePass = 0.3;
-constexpr double kDropoutPerDoubling = 0.12;
-constexpr double kMostDropout = 0.7;
+constexpr double kDropoutPerDoubling = 0.25, kMostDropout = 0.6;
+constexpr double kPassesWithoutLayerDropout = 4;
+constexpr double kLayerDropoutPerDoubling = 0.05, kMostLayerDropout = 0.2;
 
 std::string number(double value) {
   char text[32];
@@ -95,9 +95,14 @@ Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& spe
 }
 
 float auto_dropout(double passes) {
-  if (passes <= 0) return 0;
-  const double share = kDropoutOfOnePass + kDropoutPerDoubling * std::log2(passes);
-  return static_cast<float>(std::clamp(share, 0.0, kMostDropout));
+  if (passes <= 1) return 0;
+  return static_cast<float>(std::min(kDropoutPerDoubling * std::log2(passes), kMostDropout));
+}
+
+float auto_layer_dropout(double passes) {
+  if (passes <= kPassesWithoutLayerDropout) return 0;
+  const double doublings = std::log2(passes / kPassesWithoutLayerDropout);
+  return static_cast<float>(std::min(kLayerDropoutPerDoubling * doublings, kMostLayerDropout));
 }
 
 std::string fingerprint(std::string_view text) {

@@ -63,11 +63,20 @@ void Run::remember_training() { trainer_.model.training = config_; }
 
 // What is chosen depends on the plan. Until there is one, in the first part of a run by time,
 // nothing is dropped.
-float Run::dropout() const {
-  if (config_.dropout != kAutoDropout) return config_.dropout;
-  const auto bytes_read =
-      static_cast<double>(state_.planned_steps * config_.seq_len * config_.batch_size);
-  return auto_dropout(bytes_read / static_cast<double>(split_.training.size()));
+Dropout Run::dropout() const {
+  const int64_t positions = config_.seq_len * config_.batch_size;
+  const double passes = static_cast<double>(state_.planned_steps * positions) /
+                        static_cast<double>(split_.training.size());
+  const bool has_norm = trainer_.model.config.norm != "none";
+  Dropout dropout;
+  dropout.rate = config_.dropout;
+  if (config_.dropout == kAutoDropout) dropout.rate = auto_dropout(passes);
+  dropout.layer_rate = config_.layer_dropout;
+  if (config_.layer_dropout == kAutoDropout)
+    dropout.layer_rate = has_norm ? auto_layer_dropout(passes) : 0;
+  dropout.seed = config_.seed;
+  dropout.first = dropout.row = static_cast<uint64_t>(state_.step * positions);
+  return dropout;
 }
 
 void Run::start_afresh() {
@@ -134,10 +143,8 @@ Progress Run::advance() {
 void Run::take_step() {
   const double start = now_();
   const float rate = learning_rate(config_, state_.step, state_.planned_steps);
-  const auto first = static_cast<uint64_t>(state_.step * config_.seq_len * config_.batch_size);
   start_window();
-  loss_ = trainer_.step_window(sampler_->window(state_.step), window_state_.get(),
-                               {dropout(), config_.seed, first}, rate);
+  loss_ = trainer_.step_window(sampler_->window(state_.step), window_state_.get(), dropout(), rate);
   step_seconds_ = now_() - start;
   ++state_.step;
   state_.loss_sum += loss_;
@@ -214,7 +221,8 @@ History Run::history(bool stopped) const {
   history.seconds = elapsed();
   history.bytes_per_second = bytes_per_second();
   history.config = config_;
-  history.config.dropout = dropout();
+  history.config.dropout = dropout().rate;
+  history.config.layer_dropout = dropout().layer_rate;
   history.stopped = stopped || out_of_patience_;
   return history;
 }

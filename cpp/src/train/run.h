@@ -46,7 +46,7 @@ class Run {
   double fit_validation_into_time();
 
   void take_step();
-  float dropout() const;  // the share that a step drops
+  Dropout dropout() const;  // of the step to come
   void start_window();
   void plan_when_measured();
   void set_plan(const Plan& plan);

@@ -70,6 +70,10 @@ float Trainer::Impl::step_window(const Window& window, Buffer* state, const Drop
 
 Trainer::Trainer(Model& model, const TrainConfig& config) {
   validate(config);
+  if (config.layer_dropout > 0 && model.config().norm == "none")
+    throw Error(ErrorKind::config,
+                "layer_dropout is above 0, which needs a model with norm \"rms\", "
+                "and this one's norm is \"none\"");
   impl_ = std::make_unique<Impl>(model.impl(), config);
   model.impl().training = config;
 }
@@ -82,10 +86,11 @@ float Trainer::step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_l
   check_window("Trainer::step", impl_->model.config, seq_len, batch_size, state);
   const float lr = slm::learning_rate(impl_->config, impl_->updates, impl_->config.steps);
   const TrainConfig& how = impl_->config;
-  Dropout dropout;
-  dropout.rate = how.dropout == kAutoDropout ? 0 : how.dropout;
+  Dropout dropout;  // of which kAutoDropout, below 0, is none
+  dropout.rate = std::max(how.dropout, 0.0f);
+  dropout.layer_rate = std::max(how.layer_dropout, 0.0f);
   dropout.seed = how.seed;
-  dropout.first = static_cast<uint64_t>(impl_->updates * seq_len * batch_size);
+  dropout.first = dropout.row = static_cast<uint64_t>(impl_->updates * seq_len * batch_size);
   return impl_->step_window({inputs, targets, seq_len, batch_size},
                             state ? state->impl().h.get() : nullptr, dropout, lr);
 }

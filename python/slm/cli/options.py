@@ -40,6 +40,7 @@ def dropout(text: str) -> float | str:
 _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "ngram_orders": (orders, "N,N,…|none"),
     "dropout": (dropout, "X|auto"),
+    "layer_dropout": (dropout, "X|auto"),
     "int": (int, "N"),
     "float": (float, "X"),
     "str": (str, "NAME"),
@@ -134,8 +135,9 @@ def shown(config: Config | TrainConfig) -> dict[str, Any]:
     }
     if "ngram_orders" in values:
         values["ngram_orders"] = ",".join(map(str, values["ngram_orders"]))
-    if values.get("dropout") == AUTO_DROPOUT:
-        values["dropout"] = "auto"
+    for name in ("dropout", "layer_dropout"):
+        if values.get(name) == AUTO_DROPOUT:
+            values[name] = "auto"
     return values
 
 

@@ -59,7 +59,7 @@ class TorchModel:
         u = self._embed(inputs)  # (T, B, E)
         for i in range(self._config.num_layers):
             u = self._layer(i, u)
-        u = self._normed("norm.weight", u)
+        u = self._drop(self._normed("norm.weight", u))
         head = "embedding.weight" if self._config.tie_embeddings else "head.weight"
         if head == "embedding.weight" or head in self.parameters:
             u = F.linear(u, self.parameters[head])
@@ -98,6 +98,8 @@ class TorchModel:
             if name.startswith(layer)
         }
         v = self._normed(f"{layer}norm.weight", u)
+        if i > 0:
+            v = self._drop(v)
         if self._config.cell == "gated":
             # One product each: elementwise work on gates that lie side by side took twice as long.
             parts = zip(w["in.weight"].chunk(3), w["in.bias"].chunk(3), strict=True)
@@ -116,6 +118,11 @@ class TorchModel:
 
     def _normed(self, name: str, x: torch.Tensor) -> torch.Tensor:
         return self._norm(x, self.parameters[name]) if name in self.parameters else x
+
+    def _drop(self, v: torch.Tensor) -> torch.Tensor:
+        """The same values at all time steps."""
+        rate = self._training.layer_dropout
+        return v * F.dropout(torch.ones_like(v[0]), rate) if rate > 0 else v
 
     def _clip(self) -> None:
         if self._training.clip_norm == 0:
