@@ -146,7 +146,7 @@ def test_a_group_is_seeds_and_the_latest_of_each() -> None:
 def test_the_cut_of_the_training_part_chooses_the_run_of_a_goal() -> None:
     good = result(preset="small", cut_nats_per_byte=1.2, nats_per_byte=1.29)
     lucky = result(preset="nano", cut_nats_per_byte=1.3, nats_per_byte=1.2)
-    long = result(preset="small", seconds=70, cut_nats_per_byte=1.0)
+    long = result(seconds=70, seconds_taken=70.0, cut_nats_per_byte=1.0)
     changed = result(overrides={"embed_dim": 8}, cut_nats_per_byte=1.0)
     found = tables.groups([good, lucky, long, changed])
     goal = tables.Goal("books", 60, must=1.30, stretch=1.25)
