@@ -31,8 +31,7 @@ void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
       key.push(ws.tokens[t * ws.B + b]);
       std::array<uint32_t, 4> bits = {};
       if (threshold > 0)
-        bits = random.bits(ws.dropout.first +
-                           static_cast<uint64_t>(t * ws.dropout.batch_size + b));
+        bits = random.bits(ws.dropout.first + static_cast<uint64_t>(t * ws.dropout.batch_size + b));
       for (size_t i = 0; i < orders.size(); ++i) {
         const auto at = (static_cast<int64_t>(i) * ws.shape.seq_len + t) * ws.B + b;
         const bool drops = drop_number(bits, i) < threshold;
