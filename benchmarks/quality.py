@@ -4,6 +4,7 @@
     python benchmarks/quality.py ppmd                    needs pyppmd
     python benchmarks/quality.py nanogpt                 needs PyTorch
     python benchmarks/quality.py search trials.json --text books --preset small --seconds 60
+    python benchmarks/quality.py samples --preset nano --seconds 24      to docs/samples.md
     python benchmarks/quality.py table [--write]
     python benchmarks/quality.py plot                    needs matplotlib
 
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import slm
-from quality import records, runs, search, tables, texts
+from quality import records, runs, samples, search, tables, texts
 from slm.cli.options import add_fields, given
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -59,9 +60,14 @@ def run_search(args: argparse.Namespace) -> None:
 def table(args: argparse.Namespace) -> None:
     text = tables.tables(records.read(args.results))
     if args.write:
-        tables.write_between_markers(DOCS / "quality.md", text)
+        tables.write_between_markers(DOCS / "quality.md", "tables", text)
     else:
         print(text, end="")
+
+
+def write_samples(args: argparse.Namespace) -> None:
+    text = samples.section(runs.Recipe(args.preset, **how_long(args)), texts.corpus(args.text))
+    tables.write_between_markers(DOCS / "samples.md", args.preset, text)
 
 
 def plot(args: argparse.Namespace) -> None:
@@ -99,7 +105,9 @@ def parser() -> argparse.ArgumentParser:
     many = command("search", run_search, records.SEARCH)
     many.add_argument("trials", type=Path, help='{"name": {"learning_rate": 0.01, …}, …}')
     many.add_argument("--steps", type=int)
-    for sub in (one, many):
+    some = command("samples", write_samples)
+    some.set_defaults(steps=None)
+    for sub in (one, many, some):
         sub.add_argument("--text", choices=texts.names(), default="shakespeare")
         sub.add_argument("--preset", default=slm.default_preset)
         sub.add_argument("--seconds", type=float)

@@ -11,8 +11,6 @@ from typing import Any
 
 Record = dict[str, Any]
 
-BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
-
 
 @dataclass(frozen=True)
 class Goal:
@@ -183,9 +181,10 @@ def duration(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < 120 else f"{seconds / 60:g} min"
 
 
-def write_between_markers(page: Path, text: str) -> None:
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+def write_between_markers(page: Path, name: str, text: str) -> None:
+    first, last = (f"<!-- {name}: {which} -->" for which in ("begin", "end"))
+    before, begin, rest = page.read_text(encoding="utf-8").partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"{page} must have the lines {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{page} must have the lines {first} and {last}")
+    page.write_text(f"{before}{first}\n\n{text}\n{last}{after}", encoding="utf-8")

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import english_model
 import quality
-from quality import records, runs, search, tables, texts
+from quality import records, runs, samples, search, tables, texts
 
 TINY = {"embed_dim": 8, "state_dim": 8, "num_layers": 1, "seq_len": 16, "batch_size": 4}
 TEXT = np.frombuffer(b"the cat sat on the mat. " * 200, np.uint8)
@@ -177,16 +177,24 @@ def test_tables_have_every_goal_and_run() -> None:
     assert "| books | small | 60 | 59.0 | 1.250 | 1.240 to 1.260 (2) |" in text
 
 
-def test_tables_go_between_the_markers(tmp_path: Path) -> None:
+def test_texts_go_between_markers(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
+    begin, end = "<!-- some: begin -->", "<!-- some: end -->"
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     for _ in range(2):
-        tables.write_between_markers(page, "new\n")
+        tables.write_between_markers(page, "some", "new\n")
         lines = [line for line in page.read_text().splitlines() if line]
-        assert lines == ["before", tables.BEGIN, "new", tables.END, "after"]
-    page.write_text("nothing")
-    with pytest.raises(ValueError, match="must have the lines"):
-        tables.write_between_markers(page, "new\n")
+        assert lines == ["before", begin, "new", end, "after"]
+    with pytest.raises(ValueError, match="must have the lines <!-- other: begin -->"):
+        tables.write_between_markers(page, "other", "new\n")
+
+
+def test_samples() -> None:
+    recipe = runs.Recipe("seed-small", TINY, steps=2)
+    section = samples.section(recipe, CORPUS)
+    assert section.startswith("After 0 s of shakespeare on ")
+    assert section.count("```text\n") == samples.SAMPLES and section.count("\n```\n") == 5
+    assert samples.shown("\n\na  \n```\nb\n") == "a\n'''\nb"
 
 
 @pytest.mark.parametrize("variant", ["H", "I"])
