@@ -74,7 +74,7 @@ const std::vector<std::pair<std::string, Preset>>& presets() {
       {"nano", recommended(64, 128, {2, 3, 4}, 4096)},
       {"small", two_layers(recommended(128, 192, {2, 3, 4}, 16384), 4e-3f)},
       {"base", recommended(128, 256, {2, 3, 4, 5, 6}, 65536)},
-      {"large", two_layers(recommended(192, 256, {2, 3, 4, 5, 6}, 131072), 6e-3f)},
+      {"large", two_layers(recommended(128, 256, {2, 3, 4, 5, 6}, 131072), 6e-3f)},
       {"seed", seed_preset()},
       {"seed-small", Preset{}},
   };

@@ -414,7 +414,7 @@ void test_time() {
     CHECK_EQ(progress.steps, planned);
     return true;
   });
-  CHECK_EQ(unplanned_steps, 4);
+  CHECK_EQ(unplanned_steps, 11);  // a twentieth of the time
   CHECK_NEAR(static_cast<double>(planned), 200, 1);
   CHECK_EQ(history.steps, planned);
   CHECK_EQ(history.config.steps, planned);
@@ -429,11 +429,11 @@ void test_time() {
     slower.time += progress.steps > 0 ? 0.05 : 0.01;
     return true;
   });
-  CHECK(late.steps < planned / 4);
+  CHECK(late.steps < planned / 3);
   CHECK_NEAR(late.seconds, 2.1, 0.051);
   CHECK_EQ(late.evaluations.back().step, late.steps);
   CHECK(!late.stopped);
-  CHECK(late.notes.back().find("the time is up after step ") == 0);
+  CHECK(late.notes.front().find("the time is up after step ") == 0);
 }
 
 void test_costly_evaluation() {
@@ -464,8 +464,8 @@ void test_plan() {
   const slm::Plan plan = slm::plan_by_time(100, 2, 20, {0.1, 0.5}, 0);
   CHECK(plan.steps > 20 + 900 && plan.steps < 20 + 975);
   CHECK(plan.eval_every > 90 && plan.eval_every < 105);
-  // An evaluation of 5 s is worth 450 steps of 0.1 s.
-  CHECK_EQ(slm::plan_by_time(100, 2, 20, {0.1, 5}, 10).eval_every, 450);
+  // An evaluation of 5 s is worth 950 steps of 0.1 s.
+  CHECK_EQ(slm::plan_by_time(100, 2, 20, {0.1, 5}, 10).eval_every, 950);
   // What no longer fits still ends, after one step at least.
   CHECK_EQ(slm::plan_by_time(1, 3, 1, {3, 1}, 0).steps, 1);
 }

@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kMaxValidationBytes = kMiB;  // cut off by a fraction
 constexpr double kEvaluationsPerRun = 10;
-constexpr double kStepsPerEvaluation = 9;  // in time, so that evaluation takes a tenth
+constexpr double kStepsPerEvaluation = 19;  // in time, so that evaluation takes a twentieth
 constexpr double kDropoutPerDoubling = 0.25, kMostDropout = 0.6;
 constexpr double kPassesWithoutLayerDropout = 4;
 constexpr double kLayerDropoutPerDoubling = 0.05, kMostLayerDropout = 0.2;

@@ -10,7 +10,7 @@ namespace slm {
 namespace {
 
 // Shares of the time of a run by time.
-constexpr double kMeasuredShare = 0.02;   // before its number of steps is fixed
+constexpr double kMeasuredShare = 0.05;   // before its number of steps is fixed
 constexpr double kSlowStepShare = 0.1;    // a first step that takes this is measured enough
 constexpr double kEstimateShare = 0.005;  // to estimate what an evaluation takes
 constexpr double kEvaluationShare = 0.2;  // for one evaluation, at most
