@@ -2,9 +2,9 @@
 
     python benchmarks/english_model.py [--minutes 55 | --steps N] [--embed-dim …]
 
-It trains on the books of ../shared/data; their last 300,000 bytes choose the best state. The number of
-steps that the minutes were enough for is in the note beside the model; with --steps, the same seed
-and the same kind of machine make the same model again.
+It trains on the books of ../shared/data; their last 300,000 bytes choose the best state. The number
+of steps that the minutes were enough for is in the note beside the model; with --steps, the same
+seed and the same kind of machine make the same model again.
 """
 
 from __future__ import annotations
