@@ -72,7 +72,8 @@ class TrainConfig:
     )
 
 
-#: What `dropout="auto"` and `layer_dropout="auto"` are stored as.
+#: The fields that may be "auto", and what that is stored as.
+DROPOUTS = ("dropout", "layer_dropout")
 AUTO_DROPOUT = -1.0
 
 
@@ -100,7 +101,7 @@ def preset(name: str, text_bytes: int = 0) -> Preset:
 def override(config: Config | TrainConfig, values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `config`, with those of `values` that are not None in their place."""
     fields = {**asdict(config), **{k: v for k, v in values.items() if v is not None}}
-    for name in ("dropout", "layer_dropout"):
+    for name in DROPOUTS:
         if isinstance(fields.get(name), str):
             if fields[name] != "auto":
                 raise TypeError(f'{name} must be a number or "auto", got {fields[name]!r}')

@@ -229,7 +229,7 @@ def test_options_of_the_recommended_model(tmp_path: Path) -> None:
 def test_dropout_by_how_often_the_text_is_read() -> None:
     model = slm.Model(**TINY, ngram_orders=(2,))
     once, often = (model.train(TEXT, steps=s, dropout="auto").config for s in (1, 40))
-    assert 0 <= once.dropout < often.dropout < 1
+    assert 0 < once.dropout < often.dropout < 1
     training = dataclasses.replace(slm.presets()["seed-small"].training, dropout="auto")
     by_preset = slm.Model(slm.Preset(model.config, training))
     assert by_preset.training.dropout == -1

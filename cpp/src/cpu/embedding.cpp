@@ -61,13 +61,19 @@ void CpuBackend::drop(const CpuWorkspace& ws, int64_t t, int64_t b, const float*
 
 void CpuBackend::make_masks(CpuWorkspace& ws) const {
   const Philox random(ws.dropout.seed, PhiloxStream::layers);
+  const uint32_t threshold = drop_threshold(ws.dropout.layer_rate);
+  const float scale = drop_scale(ws.dropout.layer_rate);
   const int64_t size = ws.L * ws.E;
-  for (int64_t b = 0; b < ws.B; ++b)
+  for (int64_t b = 0; b < ws.B; ++b) {
+    std::array<uint32_t, 4> bits = {};
     for (int64_t i = 0; i < size; ++i) {
+      if (i % 8 == 0)
+        bits = random.bits(mask_block(ws.dropout.row + static_cast<uint64_t>(b), size, i));
       const int64_t level = i / ws.E, e = i % ws.E;
-      ws.masks.get()[(level * ws.B + b) * ws.E + e] = mask_value(
-          random, ws.dropout.layer_rate, ws.dropout.row + static_cast<uint64_t>(b), size, i);
+      const bool drops = drop_number(bits, static_cast<uint64_t>(i % 8)) < threshold;
+      ws.masks.get()[(level * ws.B + b) * ws.E + e] = drops ? 0.0f : scale;
     }
+  }
 }
 
 void CpuBackend::embed_forward(const Weights& any_weights, Workspace& any_workspace, int64_t t0,

@@ -28,11 +28,16 @@ constexpr uint32_t drop_number(const std::array<uint32_t, 4>& bits, uint64_t i) 
   return i % 2 == 0 ? bits[i / 2] & 0xFFFF : bits[i / 2] >> 16;
 }
 
+// The Philox block that decides for the eight values around value i of such masks.
+constexpr uint64_t mask_block(uint64_t number, int64_t size, int64_t i) {
+  return number * (static_cast<uint64_t>(size + 7) / 8) + static_cast<uint64_t>(i) / 8;
+}
+
 // Value i of the masks of the text of this number, `size` values in all: 0 or the scale.
 constexpr float mask_value(const Philox& random, float rate, uint64_t number, int64_t size,
                            int64_t i) {
-  const uint64_t blocks = static_cast<uint64_t>(size + 7) / 8, at = static_cast<uint64_t>(i);
-  const auto bits = random.bits(number * blocks + at / 8);
+  const auto at = static_cast<uint64_t>(i);
+  const auto bits = random.bits(mask_block(number, size, i));
   return drop_number(bits, at % 8) < drop_threshold(rate) ? 0.0f : drop_scale(rate);
 }
 

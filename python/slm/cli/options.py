@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, TypeAlias
 
 from slm import Config, Model, TrainConfig, load
-from slm.config import AUTO_DROPOUT
+from slm.config import AUTO_DROPOUT, DROPOUTS
 from slm.model import bundled_model
 
 Options: TypeAlias = "argparse._ActionsContainer"  # a parser or a group of its options
@@ -39,8 +39,7 @@ def dropout(text: str) -> float | str:
 # By the name of a field, or else by its type: what reads its option, and what the help shows.
 _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "ngram_orders": (orders, "N,N,…|none"),
-    "dropout": (dropout, "X|auto"),
-    "layer_dropout": (dropout, "X|auto"),
+    **dict.fromkeys(DROPOUTS, (dropout, "X|auto")),
     "int": (int, "N"),
     "float": (float, "X"),
     "str": (str, "NAME"),
@@ -135,7 +134,7 @@ def shown(config: Config | TrainConfig) -> dict[str, Any]:
     }
     if "ngram_orders" in values:
         values["ngram_orders"] = ",".join(map(str, values["ngram_orders"]))
-    for name in ("dropout", "layer_dropout"):
+    for name in DROPOUTS:
         if values.get(name) == AUTO_DROPOUT:
             values[name] = "auto"
     return values
