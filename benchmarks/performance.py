@@ -151,8 +151,8 @@ def main() -> None:
 
     most = args.threads[-1]
     phases = ["begin_window", "embed_forward", "layer_forward", "mlp_forward", "head_loss"]
-    phases += ["head_backward", "mlp_backward", "layer_backward", "embed_backward", "grad_norm"]
-    phases += ["update", "params_changed"]
+    phases += ["head_backward", "mlp_backward", "layer_backward", "embed_backward"]
+    phases += ["add_losses", "update", "params_changed"]
     rows = (phase_row(name, f, phases) for name, f in figures if f["threads"] == most)
     table(f"Where a step's time goes, {most} threads", ["size", *phases, "rest"], rows)
 

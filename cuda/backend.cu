@@ -39,7 +39,7 @@ void CudaBackend::read(const Buffer& from, int64_t offset, int64_t count, float*
 }
 
 void CudaBackend::write(const float* from, int64_t count, Buffer& to, int64_t offset) const {
-  copy_bytes(from, num_bytes(count), device_data(to) + offset, cudaMemcpyHostToDevice);
+  staging_.copy(from, num_bytes(count), device_data(to) + offset);
 }
 
 void CudaBackend::copy(const Buffer& from, Buffer& to) const {
@@ -65,6 +65,7 @@ void CudaBackend::clear(Gradients& any_gradients) const {
   auto& gradients = static_cast<CudaGradients&>(any_gradients);
   clear_bytes(gradients.values.get(), num_bytes(gradients.size));
   clear_bytes(gradients.touched.get(), static_cast<size_t>(gradients.ngrams.rows));
+  clear_bytes(gradients.loss.get(), sizeof(double));
 }
 
 std::unique_ptr<Workspace> CudaBackend::make_workspace(const Config& config,
@@ -79,8 +80,8 @@ int64_t CudaBackend::weights_bytes(const Config& config, const TensorTable& tabl
 }
 
 int64_t CudaBackend::gradients_bytes(const TensorTable& table, int64_t) const {
-  return static_cast<int64_t>(num_bytes(table.num_parameters())) + table.num_moments() -
-         table.num_dense();
+  return static_cast<int64_t>(num_bytes(table.num_parameters()) + sizeof(double)) +
+         table.num_moments() - table.num_dense();
 }
 
 int64_t CudaBackend::workspace_bytes(const Config& config, const WorkspaceShape& shape) const {
@@ -100,8 +101,8 @@ void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
                                const Dropout& dropout) const {
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
   const auto bytes = static_cast<size_t>(seq_len * ws.B);
-  copy_bytes(inputs, bytes, ws.tokens.get(), cudaMemcpyHostToDevice);
-  if (targets != nullptr) copy_bytes(targets, bytes, ws.targets.get(), cudaMemcpyHostToDevice);
+  staging_.copy(inputs, bytes, ws.tokens.get());
+  if (targets != nullptr) staging_.copy(targets, bytes, ws.targets.get());
   const float* from = state != nullptr ? device_data(*state) : nullptr;
   const int64_t width = ws.B * ws.N, count = ws.L * width;
   launch(stream_, num_blocks(count, kThreads), kThreads, copy_parts, from, width, width, count,
@@ -135,9 +136,8 @@ void CudaBackend::save_state(const Workspace& workspace, Buffer& state) const {
   if (ws.K > 0) save_history(ws, state);
 }
 
-// On return the host's memory is the caller's again. The runtime need not have taken what it copies
-// from there: page-locked memory, and on some machines all memory, is read when the copy's turn
-// comes.
+// On return the host's memory is the caller's again. What comes to the device from there goes
+// through Staging, which does not wait.
 void CudaBackend::copy_bytes(const void* from, size_t bytes, void* to, cudaMemcpyKind kind) const {
   cuda_check(cudaMemcpyAsync(to, from, bytes, kind, stream_), "copy memory");
   if (kind != cudaMemcpyDeviceToDevice)

@@ -6,6 +6,8 @@
 #include <mutex>
 
 #include "gemm.cuh"
+#include "report.cuh"
+#include "staging.cuh"
 #include "workspace.cuh"
 
 namespace slm {
@@ -60,14 +62,17 @@ class CudaBackend : public Backend {
   void draw(Workspace&, const SampleOptions&, const DrawAt* where, int64_t count,
             uint8_t* bytes) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
+  void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const override;
 
-  double grad_norm(const Gradients&) const override;
-  void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
-              const AdamWStep&) const override;
+  std::unique_ptr<Report> make_report() const override;
+  void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
+              Report&) const override;
+  StepResult read_report(const Report&) const override;
+  bool runs_ahead() const override { return true; }
   void clear(Gradients&) const override;
 
  private:
-  static constexpr unsigned kNormBlocks = 512;  // that grad_norm runs at most, twice
+  static constexpr unsigned kNormBlocks = 512;  // that sum the norm's squares at most, twice
 
   void copy_bytes(const void* from, size_t bytes, void* to, cudaMemcpyKind kind) const;
   void clear_bytes(void* to, size_t bytes) const;
@@ -106,7 +111,10 @@ class CudaBackend : public Backend {
   // s = swish(h).
   void swish(const float* h, int64_t size, float* s) const;
 
+  void judge(CudaGradients&, float clip_norm, CudaReport&) const;
+
   const Stream stream_;
+  const Staging staging_{stream_};
   const Gemm gemm_;
   mutable std::mutex norm_mutex_;  // for norm_sums_
   mutable DeviceArray<double> norm_sums_{stream_, 2 * kNormBlocks};

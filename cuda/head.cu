@@ -2,6 +2,7 @@
 // logits are W_head norm(u), or in a model without a head the last layer's y =
 // C swish(h) + D v.
 #include "backend.cuh"
+#include "sums.cuh"
 #include "warp.cuh"
 
 namespace slm {
@@ -38,6 +39,15 @@ __global__ void softmax_loss(float* logits, const uint8_t* targets, int64_t rows
       losses[row] = static_cast<float>(log(double{total}) - (double{x[i]} - double{largest}));
     if (training) logits[i * kWarpSize + lane] = (p[i] / total - (hit ? 1.0f : 0.0f)) * scale;
   }
+}
+
+// A block adds the losses to `total`, in an order that depends on n alone.
+__global__ void sum_losses(const float* losses, int64_t n, double* total) {
+  __shared__ double partial[kThreads];
+  double sum = 0;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads) sum += double{losses[i]};
+  sum = block_sum<kThreads>(sum, partial);
+  if (threadIdx.x == 0) *total += sum;
 }
 
 }  // namespace
@@ -101,6 +111,13 @@ void CudaBackend::read_losses(const Workspace& any_workspace, int64_t t0, int64_
                               float* out) const {
   const auto& ws = static_cast<const CudaWorkspace&>(any_workspace);
   read(ws.losses, t0 * ws.B, (t1 - t0) * ws.B, out);
+}
+
+void CudaBackend::add_losses(const Workspace& any_workspace, int64_t t0, int64_t t1,
+                             Gradients& gradients) const {
+  const auto& ws = static_cast<const CudaWorkspace&>(any_workspace);
+  launch(stream_, 1, kThreads, sum_losses, device_data(ws.losses) + t0 * ws.B, (t1 - t0) * ws.B,
+         static_cast<CudaGradients&>(gradients).loss.get());
 }
 
 }  // namespace slm

@@ -58,6 +58,28 @@ class Stream {
   mutable std::atomic<std::thread::id> recorder_{};
 };
 
+// A moment in a stream's work, to wait for without waiting for what comes after it. It does not go
+// before that has come: so what the work reads or writes is to be declared before its event.
+class Event {
+ public:
+  Event() {
+    cuda_check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "make an event");
+  }
+  ~Event() {
+    cudaEventSynchronize(event_);
+    cudaEventDestroy(event_);
+  }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  void record(cudaStream_t stream) { cuda_check(cudaEventRecord(event_, stream), "mark its work"); }
+  // For what had been called when it was recorded last; at once if it never was.
+  void wait() const { cuda_check(cudaEventSynchronize(event_), "finish its work"); }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 inline unsigned num_blocks(int64_t size, int64_t per_block) {
   return static_cast<unsigned>((size + per_block - 1) / per_block);
 }

@@ -137,7 +137,8 @@ struct CudaGradients final : Gradients {
       : ngrams(config, table),
         size(table.num_parameters()),
         values(memory, size),
-        touched(memory, ngrams.rows) {}
+        touched(memory, ngrams.rows),
+        loss(memory, 1) {}
 
   float* at(const Tensor* tensor) { return values.get() + tensor->offset; }
 
@@ -145,6 +146,7 @@ struct CudaGradients final : Gradients {
   const int64_t size;
   DeviceArray<float> values;
   DeviceArray<uint8_t> touched;  // whether an n-gram row has occurred; where not, its values are 0
+  DeviceArray<double> loss;      // one: the sum of the step's losses
 };
 
 }  // namespace slm

@@ -1,11 +1,13 @@
-// AdamW and the gradient's norm over the flat buffers, and the optimiser of n-gram rows.
+// AdamW and the gradient's norm over the flat buffers, and the optimiser of n-gram rows. Whether a
+// step is finite and by how much its gradient is clipped is decided on the device, so that nothing
+// here waits.
 // Multiply-adds are explicit and the same as in the CPU's vector kernels, and nvcc is told not to
 // fuse others (-fmad=false), so that a step gives the same bits on both.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "backend.cuh"
+#include "sums.cuh"
 
 namespace slm {
 namespace {
@@ -21,22 +23,23 @@ struct AdamWFactors {
   float rate;   // lr / correction1
   float beta1, beta2, epsilon;
   float inv_correction2;  // 1 / correction2
-  float grad_scale;
 };
 
-__global__ void update_values(AdamWFactors f, float* w, float* g, float* m, float* v, int64_t n) {
+__global__ void update_values(AdamWFactors f, const Verdict* verdict, float* w, float* g, float* m,
+                              float* v, int64_t n) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= n) return;
-  const float grad = g[i] * f.grad_scale;
+  const float grad = g[i] * verdict->grad_scale;
+  g[i] = 0;
+  if (!verdict->finite) return;
   m[i] = fmaf(f.beta1, m[i], (1.0f - f.beta1) * grad);
   v[i] = fmaf(f.beta2, v[i], (1.0f - f.beta2) * (grad * grad));
   const float step = f.rate * m[i] / (sqrtf(v[i] * f.inv_correction2) + f.epsilon);
   w[i] = fmaf(w[i], f.decay, 0.0f - step);
-  g[i] = 0;
 }
 
 struct RowFactors {
-  float rate, beta2, epsilon, grad_scale;
+  float rate, beta2, epsilon;
 };
 
 // beta^k by squaring, as on the CPU.
@@ -49,18 +52,19 @@ __device__ double power(double beta, int64_t k) {
 
 // kLanes threads do a row; what they sum, and how, is the CPU's LaneSum. A row that has not
 // occurred goes along with no values, since all of a warp have to meet.
-__global__ void update_rows(RowFactors f, int64_t rows, int64_t width, float* w, float* g,
-                            float* updates, float* moments, uint8_t* touched) {
+__global__ void update_rows(RowFactors f, const Verdict* verdict, int64_t rows, int64_t width,
+                            float* w, float* g, float* updates, float* moments, uint8_t* touched) {
   const int64_t row = int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kLanes;
   const unsigned lane = threadIdx.x % kLanes;
   const bool occurred = row < rows && touched[row] != 0;
   const int64_t n = occurred ? width : 0;
+  const float grad_scale = verdict->grad_scale;
   w += row * width;
   g += row * width;
   const float k = occurred ? updates[row] + 1 : 1, before = occurred ? moments[row] : 0;
   float squares = 0;
   for (int64_t i = lane; i < n; i += kLanes) {
-    const float grad = g[i] * f.grad_scale;
+    const float grad = g[i] * grad_scale;
     squares = fmaf(grad, grad, squares);
   }
   for (unsigned distance = kLanes / 2; distance > 0; distance /= 2)
@@ -72,24 +76,21 @@ __global__ void update_rows(RowFactors f, int64_t rows, int64_t width, float* w,
       static_cast<float>(1.0 / (1.0 - power(double{f.beta2}, static_cast<int64_t>(k))));
   const float step = f.rate / (sqrtf(v * inv_correction) + f.epsilon);
   for (int64_t i = lane; i < n; i += kLanes) {
-    w[i] = fmaf(-(g[i] * f.grad_scale), step, w[i]);
+    if (verdict->finite) w[i] = fmaf(-(g[i] * grad_scale), step, w[i]);
     g[i] = 0;
   }
   if (lane != 0) return;
+  touched[row] = 0;
+  if (!verdict->finite) return;
   updates[row] = k;
   moments[row] = v;
-  touched[row] = 0;
 }
 
 // The sum over a block's threads goes to its place in `sums`.
 __device__ void add_up(double sum, double* sums) {
   __shared__ double partial[kThreads];
-  partial[threadIdx.x] = sum;
-  for (unsigned half = kThreads / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
-  }
-  if (threadIdx.x == 0) sums[blockIdx.x] = partial[0];
+  sum = block_sum<kThreads>(sum, partial);
+  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
 // Each block sums its share, in an order that depends on n alone.
@@ -113,38 +114,64 @@ __global__ void sum_row_squares(const float* g, const uint8_t* touched, int64_t 
   add_up(sum, sums);
 }
 
+// One block: what the squares in `sums` and the sum of the losses say of a step.
+__global__ void judge_step(const double* sums, int64_t n, double* loss, float clip_norm,
+                           Verdict* verdict) {
+  __shared__ double partial[kThreads];
+  double sum = 0;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads) sum += sums[i];
+  sum = block_sum<kThreads>(sum, partial);
+  if (threadIdx.x != 0) return;
+  const StepResult result = {*loss, sqrt(sum)};
+  *verdict = {result, result.grad_scale(clip_norm), result.finite()};
+  *loss = 0;
+}
+
 }  // namespace
 
-double CudaBackend::grad_norm(const Gradients& any_gradients) const {
-  const auto& gradients = static_cast<const CudaGradients&>(any_gradients);
+std::unique_ptr<Report> CudaBackend::make_report() const {
+  return std::make_unique<CudaReport>(stream_);
+}
+
+StepResult CudaBackend::read_report(const Report& any_report) const {
+  const auto& report = static_cast<const CudaReport&>(any_report);
+  report.arrived.wait();
+  return *report.result.get();
+}
+
+void CudaBackend::judge(CudaGradients& gradients, float clip_norm, CudaReport& report) const {
   const Ngrams& ngrams = gradients.ngrams;
   unsigned blocks = std::min(kNormBlocks, num_blocks(ngrams.offset, kMinShare));
-  double sums[2 * kNormBlocks];
-  {
-    const std::lock_guard<std::mutex> lock(norm_mutex_);
-    launch(stream_, blocks, kThreads, sum_squares, gradients.values.get(), ngrams.offset,
-           norm_sums_.get());
-    if (ngrams.rows > 0) {
-      launch(stream_, kNormBlocks, kThreads, sum_row_squares,
-             gradients.values.get() + ngrams.offset, gradients.touched.get(), ngrams.rows,
-             ngrams.width, norm_sums_.get() + blocks);
-      blocks += kNormBlocks;
-    }
-    copy_bytes(norm_sums_.get(), blocks * sizeof(double), sums, cudaMemcpyDeviceToHost);
+  const std::lock_guard<std::mutex> lock(norm_mutex_);
+  launch(stream_, blocks, kThreads, sum_squares, gradients.values.get(), ngrams.offset,
+         norm_sums_.get());
+  if (ngrams.rows > 0) {
+    launch(stream_, kNormBlocks, kThreads, sum_row_squares, gradients.values.get() + ngrams.offset,
+           gradients.touched.get(), ngrams.rows, ngrams.width, norm_sums_.get() + blocks);
+    blocks += kNormBlocks;
   }
-  return std::sqrt(std::accumulate(sums, sums + blocks, 0.0));
+  launch(stream_, 1, kThreads, judge_step, norm_sums_.get(), blocks, gradients.loss.get(),
+         clip_norm, report.verdict.get());
+  // Its first member.
+  cuda_check(cudaMemcpyAsync(report.result.get(), report.verdict.get(), sizeof(StepResult),
+                             cudaMemcpyDeviceToHost, stream_),
+             "copy memory");
+  report.arrived.record(stream_);
 }
 
 void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, Buffer& v,
-                         const TensorTable& table, const AdamWStep& step) const {
+                         const TensorTable& table, const AdamWStep& step,
+                         Report& any_report) const {
   auto& gradients = static_cast<CudaGradients&>(any_gradients);
+  auto& report = static_cast<CudaReport&>(any_report);
+  judge(gradients, step.clip_norm, report);
+  const Verdict* verdict = report.verdict.get();
   AdamWFactors factors = {};
   factors.rate = step.learning_rate / step.correction1;
   factors.beta1 = step.beta1;
   factors.beta2 = step.beta2;
   factors.epsilon = step.epsilon;
   factors.inv_correction2 = 1.0f / step.correction2;
-  factors.grad_scale = step.grad_scale;
   float *w = device_data(weights.flat()), *g = gradients.values.get();
   // Tensors that follow each other with the same decay are one launch.
   const std::vector<Tensor>& tensors = table.tensors();
@@ -155,15 +182,14 @@ void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, 
     for (; i < tensors.size() && !tensors[i].by_row && tensors[i].decay_scale == scale; ++i)
       size += tensors[i].info.size;
     factors.decay = 1.0f - step.learning_rate * step.weight_decay * scale;
-    launch(stream_, num_blocks(size, kThreads), kThreads, update_values, factors, w + at, g + at,
-           device_data(m) + at, device_data(v) + at, size);
+    launch(stream_, num_blocks(size, kThreads), kThreads, update_values, factors, verdict, w + at,
+           g + at, device_data(m) + at, device_data(v) + at, size);
   }
   const Ngrams& ngrams = gradients.ngrams;
   if (ngrams.rows == 0) return;
-  const RowFactors row_factors{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon,
-                               step.grad_scale};
+  const RowFactors row_factors{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon};
   launch(stream_, num_blocks(ngrams.rows, kRowsPerBlock), kThreads, update_rows, row_factors,
-         ngrams.rows, ngrams.width, w + ngrams.offset, g + ngrams.offset,
+         verdict, ngrams.rows, ngrams.width, w + ngrams.offset, g + ngrams.offset,
          device_data(m) + ngrams.offset, device_data(v) + ngrams.offset, gradients.touched.get());
 }
 

@@ -3,7 +3,8 @@
 // threads there are; below it nobody knows what a text, a schedule or a file is.
 //
 // An operation works on one layer and the time range [t0, t1) of a window, returns nothing, and may
-// run asynchronously, in order. Numbers come back to the caller only through the read_ calls.
+// run asynchronously, in order. Numbers come back to the caller only through the read_ calls and
+// `draw`, and only these wait.
 // Operations are const and thread-safe as long as each call has its own Workspace.
 //
 //   T seq_len   B batch_size   E embed_dim   N state_dim   L num_layers   V = 256
@@ -39,8 +40,8 @@ class Weights {
   virtual Buffer& flat() = 0;
 };
 
-// What the gradients of a training step add up in: by every parameter, and by the rows of n-gram
-// tables that occur. Zero when made and after `update`.
+// What a training step adds up: the gradients by every parameter, and by the rows of n-gram tables
+// that occur; and the losses. Zero when made and after `update`.
 class Gradients {
  public:
   virtual ~Gradients() = default;
@@ -84,7 +85,27 @@ struct AdamWStep {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   float ngram_rate;                // times learning_rate
   float correction1, correction2;  // 1 - beta^k at update k, counted from 1
-  float grad_scale;                // from clipping
+  float clip_norm;                 // the gradient is scaled down to it; 0: never
+};
+
+// What has become of a training step.
+struct StepResult {
+  double loss = 0;       // the sum of what add_losses added
+  double grad_norm = 0;  // before clipping
+
+  // The difference is NaN where a value is not.
+  constexpr bool finite() const { return loss - loss == 0 && grad_norm - grad_norm == 0; }
+  // What the gradient is multiplied by.
+  constexpr float grad_scale(float clip_norm) const {
+    return clip_norm > 0 && grad_norm > clip_norm ? static_cast<float>(clip_norm / grad_norm)
+                                                  : 1.0f;
+  }
+};
+
+// Where the result of an update arrives.
+class Report {
+ public:
+  virtual ~Report() = default;
 };
 
 // Where a byte is drawn: a row of the latest head_logits, and the random number to draw it by.
@@ -182,16 +203,23 @@ class Backend {
                     uint8_t* bytes) const;
   // -log p of the targets, (t1 - t0, B), of all ranges that head_loss has seen.
   virtual void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
+  // Adds the same to the losses of the step.
+  virtual void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const = 0;
 
   // --- optimiser
-  virtual double grad_norm(const Gradients&) const = 0;
+  virtual std::unique_ptr<Report> make_report() const = 0;
   // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of n-gram tables the
   // rows that occurred: v of a row is the mean of its squared gradient, without m and without
   // decay, and its correction counts the row's own updates. `m` and `v` have num_moments values;
-  // where `v` holds a row's v, `m` holds its number of updates. Zeroes the gradients. Does not call
+  // where `v` holds a row's v, `m` holds its number of updates. Where the losses or the gradients'
+  // norm are not finite it changes none of these. Zeroes gradients and losses. Does not call
   // params_changed.
   virtual void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
-                      const AdamWStep&) const = 0;
+                      const AdamWStep&, Report&) const = 0;
+  // Waits for the latest update that got this report, and for nothing that was called after it.
+  virtual StepResult read_report(const Report&) const = 0;
+  // Whether a caller gains by calling the next step's operations before it reads a report.
+  virtual bool runs_ahead() const { return false; }
   // Adds the gradients `from`, one after the other, to others, and zeroes them. Of shards: a
   // backend that makes one of every window has nothing to add.
   virtual void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,

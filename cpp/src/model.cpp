@@ -24,6 +24,12 @@ std::unique_ptr<Workspace> forward_workspace(const Model::Impl& model, int64_t s
                                        {std::min(seq_len, chunk), batch_size, /*training=*/false});
 }
 
+float mean(const std::vector<float>& losses) {
+  double sum = 0;
+  for (float loss : losses) sum += double{loss};
+  return static_cast<float>(sum / static_cast<double>(losses.size()));
+}
+
 Buffer* buffer_of(State* state) { return state ? state->impl().h.get() : nullptr; }
 
 std::unique_ptr<State::Impl> make_state(std::shared_ptr<const Backend> backend,
@@ -165,9 +171,7 @@ float Model::loss(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len
   std::vector<float> losses(static_cast<size_t>(seq_len * batch_size));
   forward_pass(*impl_, *workspace, {inputs, targets, seq_len, batch_size}, buffer_of(state),
                nullptr, losses.data());
-  double sum = 0;
-  for (float loss : losses) sum += double{loss};
-  return static_cast<float>(sum / static_cast<double>(losses.size()));
+  return mean(losses);
 }
 
 float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
@@ -176,11 +180,12 @@ float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t se
   const Backend& backend = *impl_->backend;
   TrainingPass pass(*impl_, seq_len, batch_size, impl_->training.recompute);
   const auto grads = backend.make_gradients(impl_->config, impl_->table, seq_len * batch_size);
-  const double loss =
-      pass.run({inputs, targets, seq_len, batch_size}, buffer_of(state), Dropout{}, *grads);
+  std::vector<float> losses(static_cast<size_t>(seq_len * batch_size));
+  pass.run({inputs, targets, seq_len, batch_size}, buffer_of(state), Dropout{}, *grads,
+           losses.data());
   backend.read_gradients(*grads, out);
   if (state != nullptr) pass.save_state(*state->impl().h);
-  return static_cast<float>(loss);
+  return mean(losses);
 }
 
 Score Model::score(const uint8_t* data, size_t size, float* log_probs) const {

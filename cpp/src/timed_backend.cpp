@@ -170,13 +170,20 @@ void TimedBackend::read_losses(const Workspace& workspace, int64_t t0, int64_t t
   timed("read_losses", [&] { inner_->read_losses(workspace, t0, t1, out); });
 }
 
-double TimedBackend::grad_norm(const Gradients& grads) const {
-  return timed("grad_norm", [&] { return inner_->grad_norm(grads); });
+void TimedBackend::add_losses(const Workspace& workspace, int64_t t0, int64_t t1,
+                              Gradients& grads) const {
+  timed("add_losses", [&] { inner_->add_losses(workspace, t0, t1, grads); });
 }
 
+std::unique_ptr<Report> TimedBackend::make_report() const { return inner_->make_report(); }
+
 void TimedBackend::update(Weights& weights, Gradients& grads, Buffer& m, Buffer& v,
-                          const TensorTable& table, const AdamWStep& step) const {
-  timed("update", [&] { inner_->update(weights, grads, m, v, table, step); });
+                          const TensorTable& table, const AdamWStep& step, Report& report) const {
+  timed("update", [&] { inner_->update(weights, grads, m, v, table, step, report); });
+}
+
+StepResult TimedBackend::read_report(const Report& report) const {
+  return timed("read_report", [&] { return inner_->read_report(report); });
 }
 
 void TimedBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,

@@ -62,10 +62,12 @@ class TimedBackend final : public Backend {
   void draw(Workspace&, const SampleOptions&, const DrawAt* where, int64_t count,
             uint8_t* bytes) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
+  void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const override;
 
-  double grad_norm(const Gradients&) const override;
-  void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
-              const AdamWStep&) const override;
+  std::unique_ptr<Report> make_report() const override;
+  void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
+              Report&) const override;
+  StepResult read_report(const Report&) const override;
   void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
                      Gradients& to) const override;
   void clear(Gradients&) const override;

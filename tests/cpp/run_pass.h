@@ -1,6 +1,7 @@
 #pragma once
 // A training pass over a window of random bytes, with dropout and from a state that is not zero.
 #include <cstring>
+#include <numeric>
 #include <vector>
 
 #include "layers/pass.h"
@@ -67,7 +68,7 @@ inline slm::State warm_state(const slm::Model& model, int64_t batch_size) {
 }
 
 struct Result {
-  double loss;
+  double loss;  // the mean
   Floats gradients, state;
 };
 
@@ -80,8 +81,11 @@ inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, 
       backend.make_gradients(model.config(), model.impl().table, seq_len * batch_size);
   slm::TrainingPass pass(model.impl(), seq_len, batch_size, recompute);
   Result result;
-  result.loss = pass.run({inputs.data(), targets.data() + 1, seq_len, batch_size},
-                         state.impl().h.get(), dropout, *grads);
+  Floats losses(inputs.size());
+  pass.run({inputs.data(), targets.data() + 1, seq_len, batch_size}, state.impl().h.get(), dropout,
+           *grads, losses.data());
+  result.loss =
+      std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
   const auto after = backend.make_buffer(state.impl().h->size());
   pass.save_state(*after);
   result.gradients.resize(static_cast<size_t>(model.num_parameters()));

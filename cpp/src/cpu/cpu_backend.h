@@ -59,10 +59,12 @@ class CpuBackend final : public Backend {
   void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0, int64_t t1) const override;
   void read_logits(const Workspace&, int64_t count, float* out) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
+  void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const override;
 
-  double grad_norm(const Gradients&) const override;
-  void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
-              const AdamWStep&) const override;
+  std::unique_ptr<Report> make_report() const override;
+  void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
+              Report&) const override;
+  StepResult read_report(const Report&) const override;
   void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
                      Gradients& to) const override;
   void clear(Gradients&) const override;
@@ -93,8 +95,12 @@ class CpuBackend final : public Backend {
   void add_weight_gradients(const WeightGrads& weights, int64_t positions, double flops,
                             float* grads) const;
   double sum_squares(const float* values, int64_t size) const;
+  double grad_norm(const CpuGradients&) const;
   void merge_rows(NgramGradients& from, NgramGradients& to) const;
-  void update_rows(CpuWeights&, NgramGradients&, Buffer& m, Buffer& v, const AdamWStep&) const;
+  void update_dense(CpuWeights&, CpuGradients&, Buffer& m, Buffer& v, const TensorTable&,
+                    const AdamWStep&, float grad_scale) const;
+  void update_rows(CpuWeights&, NgramGradients&, Buffer& m, Buffer& v, const AdamWStep&,
+                   float grad_scale) const;
 
   // Threads that work of this size keeps busy.
   int64_t threads_worth(double flops) const { return flops < 2e5 ? 1 : pool_.free_threads(); }

@@ -89,4 +89,12 @@ void CpuBackend::read_losses(const Workspace& any_workspace, int64_t t0, int64_t
               static_cast<size_t>((t1 - t0) * ws.B) * sizeof(float));
 }
 
+void CpuBackend::add_losses(const Workspace& any_workspace, int64_t t0, int64_t t1,
+                            Gradients& gradients) const {
+  const auto& ws = static_cast<const CpuWorkspace&>(any_workspace);
+  double sum = 0;
+  for (int64_t i = t0 * ws.B; i < t1 * ws.B; ++i) sum += double{ws.losses.get()[i]};
+  static_cast<CpuGradients&>(gradients).loss += sum;
+}
+
 }  // namespace slm

@@ -126,6 +126,11 @@ struct CpuGradients final : Gradients {
   TensorTable table;  // its own
   FloatArray dense;   // (num_dense,)
   std::vector<NgramGradients> ngrams;
+  double loss = 0;
+};
+
+struct CpuReport final : Report {
+  StepResult result;
 };
 
 // Floats of each array of a workspace. The workspace is allocated by it and `slm info` prints it.

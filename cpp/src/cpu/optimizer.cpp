@@ -1,5 +1,6 @@
 // AdamW and the gradient's norm over the flat buffers, and the optimiser of n-gram rows.
 #include <cmath>
+#include <utility>
 
 #include "cpu/cpu_backend.h"
 
@@ -32,19 +33,37 @@ double CpuBackend::sum_squares(const float* values, int64_t size) const {
   return total;
 }
 
-double CpuBackend::grad_norm(const Gradients& any_gradients) const {
-  const auto& gradients = static_cast<const CpuGradients&>(any_gradients);
+double CpuBackend::grad_norm(const CpuGradients& gradients) const {
   double total = sum_squares(gradients.dense.get(), gradients.table.num_dense());
   for (const NgramGradients& ngram : gradients.ngrams)
     total += sum_squares(ngram.values.get(), ngram.count * ngram.table->cols());
   return std::sqrt(total);
 }
 
-// Threads share out values and not tensors: one pass over the flat buffers.
+std::unique_ptr<Report> CpuBackend::make_report() const { return std::make_unique<CpuReport>(); }
+
+StepResult CpuBackend::read_report(const Report& report) const {
+  return static_cast<const CpuReport&>(report).result;
+}
+
 void CpuBackend::update(Weights& any_weights, Gradients& any_gradients, Buffer& m, Buffer& v,
-                        const TensorTable& table, const AdamWStep& step) const {
+                        const TensorTable& table, const AdamWStep& step, Report& report) const {
   auto& weights = static_cast<CpuWeights&>(any_weights);
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
+  StepResult& result = static_cast<CpuReport&>(report).result;
+  result = {gradients.loss, grad_norm(gradients)};
+  if (!result.finite()) return clear(gradients);
+  gradients.loss = 0;
+  const float grad_scale = result.grad_scale(step.clip_norm);
+  update_dense(weights, gradients, m, v, table, step, grad_scale);
+  for (NgramGradients& ngram : gradients.ngrams)
+    update_rows(weights, ngram, m, v, step, grad_scale);
+}
+
+// Threads share out values and not tensors: one pass over the flat buffers.
+void CpuBackend::update_dense(CpuWeights& weights, CpuGradients& gradients, Buffer& m, Buffer& v,
+                              const TensorTable& table, const AdamWStep& step,
+                              float grad_scale) const {
   float *w = data(weights.flat()), *g = gradients.dense.get();
   const int64_t size = table.num_dense();
   split(size, 20.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
@@ -54,7 +73,7 @@ void CpuBackend::update(Weights& any_weights, Gradients& any_gradients, Buffer& 
     args.beta2 = step.beta2;
     args.epsilon = step.epsilon;
     args.inv_correction2 = 1.0f / step.correction2;
-    args.grad_scale = step.grad_scale;
+    args.grad_scale = grad_scale;
     for (const Tensor& tensor : table.tensors()) {
       const int64_t from = std::max(begin, tensor.offset);
       const int64_t to = std::min(end, tensor.offset + tensor.info.size);
@@ -63,18 +82,16 @@ void CpuBackend::update(Weights& any_weights, Gradients& any_gradients, Buffer& 
       kernels_.adamw(args, w + from, g + from, data(m) + from, data(v) + from, to - from);
     }
   });
-  for (NgramGradients& ngram : gradients.ngrams) update_rows(weights, ngram, m, v, step);
 }
 
 // A slot's gradient is used once and zeroed, and the row is free for the next step.
 void CpuBackend::update_rows(CpuWeights& weights, NgramGradients& ngram, Buffer& m, Buffer& v,
-                             const AdamWStep& step) const {
+                             const AdamWStep& step, float grad_scale) const {
   const int64_t width = ngram.table->cols();
   float* w = data(weights.flat()) + ngram.table->offset;
   float* updates = data(m) + ngram.table->moment_offset;
   float* moments = data(v) + ngram.table->moment_offset;
-  const RowArgs args{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon,
-                     step.grad_scale};
+  const RowArgs args{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon, grad_scale};
   split(ngram.count, 10.0 * static_cast<double>(ngram.count * width),
         [&](int64_t begin, int64_t end) {
           for (int64_t slot = begin; slot < end; ++slot) {
@@ -112,6 +129,7 @@ void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& fr
       std::fill_n(gradients.dense.get() + begin, end - begin, 0.0f);
     }
   });
+  for (const auto& each : from) to.loss += std::exchange(static_cast<CpuGradients&>(*each).loss, 0);
 }
 
 void CpuBackend::merge_rows(NgramGradients& from, NgramGradients& to) const {
@@ -129,6 +147,7 @@ void CpuBackend::merge_rows(NgramGradients& from, NgramGradients& to) const {
 void CpuBackend::clear(Gradients& any_gradients) const {
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
   std::fill_n(gradients.dense.get(), gradients.table.num_dense(), 0.0f);
+  gradients.loss = 0;
   for (NgramGradients& ngram : gradients.ngrams) {
     std::fill_n(ngram.values.get(), ngram.count * ngram.table->cols(), 0.0f);
     for (int64_t slot = 0; slot < ngram.count; ++slot) ngram.slot_of_row[ngram.rows[slot]] = -1;

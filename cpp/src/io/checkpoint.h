@@ -14,7 +14,7 @@ namespace slm {
 struct RunState {
   int64_t step = 0;           // steps done, which is also the number of optimiser updates
   int64_t planned_steps = 0;  // 0: the speed is still being measured
-  int64_t planned_at = 0;     // the step after which the plan was fixed
+  int64_t planned_at = 0;     // the step after which a plan by time was fixed; 0: not yet
   int64_t eval_every = 0;
   int64_t validation_bytes = 0;   // of the validation text, used: a run by time may cut it
   double evaluation_seconds = 0;  // what one takes

@@ -20,17 +20,16 @@ Chunks segments_of(const Model::Impl& model, int64_t seq_len, int64_t batch_size
 Lane::Lane(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute)
     : model_(model),
       segments_(segments_of(model, seq_len, batch_size, recompute)),
+      batch_size_(batch_size),
       workspace_(model.backend->make_workspace(model.config,
-                                               {segments_.steps, batch_size, /*training=*/true})),
-      losses_(static_cast<size_t>(seq_len * batch_size)) {
+                                               {segments_.steps, batch_size, /*training=*/true})) {
   for (int64_t i = 0; i < segments_.count(); ++i)
     states_.push_back(model.backend->make_buffer(state_size(model.config, batch_size)));
 }
 
 int64_t Lane::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute) {
   const Chunks segments = segments_of(model, seq_len, batch_size, recompute);
-  const int64_t floats =
-      segments.count() * state_size(model.config, batch_size) + seq_len * batch_size;
+  const int64_t floats = segments.count() * state_size(model.config, batch_size);
   return model.backend->workspace_bytes(model.config,
                                         {segments.steps, batch_size, /*training=*/true}) +
          floats * static_cast<int64_t>(sizeof(float));
@@ -44,7 +43,7 @@ void Lane::poll() const {
 // All but the last segment are computed for the sake of the state that they end in, and once more
 // when the backward pass needs what is inside them.
 void Lane::run(const Window& window, const Buffer* state, const Dropout& dropout, float scale,
-               const std::atomic<bool>& stop, Gradients& grads) {
+               const std::atomic<bool>& stop, Gradients& grads, float* losses) {
   stop_ = &stop;
   const int64_t last = segments_.count() - 1;
   const auto start_of = [&](int64_t i) {
@@ -61,8 +60,8 @@ void Lane::run(const Window& window, const Buffer* state, const Dropout& dropout
     if (i == last) model_.backend->save_state(*workspace_, *states_.back());
     model_.backend->replay(*workspace_, *model_.weights, &grads, kBackward, end - begin,
                            [&] { backward(end - begin, scale, grads); });
-    model_.backend->read_losses(*workspace_, 0, end - begin,
-                                losses_.data() + begin * window.batch_size);
+    if (losses != nullptr)
+      model_.backend->read_losses(*workspace_, 0, end - begin, losses + begin * batch_size_);
   }
 }
 
@@ -82,13 +81,13 @@ void Lane::forward(const Window& window, const Buffer* state, const Dropout& dro
 }
 
 void Lane::backward(int64_t steps, float scale, Gradients& grads) {
-  const auto batch_size = static_cast<int64_t>(losses_.size()) / segments_.seq_len;
   const Backend& backend = *model_.backend;
   const Weights& weights = *model_.weights;
-  const Chunks chunks{steps, backend.chunk_steps(model_.config, batch_size)};
+  const Chunks chunks{steps, backend.chunk_steps(model_.config, batch_size_)};
   for (int64_t c = chunks.count() - 1; c >= 0; --c) {
     const int64_t t0 = chunks.begin(c), t1 = chunks.end(c);
     backend.head_loss(weights, *workspace_, t0, t1, scale);
+    backend.add_losses(*workspace_, t0, t1, grads);
     if (has_head(model_.config)) backend.head_backward(weights, *workspace_, grads, t0, t1);
     for (int64_t i = model_.config.num_layers - 1; i >= 0; --i) {
       if (model_.config.mlp_dim > 0) backend.mlp_backward(weights, *workspace_, grads, i, t0, t1);

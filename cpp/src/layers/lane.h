@@ -14,14 +14,14 @@ class Lane {
  public:
   Lane(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
 
-  // Adds to `grads` the gradient of the sum of all losses times `scale`. The window starts from
-  // `state`, or from the start of a text. Throws Error(cancelled) when `stop` is set, or for the
+  // Adds to `grads` the losses, and the gradient of their sum times `scale`. The window starts from
+  // `state`, or from the start of a text. Where `losses` is not null, the loss of each byte goes
+  // there, (T, B), which waits for it. Throws Error(cancelled) when `stop` is set, or for the
   // reasons of poll_interrupt.
   void run(const Window& window, const Buffer* state, const Dropout& dropout, float scale,
-           const std::atomic<bool>& stop, Gradients& grads);
-  // After the window of the latest run, and the loss of each of its bytes (T, B).
+           const std::atomic<bool>& stop, Gradients& grads, float* losses);
+  // After the window of the latest run.
   const Buffer& end_state() const { return *states_.back(); }
-  const std::vector<float>& losses() const { return losses_; }
 
   // Of the workspace and the kept states.
   static int64_t bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
@@ -35,9 +35,9 @@ class Lane {
 
   const Model::Impl& model_;
   const Chunks segments_;
+  const int64_t batch_size_;
   std::unique_ptr<Workspace> workspace_;         // of one segment
   std::vector<std::unique_ptr<Buffer>> states_;  // after each segment
-  std::vector<float> losses_;                    // (T, B)
   const std::atomic<bool>* stop_ = nullptr;      // of the current run
 };
 

@@ -66,6 +66,7 @@ struct TrainingPass::Worker {
   std::unique_ptr<Buffer> start;
   std::vector<float> state;
   std::vector<uint8_t> inputs, targets;  // (T, rows)
+  std::vector<float> losses;             // the same, where they are asked for
   bool busy = false;
 };
 
@@ -74,8 +75,7 @@ TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t ba
     : model_(model),
       seq_len_(seq_len),
       batch_size_(batch_size),
-      shards_(model.backend->num_shards(model.config, batch_size)),
-      losses_(static_cast<size_t>(seq_len * batch_size)) {
+      shards_(model.backend->num_shards(model.config, batch_size)) {
   const Backend& backend = *model.backend;
   for (int64_t i = 0; i < std::min(shards_, backend.num_workers()); ++i)
     workers_.push_back(std::make_unique<Worker>(model, seq_len, shard_rows(), recompute));
@@ -94,12 +94,11 @@ int64_t TrainingPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t b
   const int64_t workers = std::min(shards, model.backend->num_workers());
   const int64_t rows = batch_size / shards;
   return workers * Lane::bytes(model, seq_len, rows, recompute) +
-         (shards - 1) * model.backend->gradients_bytes(model.table, seq_len * rows) +
-         seq_len * batch_size * static_cast<int64_t>(sizeof(float));
+         (shards - 1) * model.backend->gradients_bytes(model.table, seq_len * rows);
 }
 
-double TrainingPass::run(const Window& window, const Buffer* state, const Dropout& dropout,
-                         Gradients& grads) {
+void TrainingPass::run(const Window& window, const Buffer* state, const Dropout& dropout,
+                       Gradients& grads, float* losses) {
   const Backend& backend = *model_.backend;
   stop_ = false;
   if (shards_ > 1 && state != nullptr) backend.read(*state, 0, state->size(), start_.data());
@@ -114,7 +113,8 @@ double TrainingPass::run(const Window& window, const Buffer* state, const Dropou
           if (!each->busy) worker = each.get();
         worker->busy = true;
       }
-      run_shard(shard, *worker, window, state, dropout, shard == 0 ? grads : *grads_[shard - 1]);
+      run_shard(shard, *worker, window, state, dropout, shard == 0 ? grads : *grads_[shard - 1],
+                losses);
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex);
       if (!stop_) failure = std::current_exception();
@@ -128,22 +128,19 @@ double TrainingPass::run(const Window& window, const Buffer* state, const Dropou
     std::rethrow_exception(failure);
   }
   backend.add_gradients(grads_, grads);
-  double sum = 0;
-  for (float loss : losses_) sum += double{loss};
-  return sum / static_cast<double>(losses_.size());
 }
 
 void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window,
-                             const Buffer* state, const Dropout& dropout, Gradients& grads) {
-  const float scale = 1.0f / static_cast<float>(losses_.size());
+                             const Buffer* state, const Dropout& dropout, Gradients& grads,
+                             float* losses) {
+  const float scale = 1.0f / static_cast<float>(seq_len_ * batch_size_);
   const int64_t rows = shard_rows(), first = shard * rows;
   Dropout here = dropout;
   here.first += static_cast<uint64_t>(first);
   here.row += static_cast<uint64_t>(first);
   here.batch_size = batch_size_;
   if (shards_ == 1) {
-    worker.lane.run(window, state, here, scale, stop_, grads);
-    losses_ = worker.lane.losses();
+    worker.lane.run(window, state, here, scale, stop_, grads, losses);
     return;
   }
   for (int64_t t = 0; t < seq_len_; ++t) {
@@ -158,15 +155,17 @@ void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window
     });
     backend.write(worker.state.data(), size, *worker.start, 0);
   }
+  if (losses != nullptr) worker.losses.resize(worker.inputs.size());
   worker.lane.run({worker.inputs.data(), worker.targets.data(), seq_len_, rows},
-                  state ? worker.start.get() : nullptr, here, scale, stop_, grads);
+                  state ? worker.start.get() : nullptr, here, scale, stop_, grads,
+                  losses ? worker.losses.data() : nullptr);
   backend.read(worker.lane.end_state(), 0, size, worker.state.data());
   each_part(shard, [&](int64_t whole, int64_t part, int64_t count) {
     std::copy_n(worker.state.data() + part, count, end_.data() + whole);
   });
+  if (losses == nullptr) return;
   for (int64_t t = 0; t < seq_len_; ++t)
-    std::copy_n(worker.lane.losses().data() + t * rows, rows,
-                losses_.data() + t * batch_size_ + first);
+    std::copy_n(worker.losses.data() + t * rows, rows, losses + t * batch_size_ + first);
 }
 
 void TrainingPass::each_part(

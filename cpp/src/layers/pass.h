@@ -51,12 +51,13 @@ class TrainingPass {
   TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
   ~TrainingPass();
 
-  // Adds to `grads` and returns the mean loss. The window starts from `state`, or from the start of
-  // a text. Polls for interrupts; parameters and `state` are never touched.
-  double run(const Window& window, const Buffer* state, const Dropout& dropout, Gradients& grads);
-  // The state after the window of the latest run, and the loss of each of its bytes (T, B).
+  // Adds to `grads` the losses, and the gradient of their mean. The window starts from `state`, or
+  // from the start of a text. Where `losses` is not null, the loss of each byte goes there, (T, B),
+  // which waits for it. Polls for interrupts; parameters and `state` are never touched.
+  void run(const Window& window, const Buffer* state, const Dropout& dropout, Gradients& grads,
+           float* losses = nullptr);
+  // The state after the window of the latest run.
   void save_state(Buffer& state) const;
-  const std::vector<float>& losses() const { return losses_; }
 
   // Of all memory but the gradients that `run` adds to.
   static int64_t bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
@@ -66,7 +67,7 @@ class TrainingPass {
   struct Worker;  // what a thread needs for a shard
 
   void run_shard(int64_t shard, Worker& worker, const Window& window, const Buffer* state,
-                 const Dropout& dropout, Gradients& grads);
+                 const Dropout& dropout, Gradients& grads, float* losses);
   int64_t shard_rows() const { return batch_size_ / shards_; }
   // Floats of a state that belong to a shard, one call per layer and one for the bytes.
   void each_part(int64_t shard,
@@ -77,7 +78,6 @@ class TrainingPass {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Gradients>> grads_;  // of all shards but the first
   std::vector<float> start_, end_;                 // states of the whole batch
-  std::vector<float> losses_;                      // (T, B)
   std::atomic<bool> stop_{false};
 };
 

@@ -32,15 +32,16 @@ Adapted adapt_to(const Model::Impl& model, const uint8_t* data, size_t size, flo
   // The inputs of all but the first window are where the text is.
   std::vector<uint8_t> first{kFirstByte};
   first.insert(first.end(), data, data + std::min(num_bytes, options.window) - 1);
+  std::vector<float> losses(static_cast<size_t>(options.window));
   double sum = 0;
   for (int64_t at = 0; at < num_bytes; at += options.window) {
     const int64_t count = std::min(options.window, num_bytes - at);
     const uint8_t* inputs = at == 0 ? first.data() : data + at - 1;
     trainer.step_window({inputs, data + at, count, 1}, state.get(), Dropout{},
-                        options.learning_rate);
-    for (const float loss : trainer.losses()) {
-      sum += double{loss};
-      if (log_probs) *log_probs++ = -loss;
+                        options.learning_rate, losses.data());
+    for (int64_t i = 0; i < count; ++i) {
+      sum += double{losses[static_cast<size_t>(i)]};
+      if (log_probs) *log_probs++ = -losses[static_cast<size_t>(i)];
     }
   }
   return {score_of(sum, num_bytes), std::move(learner.weights)};

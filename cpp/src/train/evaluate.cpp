@@ -25,6 +25,7 @@ bool Run::evaluate() {
   Evaluation evaluation;
   evaluation.validation_loss = validation_loss();
   state_.evaluation_seconds = now_() - start;
+  measured_from_ += state_.evaluation_seconds;
   evaluation.step = state_.step;
   evaluation.seconds = elapsed();
   evaluation.train_loss = state_.loss_sum / static_cast<double>(state_.loss_count);

@@ -3,18 +3,12 @@
 #include <algorithm>
 
 #include "io/atomic_file.h"
-#include "score.h"
 #include "train/schedule.h"
 
 namespace slm {
 namespace {
 
-// Shares of the time of a run by time.
-constexpr double kMeasuredShare = 0.05;   // before its number of steps is fixed
-constexpr double kSlowStepShare = 0.1;    // a first step that takes this is measured enough
-constexpr double kEstimateShare = 0.005;  // to estimate what an evaluation takes
-constexpr double kEvaluationShare = 0.2;  // for one evaluation, at most
-constexpr double kHardStop = 1.05;
+constexpr double kHardStop = 1.05;  // share of the time of a run by time
 
 }  // namespace
 
@@ -63,7 +57,7 @@ void Run::remember_training() { trainer_.model.training = config_; }
 
 // What is chosen depends on the plan. Until there is one, in the first part of a run by time,
 // nothing is dropped.
-Dropout Run::dropout() const {
+Dropout Run::dropout(int64_t step) const {
   const int64_t positions = config_.seq_len * config_.batch_size;
   const double passes = static_cast<double>(state_.planned_steps * positions) /
                         static_cast<double>(split_.training.size());
@@ -75,7 +69,7 @@ Dropout Run::dropout() const {
   if (config_.layer_dropout == kAutoDropout)
     dropout.layer_rate = has_norm ? auto_layer_dropout(passes) : 0;
   dropout.seed = config_.seed;
-  dropout.first = dropout.row = static_cast<uint64_t>(state_.step * positions);
+  dropout.first = dropout.row = static_cast<uint64_t>(step * positions);
   return dropout;
 }
 
@@ -98,7 +92,6 @@ void Run::use_validation(int64_t num_bytes) {
 
 void Run::set_plan(const Plan& plan) {
   state_.planned_steps = plan.steps;
-  state_.planned_at = state_.step;
   state_.eval_every = plan.eval_every;
   config_.steps = plan.steps;
   remember_training();
@@ -140,69 +133,46 @@ Progress Run::advance() {
   return progress;
 }
 
+// A backend that runs ahead gets the next step's forward and backward pass before this one's result
+// is waited for. Its update is not called before this step has been told: who stops then has the
+// weights of this step.
 void Run::take_step() {
   const double start = now_();
-  const float rate = learning_rate(config_, state_.step, state_.planned_steps);
-  start_window();
-  loss_ = trainer_.step_window(sampler_->window(state_.step), window_state_.get(), dropout(), rate);
+  if (!next_begun_) begin_step(state_.step);
+  trainer_.update(learning_rate(config_, state_.step, state_.planned_steps));
+  if (window_state_) trainer_.save_state(*window_state_);
+  const int64_t next = state_.step + 1;
+  std::exception_ptr stopped;  // after this step
+  next_begun_ = trainer_.model.backend->runs_ahead() && next < state_.planned_steps;
+  try {
+    if (next_begun_) begin_step(next);
+  } catch (...) {
+    stopped = std::current_exception();
+    next_begun_ = false;
+  }
+  loss_ = trainer_.finish();
   step_seconds_ = now_() - start;
   ++state_.step;
   state_.loss_sum += loss_;
   ++state_.loss_count;
   state_.training_seconds += step_seconds_;
-  if (state_.planned_steps == 0) plan_when_measured();
+  if (stopped) std::rethrow_exception(stopped);
+  if (options_.seconds > 0 && state_.planned_at == 0) plan_when_measured();
+}
+
+void Run::begin_step(int64_t step) {
+  start_window(step);
+  trainer_.begin(sampler_->window(step), window_state_.get(), dropout(step));
 }
 
 // Random windows all start from zero, streams at the first step; what stands before them in the
 // text is known nevertheless.
-void Run::start_window() {
-  if (!window_state_ || (config_.sampling == "stream" && state_.step > 0)) return;
+void Run::start_window(int64_t step) {
+  if (!window_state_ || (config_.sampling == "stream" && step > 0)) return;
   const Model::Impl& model = trainer_.model;
-  sampler_->history(state_.step, history_size(model.config),
+  sampler_->history(step, history_size(model.config),
                     start_values_.data() + hidden_size(model.config, config_.batch_size));
   model.backend->write(start_values_.data(), window_state_->size(), *window_state_, 0);
-}
-
-void Run::plan_when_measured() {
-  const double now = elapsed();
-  // The first step also allocates, and wakes threads and caches, so it counts only where there is
-  // no time for another. What a callback and checkpoints take counts too.
-  if (++measured_steps_ == 1) measured_from_ = now;
-  const bool only_one = measured_steps_ == 1;
-  if (now < (only_one ? kSlowStepShare : kMeasuredShare) * options_.seconds) return;
-  Speed speed;
-  speed.step =
-      only_one ? step_seconds_ : (now - measured_from_) / static_cast<double>(measured_steps_ - 1);
-  speed.evaluation = fit_validation_into_time();
-  state_.evaluation_seconds = speed.evaluation;
-  const Plan plan =
-      plan_by_time(options_.seconds, elapsed(), state_.step, speed, options_.eval_every);
-  if (options_.eval_every > 0 && plan.eval_every > options_.eval_every)
-    notes_.push_back("the run is evaluated every " + std::to_string(plan.eval_every) +
-                     " steps instead of every " + std::to_string(options_.eval_every) +
-                     ", so that evaluation leaves time to train");
-  set_plan(plan);
-}
-
-// Cuts the validation text until evaluating it once is cheap enough, but keeps one segment. Returns
-// what that takes.
-double Run::fit_validation_into_time() {
-  if (validation_.empty()) return 0;
-  const double allowed = kEvaluationShare * options_.seconds;
-  int64_t num_bytes = state_.validation_bytes;
-  const auto estimate = [&] {
-    return estimate_score_seconds(trainer_.model, bytes(validation_),
-                                  static_cast<size_t>(num_bytes), kEstimateShare * options_.seconds,
-                                  now_);
-  };
-  double cost = estimate();
-  while (cost > allowed && num_bytes > kSegmentBytes) {
-    const auto affordable = static_cast<int64_t>(static_cast<double>(num_bytes) * allowed / cost);
-    num_bytes = std::max<int64_t>(affordable / kSegmentBytes, 1) * kSegmentBytes;
-    cost = estimate();
-  }
-  if (num_bytes < state_.validation_bytes) use_validation(num_bytes);
-  return cost;
 }
 
 double Run::bytes_per_second() const {
@@ -221,8 +191,8 @@ History Run::history(bool stopped) const {
   history.seconds = elapsed();
   history.bytes_per_second = bytes_per_second();
   history.config = config_;
-  history.config.dropout = dropout().rate;
-  history.config.layer_dropout = dropout().layer_rate;
+  history.config.dropout = dropout(state_.step).rate;
+  history.config.layer_dropout = dropout(state_.step).layer_rate;
   history.stopped = stopped || out_of_patience_;
   return history;
 }

@@ -46,9 +46,12 @@ class Run {
   double fit_validation_into_time();
 
   void take_step();
-  Dropout dropout() const;  // of the step to come
-  void start_window();
+  void begin_step(int64_t step);
+  Dropout dropout(int64_t step) const;
+  void start_window(int64_t step);
   void plan_when_measured();
+  void use_plan_by_time(const Plan& plan);
+  void correct_plan(const Plan& plan);
   void set_plan(const Plan& plan);
   bool evaluation_due() const;
   bool evaluate();  // returns whether it is the best so far
@@ -73,9 +76,10 @@ class Run {
   std::unique_ptr<WindowSampler> sampler_;
 
   double start_, last_save_;
-  int64_t measured_steps_ = 0;  // in this session, before the plan
-  double measured_from_ = 0;    // elapsed() when the first of them was done
+  int64_t measured_steps_ = 0;  // in this session, since it began or since there is a plan
+  double measured_from_ = 0;    // elapsed() when the first of them was done; evaluations add theirs
   double step_seconds_ = 0;     // of the latest step
+  bool next_begun_ = false;     // the step after it has been
   float loss_ = 0;              // of the latest step
   size_t notes_told_ = 0;
   std::string note_;

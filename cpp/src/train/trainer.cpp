@@ -12,11 +12,13 @@ Trainer::Impl::Impl(Model::Impl& trained, const TrainConfig& how)
     : model(trained),
       config(how),
       m(model.backend->make_buffer(model.table.num_moments())),
-      v(model.backend->make_buffer(model.table.num_moments())) {}
+      v(model.backend->make_buffer(model.table.num_moments())),
+      report_(model.backend->make_report()) {}
 
 TrainingPass& Trainer::Impl::pass_for(const Window& window) {
   if (seq_len_ != window.seq_len || batch_size_ != window.batch_size) {
     pass_.reset();
+    begun_ = false;
     seq_len_ = 0;  // until there is memory for this one
     grads = model.backend->make_gradients(model.config, model.table,
                                           window.seq_len * window.batch_size);
@@ -29,25 +31,30 @@ TrainingPass& Trainer::Impl::pass_for(const Window& window) {
 }
 
 float Trainer::Impl::step_window(const Window& window, Buffer* state, const Dropout& dropout,
-                                 float lr) {
+                                 float lr, float* losses) {
+  begin(window, state, dropout, losses);
+  update(lr);
+  const float loss = finish();
+  if (state) save_state(*state);
+  return loss;
+}
+
+void Trainer::Impl::begin(const Window& window, const Buffer* state, const Dropout& dropout,
+                          float* losses) {
   TrainingPass& pass = pass_for(window);
-  const Backend& backend = *model.backend;
-  double loss = 0, norm = 0;
+  if (begun_) model.backend->clear(*grads);
+  begun_ = true;
   try {
-    loss = pass.run(window, state, dropout, *grads);
-    norm = backend.grad_norm(*grads);
-    if (!std::isfinite(loss) || !std::isfinite(norm))
-      throw Error(ErrorKind::training, "at update " + std::to_string(updates + 1) + " the " +
-                                           (std::isfinite(loss) ? "gradient" : "loss") +
-                                           " is not a finite number; a lower learning rate than " +
-                                           std::to_string(lr) +
-                                           " or a smaller clip_norm usually helps");
+    pass.run(window, state, dropout, *grads, losses);
   } catch (...) {
-    backend.clear(*grads);
+    model.backend->clear(*grads);
+    begun_ = false;
     throw;
   }
+}
 
-  ++updates;
+void Trainer::Impl::update(float lr) {
+  const auto k = static_cast<double>(updates + 1);
   AdamWStep step;
   step.learning_rate = lr;
   step.ngram_rate = config.ngram_rate;
@@ -55,17 +62,27 @@ float Trainer::Impl::step_window(const Window& window, Buffer* state, const Drop
   step.beta2 = config.beta2;
   step.epsilon = config.epsilon;
   step.weight_decay = config.weight_decay;
-  step.correction1 = static_cast<float>(1.0 - std::pow(double{config.beta1}, double(updates)));
-  step.correction2 = static_cast<float>(1.0 - std::pow(double{config.beta2}, double(updates)));
-  const bool clips = config.clip_norm > 0 && norm > config.clip_norm;
-  step.grad_scale = clips ? static_cast<float>(config.clip_norm / norm) : 1.0f;
-  backend.update(*model.weights, *grads, *m, *v, model.table, step);
-  backend.params_changed(*model.weights);
-
-  if (state) pass.save_state(*state);
+  step.correction1 = static_cast<float>(1.0 - std::pow(double{config.beta1}, k));
+  step.correction2 = static_cast<float>(1.0 - std::pow(double{config.beta2}, k));
+  step.clip_norm = config.clip_norm;
+  model.backend->update(*model.weights, *grads, *m, *v, model.table, step, *report_);
+  model.backend->params_changed(*model.weights);
+  begun_ = false;
+  positions_ = seq_len_ * batch_size_;
   learning_rate = lr;
-  grad_norm = static_cast<float>(norm);
-  return static_cast<float>(loss);
+}
+
+float Trainer::Impl::finish() {
+  const StepResult result = model.backend->read_report(*report_);
+  if (!result.finite())
+    throw Error(ErrorKind::training, "at update " + std::to_string(updates + 1) + " the " +
+                                         (std::isfinite(result.loss) ? "gradient" : "loss") +
+                                         " is not a finite number; a lower learning rate than " +
+                                         std::to_string(learning_rate) +
+                                         " or a smaller clip_norm usually helps");
+  ++updates;
+  grad_norm = static_cast<float>(result.grad_norm);
+  return static_cast<float>(result.loss / static_cast<double>(positions_));
 }
 
 Trainer::Trainer(Model& model, const TrainConfig& config) {

@@ -11,11 +11,19 @@ struct Trainer::Impl {
   Impl(Model::Impl& model, const TrainConfig& config);
 
   // One update at rate `lr`; the loss before it. Parameters, moments and `state` are unchanged when
-  // it throws: Error(training) for a loss or gradient that is not finite, Error(cancelled).
-  float step_window(const Window& window, Buffer* state, const Dropout& dropout, float lr);
+  // it throws: Error(training) for a loss or gradient that is not finite, Error(cancelled). Where
+  // `losses` is not null, the loss of each byte goes there, (T, B).
+  float step_window(const Window& window, Buffer* state, const Dropout& dropout, float lr,
+                    float* losses = nullptr);
 
-  // Of each byte of the latest step's window, (T, B), before its update.
-  const std::vector<float>& losses() const { return pass_->losses(); }
+  // The same in three, so that a device has the next step's work before the caller waits for this
+  // one's result: begin, then each time update, begin of the next step, finish. A step that was
+  // begun is given up by beginning another one.
+  void begin(const Window& window, const Buffer* state, const Dropout& dropout,
+             float* losses = nullptr);
+  void save_state(Buffer& state) const { pass_->save_state(state); }  // of the step begun last
+  void update(float lr);                                              // by the step begun last
+  float finish();  // waits for the update and says what step_window does
 
   Model::Impl& model;
   TrainConfig config;
@@ -30,6 +38,9 @@ struct Trainer::Impl {
 
   std::unique_ptr<TrainingPass> pass_;  // of windows of this shape, kept from step to step
   int64_t seq_len_ = 0, batch_size_ = 0;
+  bool begun_ = false;     // `grads` may have what no update has used
+  int64_t positions_ = 0;  // of the window of the latest update
+  const std::unique_ptr<Report> report_;
 };
 
 }  // namespace slm

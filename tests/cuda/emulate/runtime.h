@@ -4,6 +4,8 @@
 // they may, when somebody waits: who changes or frees what work has still to read is found out.
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
+#include <limits>
 #include <mutex>
 #include <numeric>
 #include <tuple>
@@ -23,11 +25,15 @@ struct CUgraph_st {
 struct CUgraphExec_st {
   std::vector<emulate::Work> work;
 };
+struct CUevent_st {
+  int64_t after = 0;  // so many pieces of work
+};
 struct CUstream_st {
   bool capturing = false, invalidated = false;
   std::vector<emulate::Work> captured;
 };
 using cudaStream_t = CUstream_st*;
+using cudaEvent_t = CUevent_st*;
 using cudaGraph_t = CUgraph_st*;
 using cudaGraphExec_t = CUgraphExec_st*;
 
@@ -42,19 +48,28 @@ class LateWork {
     const std::lock_guard<std::mutex> lock(mutex_);
     work_.push_back(std::move(work));
   }
+  // What has been called and what has been done of it, in pieces.
+  int64_t called() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return done_ + static_cast<int64_t>(work_.size());
+  }
+  int64_t done() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return done_;
+  }
   // The first error of any of it.
-  cudaError_t finish() {
+  cudaError_t finish(int64_t until = std::numeric_limits<int64_t>::max()) {
     const std::lock_guard<std::mutex> lock(mutex_);
     cudaError_t first = cudaSuccess;
-    for (const Work& work : work_)
-      if (const cudaError_t code = work(); first == cudaSuccess) first = code;
-    work_.clear();
+    for (; !work_.empty() && done_ < until; ++done_, work_.pop_front())
+      if (const cudaError_t code = work_.front()(); first == cudaSuccess) first = code;
     return first;
   }
 
  private:
   std::mutex mutex_;
-  std::vector<Work> work_;
+  std::deque<Work> work_;
+  int64_t done_ = 0;
 };
 
 inline LateWork late_work;
@@ -77,6 +92,8 @@ inline cudaError_t refuse_capture(cudaStream_t stream) {
   stream->invalidated = true;
   return cudaErrorStreamCaptureUnsupported;
 }
+
+inline int64_t waits = 0;  // for all work of a stream, of which tests want few
 
 inline int64_t allocated_bytes = 0;  // in all, so that tests can check plans of memory
 
@@ -114,7 +131,35 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 inline cudaError_t cudaDeviceSynchronize() { return emulate::late_work.finish(); }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (const cudaError_t code = emulate::refuse_capture(stream)) return code;
+  ++emulate::waits;
   return emulate::late_work.finish();
+}
+
+constexpr unsigned cudaEventDisableTiming = 2;
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new CUevent_st;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (const cudaError_t code = emulate::refuse_capture(stream)) return code;
+  event->after = emulate::late_work.called();
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  return emulate::late_work.finish(event->after);
+}
+
+inline cudaError_t cudaMallocHost(void** data, size_t bytes) {
+  *data = std::malloc(bytes);
+  return *data != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaFreeHost(void* data) {
+  std::free(data);
+  return cudaSuccess;
 }
 
 // Of exactly the size that was asked for, so that a sanitizer sees what is outside it, and filled
