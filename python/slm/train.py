@@ -230,17 +230,22 @@ def train(
         "checkpoint_seconds": checkpoint_seconds,
         "resume": resume,
     }
+    told: list[str] = []
     with display(progress) as show:
 
         def on_step(*fields: Any) -> bool:
             values: list[Any] = [Evaluation(*f) if isinstance(f, tuple) else f for f in fields]
             done = Progress(*values)
             if done.note:
+                told.append(done.note)
                 warnings.warn(done.note, UserWarning, stacklevel=3)
             show(done)
             return callback is None or callback(done) is not False
 
         fields = trainer.fit(to_array(text), validation_text, options, on_step)
+    for note in fields["notes"]:  # such as why it ended, for which there was no further step
+        if not any(note in words for words in told):
+            warnings.warn(note, UserWarning, stacklevel=3)
     return History(
         **{
             **fields,

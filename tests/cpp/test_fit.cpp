@@ -1,46 +1,11 @@
-// fit: what it reports, what it keeps, when it ends. Time is a clock of the test's own.
+// fit: what it reports, what it keeps, when it ends.
 #include <cmath>
 
-#include "check.h"
+#include "fit_case.h"
 #include "score.h"
-#include "slm/slm.h"
-#include "train/run.h"
 #include "train/schedule.h"
 
-using slm::ErrorKind;
-using slm::FitOptions;
-using slm::History;
-using slm::Model;
-using slm::Progress;
-using slm::Trainer;
-
 namespace {
-
-slm::Preset tiny() {
-  slm::Preset preset;
-  preset.model.embed_dim = 12;
-  preset.model.state_dim = 10;
-  preset.model.num_layers = 1;
-  preset.training.seq_len = 16;
-  preset.training.batch_size = 4;
-  preset.training.warmup_steps = 2;
-  preset.training.steps = 30;
-  return preset;
-}
-
-std::string repeated(const std::string& part, size_t size) {
-  std::string text;
-  while (text.size() < size) text += part;
-  return text.substr(0, size);
-}
-
-const std::string kText = repeated("To be, or not to be: that is the question. ", 2000);
-
-std::vector<float> parameters(const Model& model) {
-  std::vector<float> out(static_cast<size_t>(model.num_parameters()));
-  model.parameters(out.data());
-  return out;
-}
 
 void test_report() {
   Model model(tiny());
@@ -163,68 +128,6 @@ void test_best_is_said() {
   CHECK(part.notes == std::vector<std::string>{sentence(part)});
 }
 
-void test_dropout_by_passes() {
-  CHECK_EQ(slm::auto_dropout(0), 0.0f);
-  CHECK_EQ(slm::auto_dropout(1), 0.0f);
-  CHECK_NEAR(slm::auto_dropout(4), 0.5, 1e-6);
-  CHECK_NEAR(slm::auto_dropout(1e9), 0.6, 1e-6);
-  CHECK_EQ(slm::auto_layer_dropout(0), 0.0f);
-  CHECK_EQ(slm::auto_layer_dropout(4), 0.0f);
-  CHECK_NEAR(slm::auto_layer_dropout(16), 0.1, 1e-6);
-  CHECK_NEAR(slm::auto_layer_dropout(1e9), 0.2, 1e-6);
-}
-
-void test_dropout_is_chosen() {
-  constexpr int64_t kSteps = 150;
-  slm::Preset preset = tiny();
-  preset.model.norm = "rms";
-  preset.training.steps = kSteps;
-  slm::TrainConfig &how = preset.training, automatic = how;
-  automatic.dropout = automatic.layer_dropout = slm::kAutoDropout;
-  const auto read = static_cast<double>(kSteps * how.seq_len * how.batch_size);
-  const double passes = read / (0.9 * static_cast<double>(kText.size()));
-  const auto trained = [&](const slm::TrainConfig& config) {
-    Model model(preset);
-    Trainer(model, config).fit(kText);
-    return parameters(model);
-  };
-
-  Model chosen(preset);
-  const History history = Trainer(chosen, automatic).fit(kText);
-  CHECK_EQ(history.config.dropout, slm::auto_dropout(passes));
-  CHECK_EQ(history.config.layer_dropout, slm::auto_layer_dropout(passes));
-  CHECK_EQ(chosen.training().dropout, slm::kAutoDropout);  // another text, another choice
-  CHECK_EQ(chosen.training().layer_dropout, slm::kAutoDropout);
-  CHECK_EQ(chosen.training().steps, kSteps);
-  how.dropout = history.config.dropout;
-  how.layer_dropout = history.config.layer_dropout;
-  CHECK(how.dropout > 0 && how.layer_dropout > 0);
-  CHECK(parameters(chosen) == trained(how));
-  how.layer_dropout = 0;
-  CHECK(parameters(chosen) != trained(how));
-  how.layer_dropout = history.config.layer_dropout;
-  how.dropout = 0;
-  CHECK(parameters(chosen) != trained(how));
-}
-
-// Where there is no text to choose by, or no norm, there is none.
-void test_no_dropout_is_chosen() {
-  slm::Preset preset = tiny();
-  Model without_norm(preset);
-  preset.training.layer_dropout = slm::kAutoDropout;
-  preset.training.steps = 150;
-  CHECK_EQ(Trainer(without_norm, preset.training).fit(kText).config.layer_dropout, 0.0f);
-
-  preset.model.norm = "rms";
-  preset.training.dropout = slm::kAutoDropout;
-  Model step(preset), plain(preset);
-  const auto* bytes = reinterpret_cast<const uint8_t*>(kText.data());
-  Trainer(step, preset.training).step(bytes, bytes + 4, 16, 4);
-  preset.training.dropout = preset.training.layer_dropout = 0;
-  Trainer(plain, preset.training).step(bytes, bytes + 4, 16, 4);
-  CHECK(parameters(step) == parameters(plain));
-}
-
 // What stands before a window in the text is what its n-grams reach back to. Against steps made by
 // hand; a window of one byte has no n-gram but those.
 void test_windows_know_what_is_before(const char* sampling) {
@@ -307,18 +210,6 @@ void test_short_texts() {
   CHECK_THROWS(ErrorKind::config, "the text to train on is empty", trainer.fit(""));
 }
 
-void test_split() {
-  std::vector<std::string> notes;
-  const std::string large(32 << 20, 'x');
-  CHECK_EQ(slm::split_text(large, {}, notes).validation.size(), 1 << 20);
-  CHECK_EQ(slm::split_text(std::string_view(large).substr(0, 1115394), {}, notes).training.size(),
-           1003854);
-  FitOptions options;
-  options.validation = "mine";
-  CHECK_EQ(slm::split_text("text", options, notes).training, "text");
-  CHECK(notes.empty());
-}
-
 void test_bad_options() {
   Model model(tiny());
   const std::vector<float> before = parameters(model);
@@ -362,18 +253,6 @@ void test_not_finite() {
   CHECK(parameters(model) == last);
 }
 
-// Time passes where a test says so, and with every look at the clock.
-struct TestClock {
-  double time = 0, look = 0;
-  double operator()() { return time += look; }
-};
-
-History fit_by_time(Model& model, TestClock& clock, const FitOptions& options,
-                    const std::function<bool(const Progress&)>& callback = {}) {
-  Trainer::Impl trainer(model.impl(), tiny().training);
-  return slm::fit_text(trainer, kText, options, callback, std::ref(clock));
-}
-
 // A recurrence that doubles its state at every byte: fine within a window, and not finite after a
 // validation text of some hundred bytes.
 void test_validation_that_is_not_finite() {
@@ -399,96 +278,18 @@ void test_validation_that_is_not_finite() {
   CHECK_EQ(history.best_step, 4);
 }
 
-void test_time() {
-  Model model(tiny());
-  TestClock clock;
-  FitOptions options;
-  options.seconds = 2;
-  int64_t planned = 0, unplanned_steps = 0;
-  const History history = fit_by_time(model, clock, options, [&](const Progress& progress) {
-    clock.time += 0.01;
-    if (progress.steps == 0)
-      ++unplanned_steps;
-    else if (planned == 0)
-      planned = progress.steps;
-    CHECK_EQ(progress.steps, planned);
-    return true;
-  });
-  CHECK_EQ(unplanned_steps, 11);  // a twentieth of the time
-  CHECK_NEAR(static_cast<double>(planned), 200, 1);
-  CHECK_EQ(history.steps, planned);
-  CHECK_EQ(history.config.steps, planned);
-  CHECK_EQ(model.training().steps, planned);
-  CHECK_NEAR(history.seconds, 2, 0.02);
-  CHECK_EQ(history.evaluations.size(), 10);
-  CHECK(history.notes.empty());
-
-  // What gets five times slower after the plan stops at 1.05 times the time.
-  TestClock slower;
-  const History late = fit_by_time(model, slower, options, [&](const Progress& progress) {
-    slower.time += progress.steps > 0 ? 0.05 : 0.01;
-    return true;
-  });
-  CHECK_EQ(late.steps, 51);  // 11 of 0.01 s, and 40 of 0.05 s
-  CHECK_NEAR(late.seconds, 2.1, 0.051);
-  CHECK_EQ(late.evaluations.back().step, late.steps);
-  CHECK(!late.stopped);
-  CHECK(late.notes.front().find("the time is up after step ") == 0);
-}
-
-void test_costly_evaluation() {
-  Model model(tiny());
-  TestClock clock;
-  clock.look = 0.001;
-  FitOptions options;
-  options.seconds = 2;
-  options.eval_every = 1;
-  const std::string validation(40 * slm::kSegmentBytes, 'x');
-  options.validation = validation;
-  const History history = fit_by_time(model, clock, options);
-  // One segment of it is left, and the run is evaluated at the end only.
-  CHECK_EQ(history.evaluations.size(), 1);
-  CHECK_EQ(history.notes.size(), 2);
-  CHECK_EQ(history.notes[0],
-           "the first 16384 of 655360 validation bytes are used, so that evaluation leaves time to "
-           "train");
-  CHECK(history.notes[1].find("instead of every 1,") != std::string::npos);
-  CHECK_EQ(history.best_loss, model.score(validation.substr(0, 16384)).nats_per_byte);
-}
-
-void test_plan() {
-  CHECK_EQ(slm::plan_by_steps(95, 0).eval_every, 10);
-  CHECK_EQ(slm::plan_by_steps(3, 0).eval_every, 1);
-  CHECK_EQ(slm::plan_by_steps(95, 7).eval_every, 7);
-  // 98 s are left; evaluations take 0.5 s each and ten fit.
-  const slm::Plan plan = slm::plan_by_time(100, 2, 20, {0.1, 0.5}, 0);
-  CHECK(plan.steps > 20 + 900 && plan.steps < 20 + 975);
-  CHECK(plan.eval_every > 90 && plan.eval_every < 105);
-  // An evaluation of 5 s is worth 950 steps of 0.1 s.
-  CHECK_EQ(slm::plan_by_time(100, 2, 20, {0.1, 5}, 10).eval_every, 950);
-  // What no longer fits still ends, after one step at least.
-  CHECK_EQ(slm::plan_by_time(1, 3, 1, {3, 1}, 0).steps, 1);
-}
-
 }  // namespace
 
 int main() {
   test_report();
   test_best_is_kept();
   test_best_is_said();
-  test_dropout_by_passes();
-  test_dropout_is_chosen();
-  test_no_dropout_is_chosen();
   test_windows_know_what_is_before("random");
   test_windows_know_what_is_before("stream");
   test_no_validation_and_stop();
   test_short_texts();
-  test_split();
   test_bad_options();
   test_not_finite();
   test_validation_that_is_not_finite();
-  test_time();
-  test_costly_evaluation();
-  test_plan();
   return test_result();
 }
