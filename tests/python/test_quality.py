@@ -147,8 +147,7 @@ def test_the_cut_of_the_training_part_chooses_the_run_of_a_goal() -> None:
     good = result(preset="small", cut_nats_per_byte=1.2, nats_per_byte=1.29)
     lucky = result(preset="nano", cut_nats_per_byte=1.3, nats_per_byte=1.2)
     long = result(seconds=70, seconds_taken=70.0, cut_nats_per_byte=1.0)
-    changed = result(overrides={"embed_dim": 8}, cut_nats_per_byte=1.0)
-    found = tables.groups([good, lucky, long, changed])
+    found = tables.groups([good, lucky, long])
     goal = tables.Goal("books", 60, must=1.30, stretch=1.25)
     chosen = tables.suiting(goal, found)
     assert chosen is not None and chosen.runs == [good]
@@ -156,6 +155,9 @@ def test_the_cut_of_the_training_part_chooses_the_run_of_a_goal() -> None:
     assert tables.suiting(tables.Goal("books", 60, must=1.3, adapting=True), found) is None
     only = tables.suiting(tables.Goal("books", 60, must=1.3, preset="nano"), found)
     assert only is not None and only.runs == [lucky]
+    wide = result(overrides={"embed_dim": 8}, cut_nats_per_byte=1.1)
+    chosen = tables.suiting(goal, tables.groups([good, wide]))
+    assert chosen is not None and chosen.label == "small embed_dim=8"
 
 
 @pytest.mark.parametrize(
