@@ -58,6 +58,7 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ng
   preset.training.weight_decay = 0.05f;
   preset.training.warmup_steps = 100;
   preset.training.dropout = preset.training.layer_dropout = kAutoDropout;
+  preset.training.noise = kAutoDropout;
   return preset;
 }
 
@@ -191,6 +192,7 @@ void validate(const TrainConfig& config) {
   check_real("ngram_rate", config.ngram_rate, config.ngram_rate >= 0, "finite, at least 0");
   check_dropout("dropout", config.dropout);
   check_dropout("layer_dropout", config.layer_dropout);
+  check_dropout("noise", config.noise);
   check_choice("sampling", config.sampling, {"random", "stream"});
 }
 

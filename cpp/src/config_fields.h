@@ -44,6 +44,7 @@ void each_field(TrainConfig& c, F&& f) {
   f("ngram_rate", c.ngram_rate, FieldAge::added);
   f("dropout", c.dropout, FieldAge::added);
   f("layer_dropout", c.layer_dropout, FieldAge::added);
+  f("noise", c.noise, FieldAge::added);
 }
 
 }  // namespace slm

@@ -70,10 +70,15 @@ class TrainConfig:
         'leaves out, the same at all bytes of a window; "auto" as for dropout',
         default=0.0,
     )
+    noise: float = _option(
+        "share of the input bytes that a step replaces by others of its window; "
+        '"auto" as for dropout',
+        default=0.0,
+    )
 
 
 #: The fields that may be "auto", and what that is stored as.
-DROPOUTS = ("dropout", "layer_dropout")
+DROPOUTS = ("dropout", "layer_dropout", "noise")
 AUTO_DROPOUT = -1.0
 
 

@@ -90,6 +90,7 @@ class Trainer:
         ngram_rate: float | None = None,
         dropout: float | Literal["auto"] | None = None,
         layer_dropout: float | Literal["auto"] | None = None,
+        noise: float | Literal["auto"] | None = None,
     ) -> None:
         self._core = _trainer(
             model,
@@ -108,6 +109,7 @@ class Trainer:
                 "ngram_rate": ngram_rate,
                 "dropout": dropout,
                 "layer_dropout": layer_dropout,
+                "noise": noise,
             },
         )
 
@@ -159,6 +161,7 @@ def train(
     ngram_rate: float | None = None,
     dropout: float | Literal["auto"] | None = None,
     layer_dropout: float | Literal["auto"] | None = None,
+    noise: float | Literal["auto"] | None = None,
     validation: float | Text | None = 0.1,
     eval_every: int = 0,
     patience: int = 0,
@@ -175,7 +178,7 @@ def train(
     a list of those, which is joined. A single file is memory-mapped.
     steps, seconds: how long, by one of the two; neither: the training config's steps. Seconds are
     wall time with evaluation.
-    seq_len ... layer_dropout: fields of `TrainConfig`; None takes the model's (`model.training`).
+    seq_len ... noise: fields of `TrainConfig`; None takes the model's (`model.training`).
     validation: a share of the text, cut off its end (at most 1 MiB), or another text, or None.
     eval_every: steps between evaluations; 0: about ten in the run. patience: stop after so many
     evaluations without a new best; 0: never.
@@ -218,6 +221,7 @@ def train(
             "ngram_rate": ngram_rate,
             "dropout": dropout,
             "layer_dropout": layer_dropout,
+            "noise": noise,
         },
     )
     fraction, validation_text = _validation(validation)

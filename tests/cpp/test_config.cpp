@@ -155,7 +155,8 @@ std::set<std::string> added_fields() {
 // What one field allows where the others do not.
 bool is_allowed(const std::string& name, const std::string& text) {
   if (name == "ngram_orders") return text == "[]";
-  return (name == "dropout" || name == "layer_dropout") && text == "-1";
+  const bool may_be_auto = name == "dropout" || name == "layer_dropout" || name == "noise";
+  return may_be_auto && text == "-1";
 }
 
 template <typename C, typename Read>

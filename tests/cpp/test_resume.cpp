@@ -43,7 +43,7 @@ slm::Preset tiny_ngrams(const char* sampling) {
   preset.model.norm = "rms";
   preset.model.ngram_orders = {3, 5};
   preset.model.ngram_buckets = 32;
-  preset.training.dropout = slm::kAutoDropout;
+  preset.training.dropout = preset.training.noise = slm::kAutoDropout;
   preset.training.final_rate = 0.1f;
   return preset;
 }

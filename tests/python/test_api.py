@@ -233,6 +233,15 @@ def test_dropout_by_how_often_the_text_is_read() -> None:
     assert by_preset.train(TEXT, steps=40).config.dropout == often.dropout
 
 
+def test_noise() -> None:
+    plain, noisy = (slm.Model(**TINY) for _ in range(2))
+    plain.train(TEXT, steps=5)
+    assert noisy.train(TEXT, steps=5, noise=0.2).config.noise == 0.2
+    assert any((plain.parameters[n] != p).any() for n, p in noisy.parameters.items())
+    often = plain.train(TEXT, steps=40, noise="auto").config
+    assert 0 < often.noise < 0.1 and plain.training.noise == -1
+
+
 @pytest.mark.parametrize("dtype", ["float16", "int8"])
 def test_save_smaller(dtype: str, tmp_path: Path) -> None:
     model = slm.Model(**TINY, **RECOMMENDED)

@@ -30,7 +30,7 @@ struct Config {
   int64_t ngram_dim = 0;          ///< width of those rows; 0: E. Others are projected to E
 };
 
-/// TrainConfig::dropout or layer_dropout that is chosen by how often a run reads its text.
+/// TrainConfig::dropout, layer_dropout or noise that is chosen by how often a run reads its text.
 inline constexpr float kAutoDropout = -1;
 
 /// How to train: optimiser (AdamW), schedule, window and sampling. Rates are per step.
@@ -54,6 +54,9 @@ struct TrainConfig {
   /// Share of the values that go into a layer but the first, or into the head, that a training step
   /// leaves out, the same at all bytes of a window. Needs norm "rms". kAutoDropout as above.
   float layer_dropout = 0;
+  /// Share of the input bytes that a training step replaces by others of its window; what is to be
+  /// predicted stays. kAutoDropout as above.
+  float noise = 0;
   std::string sampling = "random";  ///< "random" windows, or "stream": the state is carried
   uint64_t seed = 0;                ///< of the window positions
   /// Keep about √T of a window's time steps instead of all, and compute the rest twice: the same

@@ -11,9 +11,10 @@ constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kMaxValidationBytes = kMiB;  // cut off by a fraction
 constexpr double kEvaluationsPerRun = 10;
 constexpr double kStepsPerEvaluation = 19;  // in time, so that evaluation takes a twentieth
-constexpr double kDropoutPerDoubling = 0.25, kMostDropout = 0.6;
+constexpr double kDropoutPerDoubling = 0.2, kMostDropout = 0.5;
+constexpr double kNoisePerDoubling = 0.01, kMostNoise = 0.025;
 constexpr double kPassesWithoutLayerDropout = 4;
-constexpr double kLayerDropoutPerDoubling = 0.05, kMostLayerDropout = 0.2;
+constexpr double kLayerDropoutPerDoubling = 0.05, kMostLayerDropout = 0.1;
 
 std::string number(double value) {
   char text[32];
@@ -103,6 +104,11 @@ float auto_layer_dropout(double passes) {
   if (passes <= kPassesWithoutLayerDropout) return 0;
   const double doublings = std::log2(passes / kPassesWithoutLayerDropout);
   return static_cast<float>(std::min(kLayerDropoutPerDoubling * doublings, kMostLayerDropout));
+}
+
+float auto_noise(double passes) {
+  if (passes <= 1) return 0;
+  return static_cast<float>(std::min(kNoisePerDoubling * std::log2(passes), kMostNoise));
 }
 
 std::string fingerprint(std::string_view text) {

@@ -59,18 +59,25 @@ void Run::remember_training() { trainer_.model.training = config_; }
 // nothing is dropped.
 Dropout Run::dropout(int64_t step) const {
   const int64_t positions = config_.seq_len * config_.batch_size;
-  const double passes = static_cast<double>(state_.planned_steps * positions) /
-                        static_cast<double>(split_.training.size());
   const bool has_norm = trainer_.model.config.norm != "none";
   Dropout dropout;
   dropout.rate = config_.dropout;
-  if (config_.dropout == kAutoDropout) dropout.rate = auto_dropout(passes);
+  if (config_.dropout == kAutoDropout) dropout.rate = auto_dropout(passes());
   dropout.layer_rate = config_.layer_dropout;
   if (config_.layer_dropout == kAutoDropout)
-    dropout.layer_rate = has_norm ? auto_layer_dropout(passes) : 0;
+    dropout.layer_rate = has_norm ? auto_layer_dropout(passes()) : 0;
   dropout.seed = config_.seed;
   dropout.first = dropout.row = static_cast<uint64_t>(step * positions);
   return dropout;
+}
+
+float Run::noise() const {
+  return config_.noise == kAutoDropout ? auto_noise(passes()) : config_.noise;
+}
+
+double Run::passes() const {
+  return static_cast<double>(state_.planned_steps * config_.seq_len * config_.batch_size) /
+         static_cast<double>(split_.training.size());
 }
 
 void Run::start_afresh() {
@@ -162,7 +169,9 @@ void Run::take_step() {
 
 void Run::begin_step(int64_t step) {
   start_window(step);
-  trainer_.begin(sampler_->window(step), window_state_.get(), dropout(step));
+  const Dropout drops = dropout(step);
+  trainer_.begin(trainer_.noise.on(sampler_->window(step), noise(), drops.seed, drops.first),
+                 window_state_.get(), drops);
 }
 
 // Random windows all start from zero, streams at the first step; what stands before them in the
@@ -193,6 +202,7 @@ History Run::history(bool stopped) const {
   history.config = config_;
   history.config.dropout = dropout(state_.step).rate;
   history.config.layer_dropout = dropout(state_.step).layer_rate;
+  history.config.noise = noise();
   history.stopped = stopped || out_of_patience_;
   return history;
 }

@@ -48,6 +48,8 @@ class Run {
   void take_step();
   void begin_step(int64_t step);
   Dropout dropout(int64_t step) const;
+  float noise() const;
+  double passes() const;  // through the text, by the plan
   void start_window(int64_t step);
   void plan_when_measured();
   void use_plan_by_time(const Plan& plan);

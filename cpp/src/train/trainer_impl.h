@@ -4,6 +4,7 @@
 
 #include "layers/pass.h"
 #include "slm/trainer.h"
+#include "train/noise.h"
 
 namespace slm {
 
@@ -29,6 +30,7 @@ struct Trainer::Impl {
   TrainConfig config;
   std::unique_ptr<Gradients> grads;  // for the latest shape of window; zero between steps
   std::unique_ptr<Buffer> m, v;      // num_moments each
+  Noise noise;                       // for the caller to put on the window of a step
   int64_t updates = 0;               // AdamW's k: updates done
   float learning_rate = 0;           // of the latest step
   float grad_norm = 0;               // of the latest step, before clipping

@@ -1,0 +1,23 @@
+#include "train/noise.h"
+
+#include "util/philox.h"
+
+namespace slm {
+
+// Bytes of the window come as often as in the text, so that the noise is no easier to see than a
+// misprint. (Xie et al.: "Data noising as smoothing in neural network language models", ICLR 2017,
+// draw from the unigrams likewise.)
+Window Noise::on(const Window& window, float share, uint64_t seed, uint64_t first) {
+  if (share <= 0) return window;
+  const auto size = static_cast<uint64_t>(window.seq_len * window.batch_size);
+  const Philox random(seed, PhiloxStream::noise);
+  const double below = double{share} * 4294967296.0;
+  inputs_.assign(window.inputs, window.inputs + size);
+  for (uint64_t i = 0; i < size; ++i) {
+    const auto bits = random.bits(first + i);
+    if (bits[0] < below) inputs_[i] = window.inputs[uint64_t{bits[1]} * size >> 32];
+  }
+  return {inputs_.data(), window.targets, window.seq_len, window.batch_size};
+}
+
+}  // namespace slm
