@@ -8,7 +8,14 @@
 namespace slm {
 
 // What a number is drawn for. Two streams of one seed never meet.
-enum class PhiloxStream : uint32_t { init = 0, window = 1, sample = 2, dropout = 3, layers = 4, noise = 5 };
+enum class PhiloxStream : uint32_t {
+  init = 0,
+  window = 1,
+  sample = 2,
+  dropout = 3,
+  layers = 4,
+  noise = 5
+};
 
 class Philox {
  public:
