@@ -17,9 +17,11 @@ TITLES = {"shakespeare": "tinyshakespeare, last 10 %", "books": "books-valid"}
 
 
 def plot(records: list[Record], output: Path) -> None:
-    """Presets as they are; runs with overrides are in the tables alone."""
+    """Presets as they are, on the CPU of the latest run; others are in the tables alone."""
     figure, panels = plt.subplots(1, len(TITLES), figsize=(10, 4.6), layout="constrained")
     runs = [g for g in groups(records) if not g.overrides]
+    cpu = max((run for g in runs for run in g.runs), key=lambda run: run["date"])["cpu"]
+    runs = [g for g in runs if g.cpu == cpu]
     presets = [name for name in slm.presets() if any(g.preset == name for g in runs)]
     drawn: dict[str, Any] = {}
     for axes, (text, title) in zip(panels, TITLES.items(), strict=True):

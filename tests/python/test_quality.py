@@ -41,6 +41,7 @@ def result(seed: int = 0, **fields: Any) -> dict[str, Any]:
         "float32_file_bytes": 8_000_000,
         "int8_file_bytes": 2_000_000,
         "cpu": "some CPU",
+        "date": "2026-11-25T00:00:00+00:00",
         "isa": "avx2",
         "threads": 2,
         **fields,
