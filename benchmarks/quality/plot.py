@@ -13,6 +13,7 @@ import slm
 
 from quality.tables import Group, Record, groups
 
+TICKS = (3, 6, 12, 25, 60, 120, 240, 480, 900, 1800, 3600)
 TITLES = {"shakespeare": "tinyshakespeare, last 10 %", "books": "books-valid"}
 
 
@@ -32,7 +33,10 @@ def plot(records: list[Record], output: Path) -> None:
         axes.set_xscale("log")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("seconds of training, evaluation included")
+        low, high = axes.get_xlim()
+        axes.set_xticks([s for s in TICKS if low <= s <= high], minor=False)
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("nats per byte")
     figure.legend(
