@@ -31,7 +31,8 @@ def find_nvcc() -> str | None:
 
 NVCC = find_nvcc()
 SOURCES = sorted((ROOT / "cuda").glob("*.cu")) if NVCC else []
-EMULATED_ALONE = ("test_cuda_device.cpp", "test_cuda_memory.cpp")  # as in tests/cuda/gpu
+# As in tests/cuda/gpu.
+EMULATED_ALONE = tuple(f"test_cuda_{name}.cpp" for name in ("ahead", "device", "memory"))
 TESTS = [
     path
     for path in (sorted((ROOT / "tests" / "cuda").glob("test_cuda_*.cpp")) if NVCC else [])
