@@ -21,8 +21,8 @@ def plot(records: list[Record], output: Path) -> None:
     """Presets as they are, on the CPU of the latest run; others are in the tables alone."""
     figure, panels = plt.subplots(1, len(TITLES), figsize=(10, 4.6), layout="constrained")
     runs = [g for g in groups(records) if not g.overrides]
-    cpu = max((run for g in runs for run in g.runs), key=lambda run: run["date"])["cpu"]
-    runs = [g for g in runs if g.cpu == cpu]
+    latest = max((run for g in runs for run in g.runs), key=lambda run: run["date"], default=None)
+    runs = [g for g in runs if latest is not None and g.cpu == latest["cpu"]]
     presets = [name for name in slm.presets() if any(g.preset == name for g in runs)]
     drawn: dict[str, Any] = {}
     for axes, (text, title) in zip(panels, TITLES.items(), strict=True):
