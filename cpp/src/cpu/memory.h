@@ -9,6 +9,13 @@
 
 namespace slm {
 
+// Has values on their way from memory. Where the next ones lie, the hardware cannot guess in tables
+// whose rows are drawn by a hash.
+inline void prefetch(const float* values, int64_t size) {
+  constexpr int64_t kLine = 16;
+  for (int64_t i = 0; i < size; i += kLine) __builtin_prefetch(values + i);
+}
+
 // Positions (time steps x batch rows) of a chunk: its arrays stay in L2 between the operations.
 // Also the most terms that a gradient adds up in a row before the sum goes into the total.
 constexpr int64_t kChunkPositions = 512;

@@ -59,13 +59,12 @@ void CpuBackend::gather(const CpuWeights& weights, const NgramWeights& ngram, co
 void CpuBackend::gather_add(const CpuWeights& weights, const NgramWeights& ngram,
                             const int32_t* rows, const Block& at, const Array& y) const {
   constexpr int64_t kAhead = 4;  // positions whose rows are already on the way from memory
-  constexpr int64_t kLine = 16;  // floats
   const float* table = weights.at(*ngram.table);
+  const int64_t end = at.t1 * y.batch;
   each_row(at, [&](int64_t t, int64_t b) {
     const int64_t r = t * y.batch + b;
-    if (b + kAhead < at.b1 && rows[r + kAhead] >= 0)
-      for (int64_t j = 0; j < y.width; j += kLine)
-        __builtin_prefetch(table + rows[r + kAhead] * y.width + j);
+    if (r + kAhead < end && rows[r + kAhead] >= 0)
+      prefetch(table + rows[r + kAhead] * y.width, y.width);
     if (rows[r] >= 0) kernels_.add(table + rows[r] * y.width, y.row(t, b), y.width);
   });
 }

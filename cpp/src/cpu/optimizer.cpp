@@ -7,6 +7,8 @@
 namespace slm {
 namespace {
 
+constexpr int64_t kAhead = 4;  // rows that are already on the way from memory
+
 // beta^k by squaring: the same bits whatever the C library.
 double power(double beta, int64_t k) {
   double result = 1;
@@ -95,6 +97,13 @@ void CpuBackend::update_rows(CpuWeights& weights, NgramGradients& ngram, Buffer&
   split(ngram.count, 10.0 * static_cast<double>(ngram.count * width),
         [&](int64_t begin, int64_t end) {
           for (int64_t slot = begin; slot < end; ++slot) {
+            if (slot + kAhead < end) {
+              const int64_t next = ngram.rows[slot + kAhead];
+              prefetch(w + next * width, width);
+              prefetch(updates + next, 1);
+              prefetch(moments + next, 1);
+              __builtin_prefetch(&ngram.slot_of_row[next]);
+            }
             const int64_t row = ngram.rows[slot];
             float* g = ngram.values.get() + slot * width;
             updates[row] += 1;
@@ -135,6 +144,10 @@ void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& fr
 void CpuBackend::merge_rows(NgramGradients& from, NgramGradients& to) const {
   const int64_t width = to.table->cols();
   for (int64_t i = 0; i < from.count; ++i) {
+    if (i + kAhead < from.count) {
+      __builtin_prefetch(&to.slot_of_row[from.rows[i + kAhead]]);
+      __builtin_prefetch(&from.slot_of_row[from.rows[i + kAhead]]);
+    }
     const int32_t row = from.rows[i];
     float* values = from.values.get() + i * width;
     kernels_.add(values, to.values.get() + to.slot(row) * width, width);
