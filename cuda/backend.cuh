@@ -1,8 +1,8 @@
 #pragma once
 // The CUDA side of backend.h, one file per operation, named as on the CPU: embedding.cu with
 // ngrams.cu, layer_part.cu with norm.cu, dense_layer.cu with scan.cu, gated_layer.cu, mlp.cu,
-// head.cu, optimizer.cu; buffers and windows in backend.cu. Everything runs in order on one stream,
-// and only the calls that return numbers wait for it.
+// head.cu, optimizer.cu with radius.cu; buffers and windows in backend.cu. Everything runs in order
+// on one stream, and only the calls that return numbers wait for it.
 #include <mutex>
 
 #include "gemm.cuh"
@@ -112,6 +112,8 @@ class CudaBackend : public Backend {
   void swish(const float* h, int64_t size, float* s) const;
 
   void judge(CudaGradients&, float clip_norm, CudaReport&) const;
+  void bound_radius(float* weights, const TensorTable&, CudaGradients&, float max_radius,
+                    const Verdict*) const;
 
   const Stream stream_;
   const Staging staging_{stream_};

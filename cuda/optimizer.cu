@@ -185,6 +185,7 @@ void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, 
     launch(stream_, num_blocks(size, kThreads), kThreads, update_values, factors, verdict, w + at,
            g + at, device_data(m) + at, device_data(v) + at, size);
   }
+  if (step.max_radius > 0) bound_radius(w, table, gradients, step.max_radius, verdict);
   const Ngrams& ngrams = gradients.ngrams;
   if (ngrams.rows == 0) return;
   const RowFactors row_factors{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon};

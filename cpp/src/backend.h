@@ -86,6 +86,7 @@ struct AdamWStep {
   float ngram_rate;                // times learning_rate
   float correction1, correction2;  // 1 - beta^k at update k, counted from 1
   float clip_norm;                 // the gradient is scaled down to it; 0: never
+  float max_radius;                // of every A that recurs; 0: any
 };
 
 // What has become of a training step.
@@ -211,8 +212,9 @@ class Backend {
   // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of n-gram tables the
   // rows that occurred: v of a row is the mean of its squared gradient, without m and without
   // decay, and its correction counts the row's own updates. `m` and `v` have num_moments values;
-  // where `v` holds a row's v, `m` holds its number of updates. Where the losses or the gradients'
-  // norm are not finite it changes none of these. Zeroes gradients and losses. Does not call
+  // where `v` holds a row's v, `m` holds its number of updates. Then every A whose spectral radius
+  // may be above max_radius is scaled down (util/radius.h). Where the losses or the gradients' norm
+  // are not finite it changes none of these. Zeroes gradients and losses. Does not call
   // params_changed.
   virtual void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
                       const AdamWStep&, Report&) const = 0;

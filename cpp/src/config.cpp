@@ -193,6 +193,8 @@ void validate(const TrainConfig& config) {
   check_dropout("dropout", config.dropout);
   check_dropout("layer_dropout", config.layer_dropout);
   check_dropout("noise", config.noise);
+  check_real("max_radius", config.max_radius, config.max_radius >= 0,
+             "finite, at least 0 (0 keeps no bound)");
   check_choice("sampling", config.sampling, {"random", "stream"});
 }
 

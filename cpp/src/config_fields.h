@@ -45,6 +45,7 @@ void each_field(TrainConfig& c, F&& f) {
   f("dropout", c.dropout, FieldAge::added);
   f("layer_dropout", c.layer_dropout, FieldAge::added);
   f("noise", c.noise, FieldAge::added);
+  f("max_radius", c.max_radius, FieldAge::added);
 }
 
 }  // namespace slm

@@ -35,6 +35,7 @@ void TensorTable::add_layer(const Config& config, int64_t index) {
     const bool makes_logits = !has_head(config) && index + 1 == config.num_layers;
     const int64_t O = makes_logits ? kVocabSize : E;
     add_matrix(layer + "A", N, N, 0.5f * inverse_root(N));
+    tensors_.back().recurs = true;
     add_matrix(layer + "B", N, E, 1.5f * inverse_root(E));
     add_matrix(layer + "C", O, N, 1.5f * inverse_root(N));
     add_matrix(layer + "D", O, E, 1.5f * inverse_root(E));
@@ -90,6 +91,12 @@ void TensorTable::add_matrix(const std::string& name, int64_t rows, int64_t cols
 
 void TensorTable::add_norm(const std::string& name, int64_t width) {
   add(name, {width}, {0, width, 1.0f, 1.0f}).decay_scale = 0;
+}
+
+int64_t TensorTable::recurrent_size() const {
+  for (const Tensor& tensor : tensors_)
+    if (tensor.recurs) return tensor.info.size;
+  return 0;
 }
 
 const Tensor* TensorTable::find(const std::string& name) const {

@@ -20,6 +20,7 @@ struct Tensor {
   InitialValues init;
   float decay_scale = 1;    // times the training config's weight_decay
   bool multiplies = false;  // a matrix that rows of values are multiplied by
+  bool recurs = false;      // a dense cell's A, by which its state is multiplied
   bool by_row = false;      // an n-gram table: only rows that occur are read, updated and stored
   int64_t moments = 0;      // of its values in the optimiser's flat buffers: one per value, or row
   int64_t moment_offset = 0;
@@ -37,6 +38,7 @@ class TensorTable {
   int64_t num_parameters() const { return num_parameters_; }
   int64_t num_dense() const { return num_dense_; }      // values before the first n-gram table
   int64_t num_moments() const { return num_moments_; }  // num_dense() and one per n-gram row
+  int64_t recurrent_size() const;                       // values of a dense cell's A, or 0
   const Tensor* find(const std::string& name) const;    // nullptr where there is none
   const Tensor& at(const std::string& name) const;      // Error(config) where there is none
   const Tensor& layer(int64_t layer, const char* name) const;  // "layers.{layer}.{name}"

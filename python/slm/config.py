@@ -75,6 +75,10 @@ class TrainConfig:
         '"auto" as for dropout',
         default=0.0,
     )
+    max_radius: float = _option(
+        "what the spectral radius of a dense cell's A is kept at, at most; 0 keeps no bound",
+        default=0.0,
+    )
 
 
 #: The fields that may be "auto", and what that is stored as.

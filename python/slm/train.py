@@ -91,6 +91,7 @@ class Trainer:
         dropout: float | Literal["auto"] | None = None,
         layer_dropout: float | Literal["auto"] | None = None,
         noise: float | Literal["auto"] | None = None,
+        max_radius: float | None = None,
     ) -> None:
         self._core = _trainer(
             model,
@@ -110,6 +111,7 @@ class Trainer:
                 "dropout": dropout,
                 "layer_dropout": layer_dropout,
                 "noise": noise,
+                "max_radius": max_radius,
             },
         )
 
@@ -162,6 +164,7 @@ def train(
     dropout: float | Literal["auto"] | None = None,
     layer_dropout: float | Literal["auto"] | None = None,
     noise: float | Literal["auto"] | None = None,
+    max_radius: float | None = None,
     validation: float | Text | None = 0.1,
     eval_every: int = 0,
     patience: int = 0,
@@ -178,7 +181,7 @@ def train(
     a list of those, which is joined. A single file is memory-mapped.
     steps, seconds: how long, by one of the two; neither: the training config's steps. Seconds are
     wall time with evaluation.
-    seq_len ... noise: fields of `TrainConfig`; None takes the model's (`model.training`).
+    seq_len ... max_radius: fields of `TrainConfig`; None takes the model's (`model.training`).
     validation: a share of the text, cut off its end (at most 1 MiB), or another text, or None.
     eval_every: steps between evaluations; 0: about ten in the run. patience: stop after so many
     evaluations without a new best; 0: never.
@@ -222,6 +225,7 @@ def train(
             "dropout": dropout,
             "layer_dropout": layer_dropout,
             "noise": noise,
+            "max_radius": max_radius,
         },
     )
     fraction, validation_text = _validation(validation)

@@ -1,5 +1,5 @@
 // AdamW on CUDA gives the bits of the CPU's vector kernels, and the gradient's norm is the CPU's up
-// to rounding. What is not finite changes nothing.
+// to rounding, and so is the bound of spectral radii. What is not finite changes nothing.
 #include <cmath>
 #include <limits>
 
@@ -48,7 +48,7 @@ struct Training {
 };
 
 // The k-th, which clips to this norm.
-slm::AdamWStep update_number(int k, float clip_norm) {
+slm::AdamWStep update_number(int k, float clip_norm, float max_radius = 0) {
   return {0.01f,
           0.9f,
           0.98f,
@@ -57,7 +57,8 @@ slm::AdamWStep update_number(int k, float clip_norm) {
           3.0f,
           static_cast<float>(1 - std::pow(0.9, k)),
           static_cast<float>(1 - std::pow(0.98, k)),
-          clip_norm};
+          clip_norm,
+          max_radius};
 }
 
 void test_adamw(int64_t embed_dim, int64_t state_dim, int64_t num_layers) {
@@ -117,6 +118,42 @@ void test_not_finite(int64_t embed_dim, int64_t state_dim) {
   check_same(cuda.everything(), cpu.everything());
 }
 
+// The A of every layer is scaled down, of random values whose radius is far above; or left, where
+// the bound is; or where the gradient is not finite.
+void test_radius(int64_t state_dim) {
+  slm::Config config;
+  config.embed_dim = 7;
+  config.state_dim = state_dim;
+  config.num_layers = 2;
+  const slm::TensorTable table(config);
+  const slm::CpuBackend cpu_backend(2);
+  const slm::CudaBackend cuda_backend;
+  Training cpu(cpu_backend, config, table), cuda(cuda_backend, config, table);
+  set_dense(*cuda.grads, {std::numeric_limits<float>::infinity()});
+  CHECK(!cuda.update(update_number(1, 0, 0.5f)).finite());
+  check_same(cuda.everything(), cpu.everything());
+  for (const float max_radius : {1e6f, 0.98f, 0.3f}) {
+    const Floats gradients = random_floats(table.num_dense(), 4);
+    for (Training* training : {&cpu, &cuda}) {
+      set_dense(*training->grads, gradients);
+      CHECK(training->update(update_number(1, 0, max_radius)).finite());
+    }
+    const Floats on_cpu = cpu.everything(), on_cuda = cuda.everything();
+    if (max_radius > 1)
+      check_same(on_cuda, on_cpu);
+    else
+      for (const slm::Tensor& tensor : table.tensors())
+        check_close(part_of(on_cuda, tensor), part_of(on_cpu, tensor));
+    // Were it not scaled, the largest of so many values from -1 to 1 would be near 1.
+    for (const slm::Tensor& tensor : table.tensors())
+      if (tensor.recurs && state_dim > 7) {
+        const Floats a = part_of(on_cpu, tensor);
+        const float largest = *std::max_element(a.begin(), a.end());
+        CHECK_EQ(largest > 0.9f, max_radius > 1);
+      }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -126,5 +163,6 @@ int main() {
   test_adamw(4096, 3, 1);  // more than the least share of a block that sums squares
   test_not_finite(1, 1);
   test_not_finite(7, 130);
+  for (const int64_t state_dim : {1, 7, 40, 130}) test_radius(state_dim);
   return comparison_result();
 }

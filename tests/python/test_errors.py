@@ -178,6 +178,7 @@ PYTHON: list[Case] = [
     (train(dropout=1.0), slm.ConfigError, "dropout is 1"),
     (train(dropout=-0.5), slm.ConfigError, "dropout is -0.5"),
     (train(noise=1.0), slm.ConfigError, "noise is 1"),
+    (train(max_radius=-1.0), slm.ConfigError, "max_radius is -1"),
     (train(noise="some"), TypeError, "noise must be a number or \"auto\", got 'some'"),
     (train(dropout="some"), TypeError, "dropout must be a number or \"auto\", got 'some'"),
     (train(seed=2**64), slm.ConfigError, "seed must be"),

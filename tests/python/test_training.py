@@ -18,6 +18,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "cosine": {"schedule": "cosine", "warmup_steps": 5, "clip_norm": 1.0},
     "decay": {"schedule": "cosine", "weight_decay": 3.0},
     "betas": {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3},
+    "radius": {"max_radius": 0.2},
 }
 STEPS = 20
 
@@ -38,12 +39,13 @@ def test_twenty_steps_are_the_reference(plan: str) -> None:
         # Not smaller: where a gradient is all rounding error, 1e-8 would make a full step of it.
         "epsilon": 1e-5,
         "weight_decay": 0.01,
+        "max_radius": 0.0,
         **PLANS[plan],
     }
     model = slm.Model("seed-small", embed_dim=12, state_dim=10, num_layers=2, seed=3)
     params = float64(model.parameters)
     trainer = slm.Trainer(model, **options, steps=STEPS)
-    adamw_options = ("beta1", "beta2", "epsilon", "weight_decay", "clip_norm")
+    adamw_options = ("beta1", "beta2", "epsilon", "weight_decay", "clip_norm", "max_radius")
     optimizer = reference.AdamW(params, **{name: options[name] for name in adamw_options})
 
     rng = np.random.default_rng(1)
@@ -64,6 +66,9 @@ def test_twenty_steps_are_the_reference(plan: str) -> None:
         norms.append(reference.global_norm(grads))
         assert trainer.grad_norm == pytest.approx(norms[-1], rel=1e-5)
         optimizer.step(grads, rate)
+    if plan == "radius":
+        radii = [abs(np.linalg.eigvals(model.parameters[f"layers.{i}.A"])).max() for i in (0, 1)]
+        assert 0.15 < min(radii) <= max(radii) <= 0.2001
     if plan == "clipped":
         assert min(norms) > options["clip_norm"], "the plan does not test clipping"
 

@@ -57,6 +57,9 @@ struct TrainConfig {
   /// Share of the input bytes that a training step replaces by others of its window; what is to be
   /// predicted stays. kAutoDropout as above.
   float noise = 0;
+  /// What the spectral radius of a dense cell's matrices A is kept at, at most, after every step: A
+  /// is scaled down where ‖A^64‖^(1/64) is above it. 0 keeps no bound. Cells "gated" need none.
+  float max_radius = 0;
   std::string sampling = "random";  ///< "random" windows, or "stream": the state is carried
   uint64_t seed = 0;                ///< of the window positions
   /// Keep about √T of a window's time steps instead of all, and compute the rest twice: the same

@@ -1,7 +1,7 @@
 #pragma once
 // The CPU side of backend.h, one file per operation: embedding.cpp with ngrams.cpp,
-// dense_layer.cpp, gated_layer.cpp, mlp.cpp, head.cpp, optimizer.cpp; memory and windows in
-// cpu_backend.cpp.
+// dense_layer.cpp, gated_layer.cpp, mlp.cpp, head.cpp, optimizer.cpp with radius.cpp; memory and
+// windows in cpu_backend.cpp.
 #include <algorithm>
 
 #include "cpu/blocks.h"
@@ -101,6 +101,8 @@ class CpuBackend final : public Backend {
                     const AdamWStep&, float grad_scale) const;
   void update_rows(CpuWeights&, NgramGradients&, Buffer& m, Buffer& v, const AdamWStep&,
                    float grad_scale) const;
+  void bound_radius(CpuWeights&, CpuGradients&, float max_radius) const;
+  void norms_of_powers(const float* a, int64_t n, float* powers, double* norms) const;
 
   // Threads that work of this size keeps busy.
   int64_t threads_worth(double flops) const { return flops < 2e5 ? 1 : pool_.free_threads(); }

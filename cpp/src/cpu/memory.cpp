@@ -84,13 +84,14 @@ NgramGradients::NgramGradients(const Tensor& tensor, int64_t positions)
       values(static_cast<int64_t>(rows.size()) * tensor.cols()) {}
 
 CpuGradients::CpuGradients(const TensorTable& source, int64_t positions)
-    : table(source), dense(table.num_dense()) {
+    : table(source), dense(table.num_dense()), powers(3 * table.recurrent_size()) {
   for (const Tensor& tensor : table.tensors())
     if (tensor.by_row) ngrams.emplace_back(tensor, positions);
 }
 
 int64_t CpuGradients::bytes(const TensorTable& table, int64_t positions) {
-  int64_t values = table.num_dense();  // and indices, of four bytes as well
+  // And indices, of four bytes as well.
+  int64_t values = table.num_dense() + 3 * table.recurrent_size();
   for (const Tensor& tensor : table.tensors())
     if (tensor.by_row)
       values += tensor.rows() + NgramGradients::slots(tensor, positions) * (1 + tensor.cols());

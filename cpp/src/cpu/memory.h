@@ -133,6 +133,7 @@ struct CpuGradients final : Gradients {
   TensorTable table;  // its own
   FloatArray dense;   // (num_dense,)
   std::vector<NgramGradients> ngrams;
+  FloatArray powers;  // where an A recurs, room for three like it: see radius.cpp
   double loss = 0;
 };
 

@@ -60,6 +60,7 @@ void CpuBackend::update(Weights& any_weights, Gradients& any_gradients, Buffer& 
   update_dense(weights, gradients, m, v, table, step, grad_scale);
   for (NgramGradients& ngram : gradients.ngrams)
     update_rows(weights, ngram, m, v, step, grad_scale);
+  if (step.max_radius > 0) bound_radius(weights, gradients, step.max_radius);
 }
 
 // Threads share out values and not tensors: one pass over the flat buffers.

@@ -65,6 +65,7 @@ void Trainer::Impl::update(float lr) {
   step.correction1 = static_cast<float>(1.0 - std::pow(double{config.beta1}, k));
   step.correction2 = static_cast<float>(1.0 - std::pow(double{config.beta2}, k));
   step.clip_norm = config.clip_norm;
+  step.max_radius = config.max_radius;
   model.backend->update(*model.weights, *grads, *m, *v, model.table, step, *report_);
   model.backend->params_changed(*model.weights);
   begun_ = false;
@@ -91,6 +92,10 @@ Trainer::Trainer(Model& model, const TrainConfig& config) {
     throw Error(ErrorKind::config,
                 "layer_dropout is above 0, which needs a model with norm \"rms\", "
                 "and this one's norm is \"none\"");
+  if (config.max_radius > 0 && model.config().cell != "dense")
+    throw Error(ErrorKind::config,
+                "max_radius is above 0, which bounds the matrix A of cell \"dense\", and this "
+                "model's cell is \"gated\", which has none");
   impl_ = std::make_unique<Impl>(model.impl(), config);
   model.impl().training = config;
 }

@@ -34,9 +34,15 @@ def learning_rate(
     return peak * (final_rate + (1 - final_rate) * falling)
 
 
+def radius_bound(a: Array) -> float:
+    """Of the spectral radius, by the norm of a power."""
+    return float(np.linalg.norm(np.linalg.matrix_power(a, 64)) ** (1 / 64))
+
+
 class AdamW:
     """After clipping by global norm (0: none), AdamW with decoupled decay on matrices; of n-gram
-    tables, one second moment per row that occurs."""
+    tables, one second moment per row that occurs. Then a bound on the spectral radius of every A
+    (0: none)."""
 
     def __init__(
         self,
@@ -48,11 +54,12 @@ class AdamW:
         weight_decay: float = 0.01,
         clip_norm: float = 0.0,
         ngram_rate: float = 3.0,
+        max_radius: float = 0.0,
     ) -> None:
         self.params = params
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self.weight_decay, self.clip_norm = weight_decay, clip_norm
-        self.ngram_rate = ngram_rate
+        self.ngram_rate, self.max_radius = ngram_rate, max_radius
         self.updates = 0
         self.m: Parameters = {}
         self.v: Parameters = {}
@@ -77,6 +84,10 @@ class AdamW:
                 self._update_rows(name, rows, grads[name][rows] * scale, rate * self.ngram_rate)
             else:
                 self._update(name, grads[name] * scale, rate)
+        if self.max_radius:
+            for name, w in self.params.items():
+                if name.endswith(".A"):
+                    w *= min(1.0, self.max_radius / radius_bound(w))
 
     def _update(self, name: str, g: Array, rate: float) -> None:
         w = self.params[name]
