@@ -3,6 +3,8 @@ import signal
 from pathlib import Path
 
 import pytest
+import slm
+from error_cases import TINY
 from project import ROOT, run
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, which some of them press.
@@ -16,6 +18,14 @@ def cpp_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(["cmake", "-G", "Ninja", "-S", ROOT, "-B", build, "-DSLM_DEVELOPER=ON"])
     run(["cmake", "--build", build, "-j", str(os.cpu_count())])
     return build
+
+
+@pytest.fixture(scope="session")
+def model_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A small model's file."""
+    path = tmp_path_factory.mktemp("model") / "m.safetensors"
+    slm.Model(**TINY).save(path)
+    return path.read_bytes()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
