@@ -148,8 +148,10 @@ class Backend {
   // How many parts run at once, at most.
   virtual int64_t num_workers() const { return 1; }
   // Calls part(i) for i in [0, parts), perhaps on several threads; operations called in there run
-  // on the thread of their part. `part` must not throw.
-  virtual void run_parallel(int64_t parts, const std::function<void(int64_t)>& part) const {
+  // on the thread of their part. A caller that waits for others calls `idle` meanwhile. Neither may
+  // throw.
+  virtual void run_parallel(int64_t parts, const std::function<void(int64_t)>& part,
+                            const std::function<void()>& /*idle*/) const {
     for (int64_t i = 0; i < parts; ++i) part(i);
   }
   // Time steps that one call should cover, so that its arrays stay in cache. Depends on the config

@@ -34,6 +34,28 @@ void test_many_jobs_in_a_row() {
   CHECK_EQ(sum.load(), 2000 * 10);
 }
 
+// Two parts that wait for each other, so that each has a thread; the worker's then waits until the
+// caller, whose part is over, has been idle.
+void test_caller_is_idle_while_it_waits() {
+  slm::ThreadPool pool(2);
+  const auto caller = std::this_thread::get_id();
+  std::atomic<int> begun{0}, idle{0};
+  std::atomic<bool> idle_elsewhere{false};
+  pool.run(
+      2,
+      [&](int64_t) {
+        ++begun;
+        while (begun < 2) std::this_thread::yield();
+        while (std::this_thread::get_id() != caller && idle < 3) std::this_thread::yield();
+      },
+      [&] {
+        if (std::this_thread::get_id() != caller || begun < 2) idle_elsewhere = true;
+        ++idle;
+      });
+  CHECK(idle >= 3);
+  CHECK(!idle_elsewhere);
+}
+
 void test_callers_share_a_pool() {
   slm::ThreadPool pool(2);
   std::atomic<int64_t> sum{0};
@@ -96,6 +118,7 @@ void test_too_many_threads() {
 int main() {
   for (const int threads : {1, 2, 5}) test_every_part_once(threads);
   test_many_jobs_in_a_row();
+  test_caller_is_idle_while_it_waits();
   test_callers_share_a_pool();
   test_fork();
   test_too_many_threads();

@@ -90,8 +90,9 @@ int64_t CpuBackend::num_shards(const Config& config, int64_t batch_size) const {
   return shards;
 }
 
-void CpuBackend::run_parallel(int64_t parts, const std::function<void(int64_t)>& part) const {
-  pool_.run(parts, part);
+void CpuBackend::run_parallel(int64_t parts, const std::function<void(int64_t)>& part,
+                              const std::function<void()>& idle) const {
+  pool_.run(parts, part, idle);
 }
 
 int64_t CpuBackend::chunk_steps(const Config&, int64_t batch_size) const {

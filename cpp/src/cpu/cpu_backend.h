@@ -36,7 +36,8 @@ class CpuBackend final : public Backend {
 
   int64_t num_shards(const Config&, int64_t batch_size) const override;
   int64_t num_workers() const override { return pool_.size(); }
-  void run_parallel(int64_t parts, const std::function<void(int64_t)>& part) const override;
+  void run_parallel(int64_t parts, const std::function<void(int64_t)>& part,
+                    const std::function<void()>& idle) const override;
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
   void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                     const Buffer* state, const Dropout&) const override;

@@ -104,7 +104,13 @@ void TrainingPass::run(const Window& window, const Buffer* state, const Dropout&
   if (shards_ > 1 && state != nullptr) backend.read(*state, 0, state->size(), start_.data());
   std::mutex mutex;
   std::exception_ptr failure;
-  backend.run_parallel(shards_, [&](int64_t shard) {
+  // The first one ends all shards.
+  const auto fail = [&] {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (!stop_) failure = std::current_exception();
+    stop_ = true;
+  };
+  const auto compute = [&](int64_t shard) {
     Worker* worker = nullptr;
     try {
       {
@@ -116,13 +122,21 @@ void TrainingPass::run(const Window& window, const Buffer* state, const Dropout&
       run_shard(shard, *worker, window, state, dropout, shard == 0 ? grads : *grads_[shard - 1],
                 losses);
     } catch (...) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      if (!stop_) failure = std::current_exception();
-      stop_ = true;
+      fail();
     }
     const std::lock_guard<std::mutex> lock(mutex);
     if (worker != nullptr) worker->busy = false;
-  });
+  };
+  // Nobody else can be asked to stop while this thread waits for the last shards.
+  const auto ask = [&] {
+    if (stop_) return;
+    try {
+      poll_interrupt();
+    } catch (...) {
+      fail();
+    }
+  };
+  backend.run_parallel(shards_, compute, ask);
   if (failure) {
     for (const auto& each : grads_) backend.clear(*each);
     std::rethrow_exception(failure);

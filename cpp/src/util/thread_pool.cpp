@@ -114,7 +114,8 @@ void ThreadPool::work() {
   }
 }
 
-void ThreadPool::run_erased(int64_t parts, Function function, const void* context) {
+void ThreadPool::run_erased(int64_t parts, Function function, const void* context,
+                            const std::function<void()>& idle) {
   if (parts <= 1 || size() == 1 || ::getpid() != process_ || busy_.exchange(true)) {
     for (int64_t part = 0; part < parts; ++part) function(context, part);
     return;
@@ -130,7 +131,10 @@ void ThreadPool::run_erased(int64_t parts, Function function, const void* contex
   }
   crew_->wake.notify_all();
   take_parts();
-  while (!spin_until([&] { return working_ == 0; })) std::this_thread::yield();
+  while (!spin_until([&] { return working_ == 0; })) {
+    if (idle) idle();
+    std::this_thread::yield();
+  }
   busy_ = false;
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -28,19 +29,21 @@ class ThreadPool {
 
   // f(part) for every part in [0, parts), in any order; returns when all are done. Runs on the
   // caller alone when the pool is busy, be it with another caller's work or with the part that
-  // calls this, and in a process forked from the pool's, where there are no workers. f must not
+  // calls this, and in a process forked from the pool's, where there are no workers. Where the
+  // caller has no part left and waits for the workers, it calls `idle` again and again. Neither may
   // throw.
   template <class F>
-  void run(int64_t parts, const F& f) {
+  void run(int64_t parts, const F& f, const std::function<void()>& idle = nullptr) {
     run_erased(
         parts, [](const void* context, int64_t part) { (*static_cast<const F*>(context))(part); },
-        &f);
+        &f, idle);
   }
 
  private:
   using Function = void (*)(const void* context, int64_t part);
 
-  void run_erased(int64_t parts, Function function, const void* context);
+  void run_erased(int64_t parts, Function function, const void* context,
+                  const std::function<void()>& idle);
   void work();
   void take_parts();
   void stop();
