@@ -32,8 +32,9 @@ MAX_RATIO = 1.02  # of the exported model's loss to its original's
 #: What fits into the file as int8. Options override it.
 RECIPE = {
     "embed_dim": 96,
-    "state_dim": 256,
-    "num_layers": 2,
+    "state_dim": 96,
+    "mlp_dim": 96,
+    "num_layers": 4,
     "ngram_orders": (2, 3, 4, 5, 6),
     "ngram_buckets": 16384,
     "learning_rate": 6e-3,

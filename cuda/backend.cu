@@ -80,8 +80,7 @@ int64_t CudaBackend::weights_bytes(const Config& config, const TensorTable& tabl
 }
 
 int64_t CudaBackend::gradients_bytes(const TensorTable& table, int64_t) const {
-  return static_cast<int64_t>(num_bytes(table.num_parameters() + 2 * table.recurrent_size())) +
-         static_cast<int64_t>(sizeof(double)) * (1 + CudaGradients::num_norms(table)) +
+  return static_cast<int64_t>(num_bytes(table.num_parameters()) + sizeof(double)) +
          table.num_moments() - table.num_dense();
 }
 

@@ -64,7 +64,8 @@ class CudaBackend : public Backend {
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
   void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const override;
 
-  std::unique_ptr<Report> make_report() const override;
+  std::unique_ptr<Report> make_report(const TensorTable&, bool max_radius) const override;
+  int64_t report_bytes(const TensorTable&, bool max_radius) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
               Report&) const override;
   StepResult read_report(const Report&) const override;
@@ -112,8 +113,7 @@ class CudaBackend : public Backend {
   void swish(const float* h, int64_t size, float* s) const;
 
   void judge(CudaGradients&, float clip_norm, CudaReport&) const;
-  void bound_radius(float* weights, const TensorTable&, CudaGradients&, float max_radius,
-                    const Verdict*) const;
+  void bound_radius(float* weights, const TensorTable&, float max_radius, CudaReport&) const;
 
   const Stream stream_;
   const Staging staging_{stream_};

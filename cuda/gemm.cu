@@ -61,6 +61,16 @@ void Gemm::use_stream() const {
 
 void Gemm::operator()(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float beta, float* c,
                       int64_t stride_c) const {
+  multiply(m, n, k, a, b, beta, c, stride_c, compute_type_);
+}
+
+void Gemm::exact(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c,
+                 int64_t stride_c) const {
+  multiply(m, n, k, a, b, 0, c, stride_c, compute_type(Precision::float32));
+}
+
+void Gemm::multiply(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float beta, float* c,
+                    int64_t stride_c, int type) const {
   if (m == 0 || n == 0) return;
   if (k == 0) return scale(1, m, n, beta, c, stride_c, 0);
   const float alpha = 1;
@@ -68,7 +78,7 @@ void Gemm::operator()(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float
   use_stream();
   check(cublas_.gemm(handle_.get(), operation(b), operation(a), to_int(n), to_int(m), to_int(k),
                      &alpha, b.data, cublas::kFloat32, to_int(b.stride), a.data, cublas::kFloat32,
-                     to_int(a.stride), &beta, c, cublas::kFloat32, to_int(stride_c), compute_type_,
+                     to_int(a.stride), &beta, c, cublas::kFloat32, to_int(stride_c), type,
                      cublas::kDefaultAlgorithm),
         "multiply matrices");
 }

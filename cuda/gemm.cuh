@@ -28,11 +28,16 @@ class Gemm {
   // is not read.
   void operator()(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float beta, float* c,
                   int64_t stride_c) const;
-  // `count` of them, with so many floats from one A, B, C to the next; the same A or B where 0.
+  // C ← op(A) op(B) with float32's precision, whatever the others have.
+  void exact(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, int64_t stride_c) const;
+  // `count` of the first, with so many floats from one A, B, C to the next; the same A or B where
+  // 0.
   void batched(int64_t count, int64_t m, int64_t n, int64_t k, Matrix a, int64_t next_a, Matrix b,
                int64_t next_b, float beta, float* c, int64_t stride_c, int64_t next_c) const;
 
  private:
+  void multiply(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float beta, float* c,
+                int64_t stride_c, int type) const;
   // An empty sum of products, which cuBLAS does not promise to take.
   void scale(int64_t count, int64_t m, int64_t n, float beta, float* c, int64_t stride_c,
              int64_t next_c) const;

@@ -6,7 +6,6 @@
 
 #include "backend.h"
 #include "launch.cuh"
-#include "util/radius.h"
 
 namespace slm {
 
@@ -139,12 +138,7 @@ struct CudaGradients final : Gradients {
         size(table.num_parameters()),
         values(memory, size),
         touched(memory, ngrams.rows),
-        loss(memory, 1),
-        powers(memory, 2 * table.recurrent_size()),
-        norms(memory, num_norms(table)) {}
-  static int64_t num_norms(const TensorTable& table) {
-    return table.recurrent_size() > 0 ? kSquarings + 1 : 0;
-  }
+        loss(memory, 1) {}
 
   float* at(const Tensor* tensor) { return values.get() + tensor->offset; }
 
@@ -153,8 +147,6 @@ struct CudaGradients final : Gradients {
   DeviceArray<float> values;
   DeviceArray<uint8_t> touched;  // whether an n-gram row has occurred; where not, its values are 0
   DeviceArray<double> loss;      // one: the sum of the step's losses
-  DeviceArray<float> powers;     // where an A recurs, room for two like it
-  DeviceArray<double> norms;     // and for the norms of its powers: see radius.cu
 };
 
 }  // namespace slm

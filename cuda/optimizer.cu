@@ -129,8 +129,14 @@ __global__ void judge_step(const double* sums, int64_t n, double* loss, float cl
 
 }  // namespace
 
-std::unique_ptr<Report> CudaBackend::make_report() const {
-  return std::make_unique<CudaReport>(stream_);
+std::unique_ptr<Report> CudaBackend::make_report(const TensorTable& table, bool max_radius) const {
+  return std::make_unique<CudaReport>(stream_, table, max_radius);
+}
+
+int64_t CudaBackend::report_bytes(const TensorTable& table, bool max_radius) const {
+  int64_t bytes = sizeof(Verdict);
+  const RadiusArrays counted(DeviceMemory(bytes), table, max_radius);
+  return bytes;
 }
 
 StepResult CudaBackend::read_report(const Report& any_report) const {
@@ -185,7 +191,7 @@ void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, 
     launch(stream_, num_blocks(size, kThreads), kThreads, update_values, factors, verdict, w + at,
            g + at, device_data(m) + at, device_data(v) + at, size);
   }
-  if (step.max_radius > 0) bound_radius(w, table, gradients, step.max_radius, verdict);
+  if (step.max_radius > 0) bound_radius(w, table, step.max_radius, report);
   const Ngrams& ngrams = gradients.ngrams;
   if (ngrams.rows == 0) return;
   const RowFactors row_factors{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon};

@@ -1,4 +1,5 @@
 // Keeps the spectral radius of dense cells' A at a bound (util/radius.h).
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -8,19 +9,31 @@
 namespace slm {
 namespace {
 
-constexpr int kThreads = 512;
+constexpr int kThreads = 256;
+constexpr int64_t kMinShare = 4096;  // values whose squares one block sums, at least
 
-// One block: the norm of x, and x divided by it.
-__global__ void divide_by_norm(float* x, int64_t n, double* norm_of_x) {
+// Each block sums its share, in an order that depends on n alone.
+__global__ void sum_squares(const float* x, int64_t n, double* sums) {
   __shared__ double partial[kThreads];
+  const int64_t begin = n * blockIdx.x / gridDim.x, end = n * (blockIdx.x + 1) / gridDim.x;
   double sum = 0;
-  for (int64_t i = threadIdx.x; i < n; i += kThreads) sum += double{x[i]} * double{x[i]};
+  for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) sum += double{x[i]} * double{x[i]};
   sum = block_sum<kThreads>(sum, partial);
-  if (threadIdx.x == 0) *norm_of_x = sqrt(sum);
+  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
+}
+
+// x divided by its norm, which every block finds out from the sums.
+__global__ void divide_by_norm(const double* sums, int64_t count, float* x, int64_t n,
+                               double* norm_of_x) {
+  __shared__ double partial[kThreads];
+  __shared__ double norm;
+  const double sum = block_sum<kThreads>(threadIdx.x < count ? sums[threadIdx.x] : 0, partial);
+  if (threadIdx.x == 0) norm = sqrt(sum);
   __syncthreads();
-  const double norm = *norm_of_x > 0 ? *norm_of_x : 1;  // a power may be zero, as all after it
-  for (int64_t i = threadIdx.x; i < n; i += kThreads)
-    x[i] = static_cast<float>(double{x[i]} / norm);
+  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (i == 0) *norm_of_x = norm;
+  // A power may be zero, as all after it.
+  if (i < n) x[i] = static_cast<float>(double{x[i]} / (norm > 0 ? norm : 1));
 }
 
 // By radius_scale, as on the CPU.
@@ -35,20 +48,25 @@ __global__ void scale_down(const double* norms, float max_radius, const Verdict*
 
 }  // namespace
 
-void CudaBackend::bound_radius(float* weights, const TensorTable& table, CudaGradients& gradients,
-                               float max_radius, const Verdict* verdict) const {
+void CudaBackend::bound_radius(float* weights, const TensorTable& table, float max_radius,
+                               CudaReport& report) const {
+  RadiusArrays& arrays = report.radius;
+  static_assert(RadiusArrays::kBlocks <= kThreads, "a thread for each sum");
   for (const Tensor& tensor : table.tensors()) {
     if (!tensor.recurs) continue;
     const int64_t n = tensor.rows(), size = tensor.info.size;
-    float *x = gradients.powers.get(), *square = x + size;
-    double* norms = gradients.norms.get();
+    const unsigned grid = num_blocks(size, kThreads);
+    const unsigned blocks = std::min<unsigned>(RadiusArrays::kBlocks, num_blocks(size, kMinShare));
+    float *x = arrays.powers.get(), *square = x + size;
     copy_floats(weights + tensor.offset, size, x);
     for (int k = 0; k <= kSquarings; ++k, std::swap(x, square)) {
-      launch(stream_, 1, kThreads, divide_by_norm, x, size, norms + k);
-      if (k < kSquarings) gemm_(n, n, n, {x, n}, {x, n}, 0, square, n);
+      launch(stream_, blocks, kThreads, sum_squares, x, size, arrays.sums.get());
+      launch(stream_, grid, kThreads, divide_by_norm, arrays.sums.get(), blocks, x, size,
+             arrays.norms.get() + k);
+      if (k < kSquarings) gemm_.exact(n, n, n, {x, n}, {x, n}, square, n);
     }
-    launch(stream_, num_blocks(size, kThreads), kThreads, scale_down, norms, max_radius, verdict,
-           weights + tensor.offset, size);
+    launch(stream_, grid, kThreads, scale_down, arrays.norms.get(), max_radius,
+           report.verdict.get(), weights + tensor.offset, size);
   }
 }
 

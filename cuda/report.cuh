@@ -1,6 +1,7 @@
 #pragma once
 // What an update finds out on the device about its step, and how the host gets to know.
 #include "memory.cuh"
+#include "util/radius.h"
 
 namespace slm {
 
@@ -30,10 +31,26 @@ class HostArray {
   std::unique_ptr<T, Free> data_;
 };
 
+// What an update with a max_radius works in (radius.cu); else empty.
+struct RadiusArrays {
+  static constexpr int64_t kBlocks = 64;  // that sum the squares of a matrix, at most
+
+  RadiusArrays(const DeviceMemory& memory, const TensorTable& table, bool max_radius)
+      : powers(memory, max_radius ? 2 * table.recurrent_size() : 0),
+        norms(memory, max_radius ? kSquarings + 1 : 0),
+        sums(memory, max_radius ? kBlocks : 0) {}
+
+  DeviceArray<float> powers;  // room for two matrices like a dense cell's A
+  DeviceArray<double> norms;  // of its powers
+  DeviceArray<double> sums;   // of a block's squares each
+};
+
 struct CudaReport final : Report {
-  explicit CudaReport(const Stream& stream) : verdict(stream, 1), result(1) {}
+  CudaReport(const Stream& stream, const TensorTable& table, bool max_radius)
+      : verdict(stream, 1), radius(stream, table, max_radius), result(1) {}
 
   DeviceArray<Verdict> verdict;
+  RadiusArrays radius;
   HostArray<StepResult> result;
   Event arrived;
 };

@@ -86,7 +86,7 @@ struct AdamWStep {
   float ngram_rate;                // times learning_rate
   float correction1, correction2;  // 1 - beta^k at update k, counted from 1
   float clip_norm;                 // the gradient is scaled down to it; 0: never
-  float max_radius;                // of every A that recurs; 0: any
+  float max_radius = 0;            // of every A that recurs; 0: any
 };
 
 // What has become of a training step.
@@ -103,7 +103,7 @@ struct StepResult {
   }
 };
 
-// Where the result of an update arrives.
+// Where the result of an update arrives; and what an update with a max_radius works in.
 class Report {
  public:
   virtual ~Report() = default;
@@ -210,7 +210,9 @@ class Backend {
   virtual void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const = 0;
 
   // --- optimiser
-  virtual std::unique_ptr<Report> make_report() const = 0;
+  // For updates of a model with this table, with a max_radius or without.
+  virtual std::unique_ptr<Report> make_report(const TensorTable&, bool max_radius) const = 0;
+  virtual int64_t report_bytes(const TensorTable&, bool max_radius) const = 0;
   // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of n-gram tables the
   // rows that occurred: v of a row is the mean of its squared gradient, without m and without
   // decay, and its correction counts the row's own updates. `m` and `v` have num_moments values;

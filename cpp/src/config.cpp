@@ -62,9 +62,10 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ng
   return preset;
 }
 
-// Two layers train slower, and at a lower rate.
-Preset two_layers(Preset preset, float learning_rate) {
-  preset.model.num_layers = 2;
+// More layers train slower, and at a lower rate.
+Preset deeper(Preset preset, int64_t num_layers, int64_t mlp_dim, float learning_rate) {
+  preset.model.num_layers = num_layers;
+  preset.model.mlp_dim = mlp_dim;
   preset.training.learning_rate = learning_rate;
   return preset;
 }
@@ -73,9 +74,9 @@ const std::vector<std::pair<std::string, Preset>>& presets() {
   // seed-small is what Config and TrainConfig start as.
   static const std::vector<std::pair<std::string, Preset>> table = {
       {"nano", recommended(64, 128, {2, 3, 4}, 4096)},
-      {"small", two_layers(recommended(128, 192, {2, 3, 4}, 16384), 4e-3f)},
+      {"small", deeper(recommended(128, 192, {2, 3, 4}, 16384), 2, 0, 4e-3f)},
       {"base", recommended(128, 256, {2, 3, 4, 5, 6}, 65536)},
-      {"large", two_layers(recommended(128, 256, {2, 3, 4, 5, 6}, 131072), 6e-3f)},
+      {"large", deeper(recommended(128, 96, {2, 3, 4, 5, 6}, 131072), 3, 96, 6e-3f)},
       {"seed", seed_preset()},
       {"seed-small", Preset{}},
   };

@@ -118,7 +118,8 @@ MemoryPlan Model::memory() const {
   MemoryPlan plan;
   plan.weights = backend.weights_bytes(impl_->config, impl_->table);
   plan.optimizer = backend.gradients_bytes(impl_->table, how.seq_len * how.batch_size) +
-                   2 * impl_->table.num_moments() * kFloatBytes;
+                   2 * impl_->table.num_moments() * kFloatBytes +
+                   backend.report_bytes(impl_->table, how.max_radius > 0);
   plan.window = TrainingPass::bytes(*impl_, how.seq_len, how.batch_size, how.recompute);
   plan.state = backend.workspace_bytes(impl_->config, {1, 1, /*training=*/false}) +
                state_size(impl_->config, 1) * kFloatBytes;

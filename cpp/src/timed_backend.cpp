@@ -175,7 +175,12 @@ void TimedBackend::add_losses(const Workspace& workspace, int64_t t0, int64_t t1
   timed("add_losses", [&] { inner_->add_losses(workspace, t0, t1, grads); });
 }
 
-std::unique_ptr<Report> TimedBackend::make_report() const { return inner_->make_report(); }
+std::unique_ptr<Report> TimedBackend::make_report(const TensorTable& table, bool max_radius) const {
+  return inner_->make_report(table, max_radius);
+}
+int64_t TimedBackend::report_bytes(const TensorTable& table, bool max_radius) const {
+  return inner_->report_bytes(table, max_radius);
+}
 
 void TimedBackend::update(Weights& weights, Gradients& grads, Buffer& m, Buffer& v,
                           const TensorTable& table, const AdamWStep& step, Report& report) const {

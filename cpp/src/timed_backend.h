@@ -64,7 +64,8 @@ class TimedBackend final : public Backend {
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
   void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const override;
 
-  std::unique_ptr<Report> make_report() const override;
+  std::unique_ptr<Report> make_report(const TensorTable&, bool max_radius) const override;
+  int64_t report_bytes(const TensorTable&, bool max_radius) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
               Report&) const override;
   StepResult read_report(const Report&) const override;

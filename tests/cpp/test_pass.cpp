@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "run_pass.h"
+#include "slm/trainer.h"
 
 namespace {
 
@@ -32,18 +33,23 @@ void test_recompute_takes_less_memory() {
   CHECK_EQ(model.memory().window,
            slm::TrainingPass::bytes(model.impl(), how.seq_len, how.batch_size, false));
   CHECK_EQ(model.memory().optimizer, 3 * 4 * model.num_parameters());
+  slm::TrainConfig bounded;
+  bounded.max_radius = 0.9f;
+  Model other = make_model(small());
+  slm::Trainer(other, bounded);
+  CHECK_EQ(other.memory().optimizer, 4 * (3 * model.num_parameters() + 3 * 20 * 20));
   CHECK(model.memory().weights >= 3 * 4 * model.num_parameters() - 4 * 256 * 9);
 }
 
 // Of an n-gram row, the optimiser keeps two values; of gradients there are no more than positions
-// of a window, and where each row's is.
+// of a window, and two numbers with each.
 void test_rows_take_little_memory() {
   slm::Config config = small();
   const int64_t before = make_model(config).memory().optimizer;
   config.ngram_orders = {3};
   config.ngram_buckets = 1 << 16;
   const slm::TrainConfig how;
-  const int64_t positions = how.seq_len * how.batch_size, slot = config.embed_dim + 1;
+  const int64_t positions = how.seq_len * how.batch_size, slot = config.embed_dim + 2;
   CHECK(positions < config.ngram_buckets);
   CHECK_EQ(make_model(config).memory().optimizer - before,
            4 * (3 * config.ngram_buckets + positions * slot));

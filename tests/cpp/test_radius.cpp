@@ -35,7 +35,7 @@ Floats updated(const slm::Config& config, const Floats& a, float max_radius, flo
   dynamic_cast<slm::CpuGradients&>(*grads).dense.get()[table.num_dense() - 1] = gradient;
   const auto m = backend.make_buffer(table.num_moments());
   const auto v = backend.make_buffer(table.num_moments());
-  const auto report = backend.make_report();
+  const auto report = backend.make_report(table, max_radius > 0);
   const slm::AdamWStep step = {0, 0.9f, 0.98f, 1e-8f, 0, 3, 0.1f, 0.02f, 0, max_radius};
   backend.update(*weights, *grads, *m, *v, table, step, *report);
   backend.read(weights->flat(), 0, table.num_parameters(), values.data());
@@ -119,6 +119,9 @@ void test_random(int64_t n) {
     const Floats other = updated(dense(n), a, 0.9f, 0, 2, *kernels);
     for (size_t i = 0; i < one.size(); ++i) CHECK_NEAR(other[i], one[i], 1e-5);
   }
+  // A bound that is rounded to bf16 would not be one.
+  if (const slm::Kernels* bf16 = slm::bf16_kernels())
+    CHECK(same_bits(updated(dense(n), a, 0.9f, 0, 2, *bf16), one));
 }
 
 void test_not_finite() {

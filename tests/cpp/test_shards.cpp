@@ -10,6 +10,7 @@
 #include "run_pass.h"
 #include "slm/error.h"
 #include "train/trainer_impl.h"
+#include "util/thread_pool.h"
 
 namespace {
 
@@ -162,6 +163,29 @@ void test_interrupted_step_leaves_nothing(int threads, int polls) {
                   values_of(whole.model, *other.impl().h)));
 }
 
+// A poll that stops only while its thread waits for others: of three shards on two threads, one is
+// alone with the last, in every other step the other thread, for longer than polls are apart.
+void test_caller_is_asked_while_it_waits() {
+  constexpr int64_t kSeqLen = 16384, kRows = 3;
+  LongStep waiting(2, kRows);
+  const Bytes inputs = random_bytes(kSeqLen * kRows), targets = random_bytes(kSeqLen * kRows + 1);
+  const Floats before = waiting.parameters();
+  slm::TrainingPass pass(waiting.model.impl(), kSeqLen, kRows, false);
+  const auto grads = waiting.model.impl().backend->make_gradients(
+      waiting.model.config(), waiting.model.impl().table, kSeqLen * kRows);
+  bool cancelled = false;
+  const slm::Interrupt interrupt([] { return !slm::ThreadPool::is_inside_part(); });
+  for (int step = 0; step < 100 && !cancelled; ++step) {
+    try {
+      pass.run({inputs.data(), targets.data() + 1, kSeqLen, kRows}, nullptr, slm::Dropout{}, *grads,
+               nullptr);
+    } catch (const slm::Error& error) {
+      cancelled = error.kind() == slm::ErrorKind::cancelled;
+    }
+  }
+  CHECK(cancelled);
+}
+
 // The poll throws once, at the caller's first question. Were the other shards not told, all but one
 // of them would get to their end and leave losses.
 void test_throwing_poll_ends_the_other_shards(int threads) {
@@ -195,6 +219,7 @@ int main() {
   test_interrupted_step_leaves_nothing(1, 2);
   test_interrupted_step_leaves_nothing(1, 12);
   test_interrupted_step_leaves_nothing(2, 6);
+  test_caller_is_asked_while_it_waits();
   for (const int threads : {1, 2, 5}) test_throwing_poll_ends_the_other_shards(threads);
   return test_result();
 }

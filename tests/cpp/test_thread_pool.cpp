@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -39,14 +40,18 @@ void test_many_jobs_in_a_row() {
 void test_caller_is_idle_while_it_waits() {
   slm::ThreadPool pool(2);
   const auto caller = std::this_thread::get_id();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto wait_for = [&](const auto& done) {
+    while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  };
   std::atomic<int> begun{0}, idle{0};
   std::atomic<bool> idle_elsewhere{false};
   pool.run(
       2,
       [&](int64_t) {
         ++begun;
-        while (begun < 2) std::this_thread::yield();
-        while (std::this_thread::get_id() != caller && idle < 3) std::this_thread::yield();
+        wait_for([&] { return begun == 2; });
+        if (std::this_thread::get_id() != caller) wait_for([&] { return idle >= 3; });
       },
       [&] {
         if (std::this_thread::get_id() != caller || begun < 2) idle_elsewhere = true;

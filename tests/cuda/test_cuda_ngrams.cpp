@@ -86,7 +86,7 @@ struct Side {
   Floats all_gradients() const { return read_gradients(backend, *gradients, table); }
 
   slm::StepResult update(const slm::AdamWStep& step) {
-    const auto report = backend.make_report();
+    const auto report = backend.make_report(table, false);
     backend.update(*weights, *gradients, *m, *v, table, step, *report);
     backend.params_changed(*weights);
     return backend.read_report(*report);

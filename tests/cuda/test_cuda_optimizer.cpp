@@ -13,7 +13,7 @@ struct Training {
         table(of),
         weights(on.make_weights(config, table)),
         grads(on.make_gradients(config, table, 1 << 20)),
-        report(on.make_report()) {
+        report(on.make_report(table, true)) {
     const int64_t size = table.num_parameters();
     backend.write(random_floats(size, 1).data(), size, weights->flat(), 0);
     m = make_buffer(backend, random_floats(size, 2));

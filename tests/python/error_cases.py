@@ -142,6 +142,11 @@ PYTHON: list[Case] = [
     (train(dropout=-0.5), slm.ConfigError, "dropout is -0.5"),
     (train(noise=1.0), slm.ConfigError, "noise is 1"),
     (train(max_radius=-1.0), slm.ConfigError, "max_radius is -1"),
+    (
+        lambda m: slm.Trainer(slm.Model("nano", ngram_orders=()), max_radius=0.9),
+        slm.ConfigError,
+        'max_radius is above 0, .* cell is "gated"',
+    ),
     (train(noise="some"), TypeError, "noise must be a number or \"auto\", got 'some'"),
     (train(dropout="some"), TypeError, "dropout must be a number or \"auto\", got 'some'"),
     (train(seed=2**64), slm.ConfigError, "seed must be"),

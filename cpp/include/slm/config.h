@@ -58,7 +58,8 @@ struct TrainConfig {
   /// predicted stays. kAutoDropout as above.
   float noise = 0;
   /// What the spectral radius of a dense cell's matrices A is kept at, at most, after every step: A
-  /// is scaled down where ‖A^64‖^(1/64) is above it. 0 keeps no bound. Cells "gated" need none.
+  /// is scaled down where ‖A^64‖^(1/64) is above it. 0 keeps no bound; above 0, a model whose cell
+  /// is "gated", which needs none, is refused.
   float max_radius = 0;
   std::string sampling = "random";  ///< "random" windows, or "stream": the state is carried
   uint64_t seed = 0;                ///< of the window positions

@@ -62,7 +62,8 @@ class CpuBackend final : public Backend {
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
   void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const override;
 
-  std::unique_ptr<Report> make_report() const override;
+  std::unique_ptr<Report> make_report(const TensorTable&, bool max_radius) const override;
+  int64_t report_bytes(const TensorTable&, bool max_radius) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
               Report&) const override;
   StepResult read_report(const Report&) const override;
@@ -102,7 +103,7 @@ class CpuBackend final : public Backend {
                     const AdamWStep&, float grad_scale) const;
   void update_rows(CpuWeights&, NgramGradients&, Buffer& m, Buffer& v, const AdamWStep&,
                    float grad_scale) const;
-  void bound_radius(CpuWeights&, CpuGradients&, float max_radius) const;
+  void bound_radius(CpuWeights&, CpuReport&, float max_radius) const;
   void norms_of_powers(const float* a, int64_t n, float* powers, double* norms) const;
 
   // Threads that work of this size keeps busy.

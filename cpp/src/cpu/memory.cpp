@@ -81,20 +81,20 @@ NgramGradients::NgramGradients(const Tensor& tensor, int64_t positions)
     : table(&tensor),
       slot_of_row(static_cast<size_t>(tensor.rows()), -1),
       rows(static_cast<size_t>(slots(tensor, positions))),
+      places(rows.size()),
       values(static_cast<int64_t>(rows.size()) * tensor.cols()) {}
 
 CpuGradients::CpuGradients(const TensorTable& source, int64_t positions)
-    : table(source), dense(table.num_dense()), powers(3 * table.recurrent_size()) {
+    : table(source), dense(table.num_dense()) {
   for (const Tensor& tensor : table.tensors())
     if (tensor.by_row) ngrams.emplace_back(tensor, positions);
 }
 
 int64_t CpuGradients::bytes(const TensorTable& table, int64_t positions) {
-  // And indices, of four bytes as well.
-  int64_t values = table.num_dense() + 3 * table.recurrent_size();
+  int64_t values = table.num_dense();  // and indices, of four bytes as well
   for (const Tensor& tensor : table.tensors())
     if (tensor.by_row)
-      values += tensor.rows() + NgramGradients::slots(tensor, positions) * (1 + tensor.cols());
+      values += tensor.rows() + NgramGradients::slots(tensor, positions) * (2 + tensor.cols());
   return values * static_cast<int64_t>(sizeof(float));
 }
 

@@ -11,8 +11,9 @@ namespace slm {
 
 // Has values on their way from memory. Where the next ones lie, the hardware cannot guess in tables
 // whose rows are drawn by a hash.
-inline void prefetch(const float* values, int64_t size) {
-  constexpr int64_t kLine = 16;
+template <class T>
+void prefetch(const T* values, int64_t size = 1) {
+  constexpr auto kLine = static_cast<int64_t>(64 / sizeof(T));
   for (int64_t i = 0; i < size; i += kLine) __builtin_prefetch(values + i);
 }
 
@@ -122,6 +123,7 @@ struct NgramGradients {
   const Tensor* table;
   std::vector<int32_t> slot_of_row;  // -1: has not occurred
   std::vector<int32_t> rows;         // of each slot
+  std::vector<int32_t> places;       // of each slot, for ngrams.cpp: zero in between
   int64_t count = 0;                 // slots in use
   FloatArray values;                 // (slots, width)
 };
@@ -133,12 +135,17 @@ struct CpuGradients final : Gradients {
   TensorTable table;  // its own
   FloatArray dense;   // (num_dense,)
   std::vector<NgramGradients> ngrams;
-  FloatArray powers;  // where an A recurs, room for three like it: see radius.cpp
   double loss = 0;
 };
 
 struct CpuReport final : Report {
+  CpuReport(const TensorTable& table, bool max_radius) : powers(num_powers(table, max_radius)) {}
+  static int64_t num_powers(const TensorTable& table, bool max_radius) {
+    return max_radius ? 3 * table.recurrent_size() : 0;
+  }
+
   StepResult result;
+  FloatArray powers;  // room for three matrices like a dense cell's A: see radius.cpp
 };
 
 // Floats of each array of a workspace. The workspace is allocated by it and `slm info` prints it.

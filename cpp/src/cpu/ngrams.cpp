@@ -1,6 +1,7 @@
 // The vectors of hashed n-grams: Σ_n P_n G_n[row_n] is added to a position's embedding. Of the
 // tables only the rows that occur are ever touched.
 #include <algorithm>
+#include <utility>
 
 #include "cpu/cpu_backend.h"
 #include "cpu/layer_part.h"
@@ -60,11 +61,15 @@ void CpuBackend::gather_add(const CpuWeights& weights, const NgramWeights& ngram
                             const int32_t* rows, const Block& at, const Array& y) const {
   constexpr int64_t kAhead = 4;  // positions whose rows are already on the way from memory
   const float* table = weights.at(*ngram.table);
-  const int64_t end = at.t1 * y.batch;
+  const int64_t width = at.b1 - at.b0, count = (at.t1 - at.t0) * width;
+  int64_t ahead = kAhead;  // the number of a position in the block
   each_row(at, [&](int64_t t, int64_t b) {
     const int64_t r = t * y.batch + b;
-    if (r + kAhead < end && rows[r + kAhead] >= 0)
-      prefetch(table + rows[r + kAhead] * y.width, y.width);
+    if (ahead < count) {
+      const int64_t row = rows[(at.t0 + ahead / width) * y.batch + at.b0 + ahead % width];
+      if (row >= 0) prefetch(table + row * y.width, y.width);
+      ++ahead;
+    }
     if (rows[r] >= 0) kernels_.add(table + rows[r] * y.width, y.row(t, b), y.width);
   });
 }
@@ -97,22 +102,32 @@ void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t
 
 namespace {
 
-// Key of a position of a block: by slot and then by position. What comes before the start of a text
-// has none.
+// Of a position of a block. What comes before the start of a text has none.
 uint64_t make_key(int64_t slot, int64_t position) {
   return static_cast<uint64_t>(slot) << 32 | static_cast<uint64_t>(position);
 }
 int64_t slot_of(uint64_t key) { return static_cast<int64_t>(key >> 32); }
 int64_t position_of(uint64_t key) { return static_cast<int64_t>(key & 0xFFFFFFFF); }
 
-// Gives every row of a block its slot, and returns the number of `keys`, sorted.
+// Gives every row of a block its slot, and returns the number of `keys`: those of a slot follow
+// each other, by position. Slots are counted, and keys put where those before them end.
 int64_t collect(NgramGradients& ngram, const int32_t* rows, int64_t positions, uint64_t* keys) {
-  int64_t count = 0;
+  constexpr int64_t kAhead = 8;  // positions whose rows' slots are already on the way from memory
+  int32_t slots[kChunkPositions], met[kChunkPositions];
+  int64_t distinct = 0;
   for (int64_t r = 0; r < positions; ++r) {
+    if (r + kAhead < positions && rows[r + kAhead] >= 0)
+      prefetch(&ngram.slot_of_row[static_cast<size_t>(rows[r + kAhead])]);
     if (rows[r] < 0) continue;
-    keys[count++] = make_key(ngram.slot(rows[r]), r);
+    slots[r] = static_cast<int32_t>(ngram.slot(rows[r]));
+    if (ngram.places[static_cast<size_t>(slots[r])]++ == 0) met[distinct++] = slots[r];
   }
-  std::sort(keys, keys + count);
+  int32_t count = 0;
+  for (int64_t i = 0; i < distinct; ++i)
+    count += std::exchange(ngram.places[static_cast<size_t>(met[i])], count);
+  for (int64_t r = 0; r < positions; ++r)
+    if (rows[r] >= 0) keys[ngram.places[static_cast<size_t>(slots[r])]++] = make_key(slots[r], r);
+  for (int64_t i = 0; i < distinct; ++i) ngram.places[static_cast<size_t>(met[i])] = 0;
   return count;
 }
 

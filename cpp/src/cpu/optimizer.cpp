@@ -42,25 +42,31 @@ double CpuBackend::grad_norm(const CpuGradients& gradients) const {
   return std::sqrt(total);
 }
 
-std::unique_ptr<Report> CpuBackend::make_report() const { return std::make_unique<CpuReport>(); }
+std::unique_ptr<Report> CpuBackend::make_report(const TensorTable& table, bool max_radius) const {
+  return std::make_unique<CpuReport>(table, max_radius);
+}
+
+int64_t CpuBackend::report_bytes(const TensorTable& table, bool max_radius) const {
+  return CpuReport::num_powers(table, max_radius) * static_cast<int64_t>(sizeof(float));
+}
 
 StepResult CpuBackend::read_report(const Report& report) const {
   return static_cast<const CpuReport&>(report).result;
 }
 
 void CpuBackend::update(Weights& any_weights, Gradients& any_gradients, Buffer& m, Buffer& v,
-                        const TensorTable& table, const AdamWStep& step, Report& report) const {
+                        const TensorTable& table, const AdamWStep& step, Report& any_report) const {
   auto& weights = static_cast<CpuWeights&>(any_weights);
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
-  StepResult& result = static_cast<CpuReport&>(report).result;
-  result = {gradients.loss, grad_norm(gradients)};
-  if (!result.finite()) return clear(gradients);
+  auto& report = static_cast<CpuReport&>(any_report);
+  report.result = {gradients.loss, grad_norm(gradients)};
+  if (!report.result.finite()) return clear(gradients);
   gradients.loss = 0;
-  const float grad_scale = result.grad_scale(step.clip_norm);
+  const float grad_scale = report.result.grad_scale(step.clip_norm);
   update_dense(weights, gradients, m, v, table, step, grad_scale);
   for (NgramGradients& ngram : gradients.ngrams)
     update_rows(weights, ngram, m, v, step, grad_scale);
-  if (step.max_radius > 0) bound_radius(weights, gradients, step.max_radius);
+  if (step.max_radius > 0) bound_radius(weights, report, step.max_radius);
 }
 
 // Threads share out values and not tensors: one pass over the flat buffers.
@@ -101,9 +107,9 @@ void CpuBackend::update_rows(CpuWeights& weights, NgramGradients& ngram, Buffer&
             if (slot + kAhead < end) {
               const int64_t next = ngram.rows[slot + kAhead];
               prefetch(w + next * width, width);
-              prefetch(updates + next, 1);
-              prefetch(moments + next, 1);
-              __builtin_prefetch(&ngram.slot_of_row[next]);
+              prefetch(updates + next);
+              prefetch(moments + next);
+              prefetch(&ngram.slot_of_row[next]);
             }
             const int64_t row = ngram.rows[slot];
             float* g = ngram.values.get() + slot * width;
@@ -146,8 +152,8 @@ void CpuBackend::merge_rows(NgramGradients& from, NgramGradients& to) const {
   const int64_t width = to.table->cols();
   for (int64_t i = 0; i < from.count; ++i) {
     if (i + kAhead < from.count) {
-      __builtin_prefetch(&to.slot_of_row[from.rows[i + kAhead]]);
-      __builtin_prefetch(&from.slot_of_row[from.rows[i + kAhead]]);
+      prefetch(&to.slot_of_row[from.rows[i + kAhead]]);
+      prefetch(&from.slot_of_row[from.rows[i + kAhead]]);
     }
     const int32_t row = from.rows[i];
     float* values = from.values.get() + i * width;

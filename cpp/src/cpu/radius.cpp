@@ -18,13 +18,12 @@ float radius_scale(const double* norms, float max_radius) {
 
 }  // namespace
 
-void CpuBackend::bound_radius(CpuWeights& weights, CpuGradients& gradients,
-                              float max_radius) const {
-  for (const Tensor& tensor : gradients.table.tensors()) {
+void CpuBackend::bound_radius(CpuWeights& weights, CpuReport& report, float max_radius) const {
+  for (const Tensor& tensor : weights.table.tensors()) {
     if (!tensor.recurs) continue;
     float* a = data(weights.flat()) + tensor.offset;
     double norms[kSquarings + 1];
-    norms_of_powers(a, tensor.rows(), gradients.powers.get(), norms);
+    norms_of_powers(a, tensor.rows(), report.powers.get(), norms);
     const float scale = radius_scale(norms, max_radius);
     if (scale < 1)
       for (int64_t i = 0; i < tensor.info.size; ++i) a[i] *= scale;
@@ -32,22 +31,26 @@ void CpuBackend::bound_radius(CpuWeights& weights, CpuGradients& gradients,
 }
 
 // `powers` has room for three matrices of n rows: X, its transpose, and its square, which is the
-// sum of the outer products of the rows of the first two.
+// sum of the outer products of the rows of the first two. By float32's kernels also where matrix
+// products are otherwise of bf16: a bound has to hold.
 void CpuBackend::norms_of_powers(const float* a, int64_t n, float* powers, double* norms) const {
+  const Kernels& kernels = &kernels_ == bf16_kernels() ? active_kernels() : kernels_;
   const int64_t size = n * n;
+  const auto values = static_cast<double>(size), terms = static_cast<double>(n);
   float *x = powers, *transposed = x + size, *square = transposed + size;
   std::copy_n(a, size, x);
   for (int k = 0;; ++k, std::swap(x, square)) {
     norms[k] = std::sqrt(sum_squares(x, size));
     if (k == kSquarings) return;
     const double norm = norms[k] > 0 ? norms[k] : 1;  // a power may be zero, as all after it
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < n; ++j)
-        transposed[j * n + i] = x[i * n + j] = static_cast<float>(double{x[i * n + j]} / norm);
-    std::fill_n(square, size, 0.0f);
-    const double flops = 2.0 * static_cast<double>(size * n);
-    split(n, flops, [&](int64_t begin, int64_t end) {
-      kernels_.outer_sum(transposed + begin, n, x, n, n, square + begin * n, n, end - begin, n);
+    split(n, 4 * values, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        for (int64_t j = 0; j < n; ++j)
+          transposed[j * n + i] = x[i * n + j] = static_cast<float>(double{x[i * n + j]} / norm);
+    });
+    split(n, 2 * terms * values, [&](int64_t begin, int64_t end) {
+      std::fill_n(square + begin * n, (end - begin) * n, 0.0f);
+      kernels.outer_sum(transposed + begin, n, x, n, n, square + begin * n, n, end - begin, n);
     });
   }
 }

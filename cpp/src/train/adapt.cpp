@@ -8,7 +8,7 @@
 namespace slm {
 namespace {
 
-TrainConfig online(const AdaptOptions& options) {
+TrainConfig online(const AdaptOptions& options, float max_radius) {
   TrainConfig how;
   how.learning_rate = options.learning_rate;
   how.ngram_rate = options.ngram_rate;
@@ -16,6 +16,7 @@ TrainConfig online(const AdaptOptions& options) {
   how.beta2 = options.beta2;
   how.weight_decay = 0;  // what the model knows is not to fade
   how.clip_norm = 1;
+  how.max_radius = max_radius;
   return how;
 }
 
@@ -26,7 +27,7 @@ Adapted adapt_to(const Model::Impl& model, const uint8_t* data, size_t size, flo
   expect_text_to_score(size);
   const auto num_bytes = static_cast<int64_t>(size);
   Model::Impl learner(model);
-  Trainer::Impl trainer(learner, online(options));
+  Trainer::Impl trainer(learner, online(options, model.training.max_radius));
   const auto state = model.backend->make_buffer(state_size(model.config, 1));
 
   // The inputs of all but the first window are where the text is.

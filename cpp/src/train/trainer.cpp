@@ -13,7 +13,7 @@ Trainer::Impl::Impl(Model::Impl& trained, const TrainConfig& how)
       config(how),
       m(model.backend->make_buffer(model.table.num_moments())),
       v(model.backend->make_buffer(model.table.num_moments())),
-      report_(model.backend->make_report()) {}
+      report_(model.backend->make_report(model.table, config.max_radius > 0)) {}
 
 TrainingPass& Trainer::Impl::pass_for(const Window& window) {
   if (seq_len_ != window.seq_len || batch_size_ != window.batch_size) {

@@ -26,6 +26,8 @@ class ThreadPool {
   int size() const { return static_cast<int>(crew_->workers.size()) + 1; }
   // Threads that a run started here and now could keep busy: 1 within a part of another run.
   int free_threads() const { return inside_part ? 1 : size(); }
+  // Whether this thread is within a part of a run on several threads.
+  static bool is_inside_part() { return inside_part; }
 
   // f(part) for every part in [0, parts), in any order; returns when all are done. Runs on the
   // caller alone when the pool is busy, be it with another caller's work or with the part that
