@@ -105,7 +105,9 @@ struct CpuWeights final : Weights {
 };
 
 // The gradient of one n-gram table. Rows get a slot each as they occur for the first time in a
-// step; there is one for every position of a window, or for every row where there are fewer.
+// step; there is one for every position of a window, or for every row where there are fewer. What a
+// slot held before is of a step that is over, so the first sum is stored and not added: zeroing
+// them would move as much memory as all else that is done with them.
 struct NgramGradients {
   NgramGradients(const Tensor& tensor, int64_t positions);
   static int64_t slots(const Tensor& tensor, int64_t positions);

@@ -132,9 +132,10 @@ int64_t collect(NgramGradients& ngram, const int32_t* rows, int64_t positions, u
 }
 
 // Adds to `values` the sums of the keys [begin, end) of `count`; a slot's sum is formed first and
-// then added. A slot belongs to whoever has its first key.
+// then added, or stored where the slot is none of the `known` ones. A slot belongs to whoever has
+// its first key.
 void add_slots(const Kernels& kernels, const uint64_t* keys, int64_t count, int64_t begin,
-               int64_t end, const float* dx, int64_t width, float* values) {
+               int64_t end, const float* dx, int64_t width, int64_t known, float* values) {
   constexpr int64_t kColumns = 256;
   while (begin > 0 && begin < end && slot_of(keys[begin]) == slot_of(keys[begin - 1])) ++begin;
   for (int64_t i = begin, j = i; i < end; i = j) {
@@ -146,7 +147,11 @@ void add_slots(const Kernels& kernels, const uint64_t* keys, int64_t count, int6
       copy_row(dx + position_of(keys[i]) * width + c, sum, n);
       for (int64_t k = i + 1; k < j; ++k)
         kernels.add(dx + position_of(keys[k]) * width + c, sum, n);
-      kernels.add(sum, values + slot * width + c, n);
+      float* to = values + slot * width + c;
+      if (slot < known)
+        kernels.add(sum, to, n);
+      else
+        for (int64_t k = 0; k < n; ++k) to[k] = sum[k] + 0.0f;  // as if to a zero: no -0
     }
   }
 }
@@ -160,10 +165,11 @@ void CpuBackend::add_to_rows(CpuGradients& gradients, CpuWorkspace& ws, size_t f
   for (int64_t r = 0; r < positions; r += kChunkPositions) {
     const int64_t block = std::min(kChunkPositions, positions - r);
     const auto work = static_cast<double>(static_cast<int64_t>(orders) * block * width);
-    int64_t counts[kMaxNgramTables];
+    int64_t counts[kMaxNgramTables], known[kMaxNgramTables];
     split(static_cast<int64_t>(orders), work, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const size_t order = first + static_cast<size_t>(i);
+        known[i] = gradients.ngrams[order].count;
         counts[i] = collect(gradients.ngrams[order], ws.ngram_rows(order, t0) + r, block,
                             ws.keys.data() + i * kChunkPositions);
       }
@@ -173,7 +179,7 @@ void CpuBackend::add_to_rows(CpuGradients& gradients, CpuWorkspace& ws, size_t f
         const int64_t start = static_cast<int64_t>(i) * block;
         add_slots(kernels_, ws.keys.data() + static_cast<int64_t>(i) * kChunkPositions, counts[i],
                   std::clamp<int64_t>(begin - start, 0, counts[i]),
-                  std::clamp<int64_t>(end - start, 0, counts[i]), dx + r * width, width,
+                  std::clamp<int64_t>(end - start, 0, counts[i]), dx + r * width, width, known[i],
                   gradients.ngrams[first + i].values.get());
       }
     });

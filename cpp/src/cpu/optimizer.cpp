@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cpu/cpu_backend.h"
+#include "cpu/layer_part.h"
 
 namespace slm {
 namespace {
@@ -93,7 +94,7 @@ void CpuBackend::update_dense(CpuWeights& weights, CpuGradients& gradients, Buff
   });
 }
 
-// A slot's gradient is used once and zeroed, and the row is free for the next step.
+// A slot's gradient is used once, and the row is free for the next step.
 void CpuBackend::update_rows(CpuWeights& weights, NgramGradients& ngram, Buffer& m, Buffer& v,
                              const AdamWStep& step, float grad_scale) const {
   const int64_t width = ngram.table->cols();
@@ -112,12 +113,11 @@ void CpuBackend::update_rows(CpuWeights& weights, NgramGradients& ngram, Buffer&
               prefetch(&ngram.slot_of_row[next]);
             }
             const int64_t row = ngram.rows[slot];
-            float* g = ngram.values.get() + slot * width;
+            const float* g = ngram.values.get() + slot * width;
             updates[row] += 1;
             const double left = power(double{step.beta2}, static_cast<int64_t>(updates[row]));
             moments[row] = kernels_.row_update(args, static_cast<float>(1.0 / (1.0 - left)),
                                                moments[row], g, w + row * width, width);
-            std::fill_n(g, width, 0.0f);
             ngram.slot_of_row[row] = -1;
           }
         });
@@ -156,9 +156,12 @@ void CpuBackend::merge_rows(NgramGradients& from, NgramGradients& to) const {
       prefetch(&from.slot_of_row[from.rows[i + kAhead]]);
     }
     const int32_t row = from.rows[i];
-    float* values = from.values.get() + i * width;
-    kernels_.add(values, to.values.get() + to.slot(row) * width, width);
-    std::fill_n(values, width, 0.0f);
+    const float* values = from.values.get() + i * width;
+    const int64_t known = to.count, slot = to.slot(row);
+    if (slot < known)
+      kernels_.add(values, to.values.get() + slot * width, width);
+    else
+      copy_row(values, to.values.get() + slot * width, width);
     from.slot_of_row[row] = -1;
   }
   from.count = 0;
@@ -169,7 +172,6 @@ void CpuBackend::clear(Gradients& any_gradients) const {
   std::fill_n(gradients.dense.get(), gradients.table.num_dense(), 0.0f);
   gradients.loss = 0;
   for (NgramGradients& ngram : gradients.ngrams) {
-    std::fill_n(ngram.values.get(), ngram.count * ngram.table->cols(), 0.0f);
     for (int64_t slot = 0; slot < ngram.count; ++slot) ngram.slot_of_row[ngram.rows[slot]] = -1;
     ngram.count = 0;
   }
