@@ -113,6 +113,8 @@ class CudaBackend : public Backend {
   void swish(const float* h, int64_t size, float* s) const;
 
   void judge(CudaGradients&, float clip_norm, CudaReport&) const;
+  // Leaves the sums of the squares of some parts of x, and returns their number.
+  unsigned sum_squares(const float* x, int64_t n, unsigned most, double* sums) const;
   void bound_radius(float* weights, const TensorTable&, float max_radius, CudaReport&) const;
 
   const Stream stream_;

@@ -94,7 +94,7 @@ __device__ void add_up(double sum, double* sums) {
 }
 
 // Each block sums its share, in an order that depends on n alone.
-__global__ void sum_squares(const float* x, int64_t n, double* sums) {
+__global__ void sum_parts(const float* x, int64_t n, double* sums) {
   const int64_t begin = n * blockIdx.x / gridDim.x, end = n * (blockIdx.x + 1) / gridDim.x;
   double sum = 0;
   for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) sum += double{x[i]} * double{x[i]};
@@ -145,12 +145,17 @@ StepResult CudaBackend::read_report(const Report& any_report) const {
   return *report.result.get();
 }
 
+unsigned CudaBackend::sum_squares(const float* x, int64_t n, unsigned most, double* sums) const {
+  const unsigned blocks = std::min(most, num_blocks(n, kMinShare));
+  launch(stream_, blocks, kThreads, sum_parts, x, n, sums);
+  return blocks;
+}
+
 void CudaBackend::judge(CudaGradients& gradients, float clip_norm, CudaReport& report) const {
   const Ngrams& ngrams = gradients.ngrams;
-  unsigned blocks = std::min(kNormBlocks, num_blocks(ngrams.offset, kMinShare));
   const std::lock_guard<std::mutex> lock(norm_mutex_);
-  launch(stream_, blocks, kThreads, sum_squares, gradients.values.get(), ngrams.offset,
-         norm_sums_.get());
+  unsigned blocks =
+      sum_squares(gradients.values.get(), ngrams.offset, kNormBlocks, norm_sums_.get());
   if (ngrams.rows > 0) {
     launch(stream_, kNormBlocks, kThreads, sum_row_squares, gradients.values.get() + ngrams.offset,
            gradients.touched.get(), ngrams.rows, ngrams.width, norm_sums_.get() + blocks);

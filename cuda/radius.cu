@@ -1,5 +1,4 @@
 // Keeps the spectral radius of dense cells' A at a bound (util/radius.h).
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -10,17 +9,6 @@ namespace slm {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kMinShare = 4096;  // values whose squares one block sums, at least
-
-// Each block sums its share, in an order that depends on n alone.
-__global__ void sum_squares(const float* x, int64_t n, double* sums) {
-  __shared__ double partial[kThreads];
-  const int64_t begin = n * blockIdx.x / gridDim.x, end = n * (blockIdx.x + 1) / gridDim.x;
-  double sum = 0;
-  for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) sum += double{x[i]} * double{x[i]};
-  sum = block_sum<kThreads>(sum, partial);
-  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
-}
 
 // x divided by its norm, which every block finds out from the sums.
 __global__ void divide_by_norm(const double* sums, int64_t count, float* x, int64_t n,
@@ -56,11 +44,10 @@ void CudaBackend::bound_radius(float* weights, const TensorTable& table, float m
     if (!tensor.recurs) continue;
     const int64_t n = tensor.rows(), size = tensor.info.size;
     const unsigned grid = num_blocks(size, kThreads);
-    const unsigned blocks = std::min<unsigned>(RadiusArrays::kBlocks, num_blocks(size, kMinShare));
     float *x = arrays.powers.get(), *square = x + size;
     copy_floats(weights + tensor.offset, size, x);
     for (int k = 0; k <= kSquarings; ++k, std::swap(x, square)) {
-      launch(stream_, blocks, kThreads, sum_squares, x, size, arrays.sums.get());
+      const unsigned blocks = sum_squares(x, size, RadiusArrays::kBlocks, arrays.sums.get());
       launch(stream_, grid, kThreads, divide_by_norm, arrays.sums.get(), blocks, x, size,
              arrays.norms.get() + k);
       if (k < kSquarings) gemm_.exact(n, n, n, {x, n}, {x, n}, square, n);

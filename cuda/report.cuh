@@ -33,7 +33,7 @@ class HostArray {
 
 // What an update with a max_radius works in (radius.cu); else empty.
 struct RadiusArrays {
-  static constexpr int64_t kBlocks = 64;  // that sum the squares of a matrix, at most
+  static constexpr unsigned kBlocks = 64;  // that sum the squares of a matrix, at most
 
   RadiusArrays(const DeviceMemory& memory, const TensorTable& table, bool max_radius)
       : powers(memory, max_radius ? 2 * table.recurrent_size() : 0),
