@@ -77,7 +77,8 @@ def plot(args: argparse.Namespace) -> None:
 
 
 def how_long(args: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(args, name) for name in ("seconds", "steps", "seed", "threads")}
+    names = ("seconds", "steps", "seed", "threads", "precision")
+    return {name: getattr(args, name) for name in names}
 
 
 def keep(path: Path, record: dict[str, Any]) -> None:
@@ -113,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--seconds", type=float)
         sub.add_argument("--seed", type=int, default=0)
         sub.add_argument("--threads", type=int)
+        sub.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     for config in (slm.Config, slm.TrainConfig):
         add_fields(one, config)
 

@@ -4,7 +4,7 @@ find_package(Threads REQUIRED)
 file(GLOB_RECURSE slm_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/src/*.cpp)
 list(FILTER slm_sources EXCLUDE REGEX "/no_cuda\\.cpp$")  # cmake/cuda.cmake adds it or cuda/
 # Kernels for one instruction set are in files that end in its name; see below.
-foreach(isa IN ITEMS avx2 avx512 avx512_bf16 neon)
+foreach(isa IN ITEMS avx2 avx512 avx512_bf16 amx_bf16 neon)
   set(slm_${isa}_sources ${slm_sources})
   list(FILTER slm_${isa}_sources INCLUDE REGEX "/cpu/[^/]*_${isa}\\.cpp$")
   list(FILTER slm_sources EXCLUDE REGEX "/cpu/[^/]*_${isa}\\.cpp$")
@@ -41,6 +41,14 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
     target_sources(slm PRIVATE ${slm_avx512_bf16_sources})
     set_source_files_properties(${slm_avx512_bf16_sources}
                                 PROPERTIES COMPILE_OPTIONS "${avx512_options};-mavx512bf16")
+    check_cxx_compiler_flag("-mamx-tile -mamx-bf16" SLM_COMPILER_HAS_AMX)  # GCC since 11, Clang 11
+    if(SLM_COMPILER_HAS_AMX AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+      list(APPEND slm_isa_definitions SLM_HAS_AMX)
+      target_sources(slm PRIVATE ${slm_amx_bf16_sources})
+      set_source_files_properties(
+        ${slm_amx_bf16_sources}
+        PROPERTIES COMPILE_OPTIONS "${avx512_options};-mavx512bf16;-mamx-tile;-mamx-bf16")
+    endif()
   endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   list(APPEND slm_isa_definitions SLM_HAS_NEON)

@@ -28,7 +28,9 @@ def plot(records: list[Record], output: Path) -> None:
     for axes, (text, title) in zip(panels, TITLES.items(), strict=True):
         for i, name in enumerate(presets):
             points = [g for g in runs if (g.text, g.preset) == (text, name)]  # by seconds
-            drawn[name] = _draw(axes, points, f"C{i}", "o-")
+            drawn[name] = _draw(axes, [g for g in points if g.exact], f"C{i}", "o-")
+            if rounded := [g for g in points if not g.exact]:
+                drawn[f"{name}, bf16"] = _draw(axes, rounded, f"C{i}", "s:")
         drawn |= _draw_peers(axes, [r for r in records if r["text"] == text])
         axes.set_xscale("log")
         axes.set_title(title, fontsize=10)

@@ -29,6 +29,7 @@ class Recipe:
     steps: int | None = None
     seed: int = 0
     threads: int | None = None
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         unknown = self.overrides.keys() - _MODEL_FIELDS - _TRAINING_FIELDS
@@ -40,7 +41,8 @@ class Recipe:
 
     def model(self) -> slm.Model:
         chosen = {k: v for k, v in self.overrides.items() if k in _MODEL_FIELDS}
-        return slm.Model(self.preset, **chosen, seed=self.seed, threads=self.threads)
+        how = {"threads": self.threads, "precision": self.precision}
+        return slm.Model(self.preset, **chosen, **how, seed=self.seed)
 
     def training(self) -> dict[str, Any]:
         """Keywords of Model.train."""
@@ -67,6 +69,7 @@ def train(recipe: Recipe, text: ByteArray, choose: ByteArray) -> tuple[slm.Model
         "best_step": history.best_step,
         "bytes_trained": history.steps * done.seq_len * done.batch_size,
         "seed": recipe.seed,
+        "precision": recipe.precision,
         "parameters": model.num_parameters,
         **here,
         "notes": history.notes,

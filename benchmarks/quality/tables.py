@@ -55,7 +55,11 @@ class Group:
     @property
     def label(self) -> str:
         changed = [f"{name}={value}" for name, value in self.overrides.items()]
-        return " ".join([self.preset, *changed])
+        return " ".join([self.preset, *changed, *([] if self.exact else [self.precision])])
+
+    @property
+    def exact(self) -> bool:
+        return self.precision == "float32"
 
     def has(self, name: str) -> bool:
         return all(name in run for run in self.runs)
@@ -70,7 +74,9 @@ def groups(records: Iterable[Record]) -> list[Group]:
     for r in records:
         if r["kind"] == "run" and r["seconds"] is not None:
             overrides = json.dumps(r["overrides"], sort_keys=True)
-            key = (r["text"], r["preset"], overrides, r["seconds"], r["cpu"], r["threads"])
+            r = {"precision": "float32", **r}  # not in the lines of the first runs
+            key = (r["text"], r["preset"], overrides, r["precision"], r["seconds"])
+            key += (r["cpu"], r["threads"])
             found.setdefault(key, {})[r["seed"]] = r
     return [Group(list(found[key].values())) for key in sorted(found)]
 

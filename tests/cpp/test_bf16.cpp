@@ -90,8 +90,8 @@ void test_outer_sum(const Kernels& kernels, int64_t depth, int64_t rows, int64_t
 
 void test_kernels(const Kernels& kernels) {
   for (const int64_t cols : {1, 15, 16, 17, 31, 32, 33, 100, 130})
-    for (const int64_t depth : {1, 2, 5, 31, 32, 33, 256, 257, 300}) {
-      for (const auto& [outer, inner] : {std::pair{1, 1}, {3, 5}, {2, 13}, {29, 1}})
+    for (const int64_t depth : {1, 2, 5, 31, 32, 33, 256, 257, 300, 515}) {
+      for (const auto& [outer, inner] : {std::pair{1, 1}, {3, 5}, {2, 13}, {29, 1}, {5, 9}})
         test_matmul(kernels, outer, inner, depth, cols);
       for (const int64_t rows : {1, 7, 25, 61}) test_outer_sum(kernels, depth, rows, cols);
     }
@@ -159,13 +159,16 @@ int main() {
   CHECK_EQ(make_model("float32").precision(), "float32");
   const auto available = slm::available_kernels();
   const Kernels* kernels = slm::bf16_kernels();
-  CHECK(std::find(available.begin(), available.end(), kernels) == available.end());
+  const auto rounding = slm::available_bf16_kernels();
+  for (const Kernels* each : rounding)
+    CHECK(std::find(available.begin(), available.end(), each) == available.end());
   if (kernels == nullptr) {
     CHECK_THROWS(ErrorKind::device, "AVX512-BF16", make_model("bf16"));
     return test_result();
   }
   CHECK_EQ(make_model("bf16").precision(), "bf16");
-  test_kernels(*kernels);
+  CHECK(kernels == rounding.back());
+  for (const Kernels* each : rounding) test_kernels(*each);
   test_gradients_are_near_those_of_float32();
   test_threads_do_not_change_a_bit();
   return test_result();

@@ -20,10 +20,10 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr int kGuard = 16;
 constexpr float kUntouched = 123.0f;
 
-// Every set, that of bf16 with them: it differs in its matrix products alone.
+// Every set, those of bf16 with them: they differ in their matrix products alone.
 check::KernelSets all_sets() {
   check::KernelSets sets = slm::available_kernels();
-  if (slm::bf16_kernels() != nullptr) sets.push_back(slm::bf16_kernels());
+  for (const Kernels* kernels : slm::available_bf16_kernels()) sets.push_back(kernels);
   return sets;
 }
 

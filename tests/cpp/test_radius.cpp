@@ -120,7 +120,7 @@ void test_random(int64_t n) {
     for (size_t i = 0; i < one.size(); ++i) CHECK_NEAR(other[i], one[i], 1e-5);
   }
   // A bound that is rounded to bf16 would not be one.
-  if (const slm::Kernels* bf16 = slm::bf16_kernels())
+  for (const slm::Kernels* bf16 : slm::available_bf16_kernels())
     CHECK(same_bits(updated(dense(n), a, 0.9f, 0, 2, *bf16), one));
 }
 

@@ -33,6 +33,7 @@ def result(seed: int = 0, **fields: Any) -> dict[str, Any]:
         "seconds": 60,
         "seconds_taken": 59.0,
         "seed": seed,
+        "precision": "float32",
         "nats_per_byte": 1.25,
         "cut_nats_per_byte": 1.3,
         "int8_nats_per_byte": 1.26,
@@ -77,6 +78,7 @@ def test_a_run_tells_what_it_did() -> None:
     assert r["int8_nats_per_byte"] == pytest.approx(r["nats_per_byte"], rel=0.05)
     assert r["int8_nats_per_byte"] != r["nats_per_byte"]
     assert (r["text"], r["seed"], r["steps"]) == ("shakespeare", 3, 30)
+    assert r["precision"] == "float32"
     assert r["bytes_trained"] == 30 * 16 * 4
     assert r["parameters"] == model.num_parameters
     assert 4 * r["parameters"] < r["float32_file_bytes"]
@@ -137,11 +139,13 @@ def test_records_come_back(tmp_path: Path) -> None:
 def test_a_group_is_seeds_and_the_latest_of_each() -> None:
     again = [result(0, nats_per_byte=9.0), result(0), result(1, nats_per_byte=1.2)]
     others = [result(seconds=100), result(threads=1), result(overrides={"embed_dim": 8})]
+    others.append(result(precision="bf16"))
+    del again[1]["precision"]  # the first runs do not tell it
     found = tables.groups([*again, *others, {"kind": "ppmd"}])
-    assert sorted(len(g.runs) for g in found) == [1, 1, 1, 2]
+    assert sorted(len(g.runs) for g in found) == [1, 1, 1, 1, 2]
     (pair,) = (g for g in found if len(g.runs) == 2)
     assert pair.median("nats_per_byte") == pytest.approx(1.225)
-    assert {g.label for g in found} == {"small", "small embed_dim=8"}
+    assert {g.label for g in found} == {"small", "small bf16", "small embed_dim=8"}
 
 
 def test_the_cut_of_the_training_part_chooses_the_run_of_a_goal() -> None:
@@ -236,7 +240,8 @@ def test_plot(tmp_path: Path) -> None:
     point = {"kind": "nanogpt", "text": "shakespeare", "step": 250, "seconds_taken": 12.0}
     changed = result(overrides={"embed_dim": 8})
     records = [result(preset="seed-small", seconds=s) for s in (60, 120)]
-    plot([*records, changed, point | {"nats_per_byte": 2.4}], path)
+    rounded = result(preset="seed-small", precision="bf16")
+    plot([*records, rounded, changed, point | {"nats_per_byte": 2.4}], path)
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

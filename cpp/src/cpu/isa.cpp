@@ -4,6 +4,11 @@
 
 #include "slm/error.h"
 
+#ifdef SLM_HAS_AMX
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace slm {
 namespace {
 
@@ -28,6 +33,18 @@ const Candidate kCandidates[] = {
     {&kNeonKernels, [] { return true; }},  // part of every 64-bit Arm
 #endif
 };
+
+#ifdef SLM_HAS_AMX
+// Linux gives a process the tile registers, whose 8 KiB are part of each thread's state, when it
+// asks for them (since 5.16; Linux, Documentation/arch/x86/xstate.rst).
+bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
+  static const bool granted = __builtin_cpu_supports("amx-tile") != 0 &&
+                              __builtin_cpu_supports("amx-bf16") != 0 &&
+                              syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return granted;
+}
+#endif
 
 const Kernels& choose() {
   const auto available = available_kernels();
@@ -56,12 +73,21 @@ const Kernels& active_kernels() {
   return kernels;
 }
 
-const Kernels* bf16_kernels() {
+std::vector<const Kernels*> available_bf16_kernels() {
+  std::vector<const Kernels*> available;
 #ifdef SLM_HAS_BF16
-  if (&active_kernels() == &kAvx512Kernels && __builtin_cpu_supports("avx512bf16") != 0)
-    return &kAvx512Bf16Kernels;
+  if (&active_kernels() != &kAvx512Kernels || __builtin_cpu_supports("avx512bf16") == 0) return {};
+  available.push_back(&kAvx512Bf16Kernels);
+#ifdef SLM_HAS_AMX
+  if (may_use_tiles()) available.push_back(&kAmxBf16Kernels);
 #endif
-  return nullptr;
+#endif
+  return available;
+}
+
+const Kernels* bf16_kernels() {
+  const auto available = available_bf16_kernels();
+  return available.empty() ? nullptr : available.back();
 }
 
 }  // namespace slm

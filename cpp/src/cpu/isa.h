@@ -14,9 +14,10 @@ std::vector<const Kernels*> available_kernels();
 // Throws Error(device) if SLM_FORCE_ISA names one that is unknown or that this CPU cannot run.
 const Kernels& active_kernels();
 
-// The set that rounds the operands of matrix products to bf16: nullptr where the active one is not
-// AVX-512's or this CPU cannot run it. It is never chosen by itself.
-const Kernels* bf16_kernels();
+// The sets that round the operands of matrix products to bf16, the best one last: none where the
+// active one is not AVX-512's or this CPU cannot run them. They are never chosen by themselves.
+std::vector<const Kernels*> available_bf16_kernels();
+const Kernels* bf16_kernels();  // the best one, or nullptr
 
 inline std::string isa_name() { return active_kernels().name; }
 

@@ -111,6 +111,9 @@ extern const Kernels kAvx512Kernels;
 #ifdef SLM_HAS_BF16
 extern const Kernels kAvx512Bf16Kernels;
 #endif
+#ifdef SLM_HAS_AMX
+extern const Kernels kAmxBf16Kernels;
+#endif
 #ifdef SLM_HAS_NEON
 extern const Kernels kNeonKernels;
 #endif

@@ -6,6 +6,7 @@
 #include "cpu/vec_avx512.h"
 #include "cpu/math-inl.h"
 #include "cpu/tiles-inl.h"
+#include "cpu/pairs-inl.h"
 #include "cpu/bf16-inl.h"
 #include "cpu/elementwise-inl.h"
 #include "cpu/cells-inl.h"

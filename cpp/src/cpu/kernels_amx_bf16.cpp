@@ -1,0 +1,26 @@
+// AVX-512's kernels with the matrix products on bf16 in AMX; CMake gives this file its flags.
+#include <algorithm>
+#include <type_traits>
+
+#include "cpu/kernels.h"
+// clang-format off: each builds on the ones before.
+#include "cpu/vec_avx512.h"
+#include "cpu/math-inl.h"
+#include "cpu/tiles-inl.h"
+#include "cpu/pairs-inl.h"
+#include "cpu/amx-tiles-inl.h"
+#include "cpu/amx-inl.h"
+#include "cpu/elementwise-inl.h"
+#include "cpu/cells-inl.h"
+#include "cpu/probe-inl.h"
+// clang-format on
+
+namespace slm {
+
+const Kernels kAmxBf16Kernels = {
+    "amx_bf16",      packed_size,   pack,           matmul,      outer_sum,    swish_forward,
+    swish_backward,  gated_forward, gated_backward, rms_forward, rms_backward, swiglu_forward,
+    swiglu_backward, column_sums,   drop,           row_update,  softmax_loss, add,
+    sum_squares,     adamw,         fma_loop,       read_loop};
+
+}  // namespace slm
