@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import slm
+from slm import _core
 from slm.bench import machine
 from slm.bench.meters import LEARNING_RATE, Meter, best_of, repeated
 from slm.bench.sizes import label, reference_size
@@ -69,7 +70,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
 
-    print(f"{machine.cpu_name()}, slm {slm.__version__}")
+    kernels = f"{_core.isa()} and {_core.bf16_isa()}"
+    print(f"{machine.cpu_name()}, {kernels}, slm {slm.__version__}")
     header = ["size", "threads", "float32, kB/s", "bf16, kB/s", "ratio"]
     table("Training", header, speed_rows(args.threads, args.rounds))
     header = ["seed", "float32", "bf16", "difference"]

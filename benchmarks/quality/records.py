@@ -16,12 +16,12 @@ RESULTS = Path(__file__).parent / "results.jsonl"
 SEARCH = Path(__file__).parent / "search.jsonl"
 
 
-def machine(threads: int | None = None) -> dict[str, Any]:
+def machine(threads: int | None = None, precision: str = "float32") -> dict[str, Any]:
     """To be taken before a run: `load` is then what others were doing, and a time taken beside
     them says little."""
     return {
         "cpu": cpu_name(),
-        "isa": _core.isa(),
+        "isa": _core.bf16_isa() if precision == "bf16" else _core.isa(),
         "threads": threads or _core.available_cores(),
         "load": round(os.getloadavg()[0], 2),
         "version": slm.__version__,

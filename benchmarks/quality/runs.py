@@ -52,7 +52,7 @@ class Recipe:
 
 def train(recipe: Recipe, text: ByteArray, choose: ByteArray) -> tuple[slm.Model, dict[str, Any]]:
     """The model with its best state on `choose`, and the record of how it got there."""
-    here = machine(recipe.threads)
+    here = machine(recipe.threads, recipe.precision)
     model = recipe.model()
     started = time.perf_counter()
     with warnings.catch_warnings():

@@ -9,6 +9,10 @@ PYBIND11_MODULE(_core, m) {
   m.attr("format_version") = slm::kFormatVersion;
   m.attr("default_preset") = slm::kDefaultPreset;
   m.def("isa", [] { return slm::isa_name(); });
+  m.def("bf16_isa", [] {
+    const slm::Kernels* kernels = slm::bf16_kernels();
+    return std::string(kernels == nullptr ? "none" : kernels->name);
+  });
   register_errors(m);
   register_config(m);
   register_text(m);

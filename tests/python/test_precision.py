@@ -23,6 +23,11 @@ def bf16_is_here() -> bool:
     return True
 
 
+def test_the_name_of_its_kernels_is_told() -> None:
+    names = ("avx512_bf16", "amx_bf16") if bf16_is_here() else ("none",)
+    assert slm._core.bf16_isa() in names
+
+
 needs_bf16 = pytest.mark.skipif(not bf16_is_here(), reason="bf16 cannot be had here")
 
 

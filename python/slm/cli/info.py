@@ -40,6 +40,7 @@ def _installation() -> dict[str, Any]:
         "build": _core.build,
         "format": _core.format_version,
         "kernels": _core.isa(),
+        "kernels for bf16": _core.bf16_isa(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
