@@ -77,33 +77,32 @@ inline const float* device_data(const Buffer& buffer) {
   return static_cast<const CudaBuffer&>(buffer).values.get();
 }
 
-// What the kernels know of a model's n-grams. Its tables follow each other at the end of the flat
-// buffer and have one width, so that they are one array of rows.
+// What the kernels know of a model's n-grams and, behind them, its matches. Their tables follow
+// each other at the end of the flat buffer and have one width, so that they are one array of rows.
 struct Ngrams {
-  static constexpr int64_t kMaxOrders = 7;  // 2 to 8
-
   Ngrams(const Config& config, const TensorTable& table)
       : width(ngram_width(config)),
         history(history_size(config)),
         rows(table.num_moments() - table.num_dense()),
         buckets(config.ngram_buckets),
+        matches(static_cast<int64_t>(config.match_lengths.size())),
+        span(config.match_span),
         offset(table.num_dense()),
         narrow(width != config.embed_dim) {
-    for (const int64_t n : config.ngram_orders) {
-      const std::string name = "ngram." + std::to_string(n);
-      order[orders] = n;
-      first_row[orders] = table.at(name + ".weight").moment_offset - offset;
-      projection[orders] = narrow ? table.at(name + ".projection.weight").offset : 0;
+    for (const Lookup& lookup : lookups(config)) {
+      length[orders] = lookup.length;
+      first_row[orders] = table.at(lookup.name + ".weight").moment_offset - offset;
+      projection[orders] = narrow ? table.at(lookup.name + ".projection.weight").offset : 0;
       ++orders;
     }
   }
 
-  int64_t orders = 0;
-  int64_t width, history, rows, buckets;
+  int64_t orders = 0;  // of both
+  int64_t width, history, rows, buckets, matches, span;
   int64_t offset;  // of the first row, in the flat buffer
   bool narrow;     // rows are projected to E
-  int64_t order[kMaxOrders], first_row[kMaxOrders];
-  int64_t projection[kMaxOrders];  // (E, width): offsets in the flat buffer
+  int64_t length[kMaxLookups], first_row[kMaxLookups];
+  int64_t projection[kMaxLookups];  // (E, width): offsets in the flat buffer
 };
 
 // The parameters of one layer. What a model does not have is null.

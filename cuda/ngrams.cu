@@ -1,10 +1,11 @@
-// The vectors of hashed n-grams: Σ_n P_n G_n[row_n] is added to a position's embedding. Of the
-// tables only the rows that occur are ever touched.
+// The vectors of hashed n-grams and of matches: Σ_n P_n G_n[row_n] is added to a position's
+// embedding. Of the tables only the rows that occur are ever touched.
 //
 // Backward sorts a range's n-grams by row and, within a row, by position; then a block adds up a
 // row's gradients alone, in that order and in the CPU's tiles. So there are no atomics, and every
 // sum has the CPU's bits.
 #include "backend.cuh"
+#include "util/match.h"
 #include "util/ngram.h"
 
 namespace slm {
@@ -12,21 +13,43 @@ namespace {
 
 constexpr int kThreads = 128;
 
+// A text of the batch as a position sees it.
+struct Text {
+  const uint8_t* tokens;
+  const float* history;
+  int64_t B, K, t, b;
+
+  // The byte `i` before the newest, plus one; 0 before the start of the text.
+  __device__ int operator()(int64_t i) const {
+    if (i <= t) return 1 + tokens[(t - i) * B + b];
+    return i - t <= K ? static_cast<int>(history[b * K + K - (i - t)]) : 0;
+  }
+};
+
+// A position's n-grams and matches. Nothing is shared between positions, which each try the whole
+// span for a match.
 __global__ void find_rows(Ngrams ngrams, const uint8_t* tokens, const float* history, Drop drop,
                           int64_t B, int64_t positions, int32_t* rows) {
-  const int64_t r = int64_t{blockIdx.x} * kThreads + threadIdx.x, K = ngrams.history;
+  const int64_t r = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (r >= positions) return;
-  const int64_t t = r / B, b = r % B;
-  NgramKey key;
-  for (int64_t at = t - K; at <= t; ++at) {
-    const float byte = at >= 0 ? 1.0f + tokens[at * B + b] : history[b * K + K + at];
-    if (byte > 0) key.push(static_cast<uint8_t>(byte - 1));
-  }
-  for (int64_t i = 0; i < ngrams.orders; ++i) {
-    const int64_t row = ngram_row(key, ngrams.order[i], ngrams.buckets);
+  const Text text{tokens, history, B, ngrams.history, r / B, r % B};
+  int32_t* found = rows + r * ngrams.orders;
+  const auto put = [&](int64_t i, int64_t row) {
     const bool has_none = row < 0 || drop.loses(r, i);
-    rows[r * ngrams.orders + i] = has_none ? -1 : static_cast<int32_t>(ngrams.first_row[i] + row);
-  }
+    found[i] = has_none ? -1 : static_cast<int32_t>(ngrams.first_row[i] + row);
+  };
+  NgramKey key;
+  for (int64_t i = kMaxNgramOrder - 1; i >= 0; --i)
+    if (text(i) > 0) key.push(static_cast<uint8_t>(text(i) - 1));
+  const int64_t orders = ngrams.orders - ngrams.matches;
+  for (int64_t i = 0; i < orders; ++i) put(i, ngram_row(key, ngrams.length[i], ngrams.buckets));
+  if (ngrams.matches == 0) return;
+  for (int64_t i = orders; i < ngrams.orders; ++i) found[i] = -1;
+  int64_t count = 1;
+  while (count <= ngrams.span && text(count) > 0) ++count;
+  find_matches([&](int64_t i) { return static_cast<uint8_t>(text(i) - 1); }, count,
+               ngrams.length + orders, ngrams.matches,
+               [&](int64_t i, int64_t row) { put(orders + i, row); });
 }
 
 // The K bytes that end the text: those of the window, and before them what was there before it.

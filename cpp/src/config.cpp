@@ -9,6 +9,7 @@
 #include "slm/error.h"
 #include "tensors.h"
 #include "util/check.h"
+#include "util/ngram.h"
 #include "util/quote.h"
 
 namespace slm {
@@ -18,7 +19,8 @@ namespace {
 constexpr int64_t kMaxWidth = 65536;
 constexpr int64_t kMaxLayers = 1024;
 constexpr int64_t kMaxBuckets = int64_t{1} << 24;
-constexpr int64_t kMaxNgramOrder = 8;  // the bytes that fill 64 bits
+constexpr int64_t kMaxMatchLength = 32;
+constexpr int64_t kMaxMatchSpan = 1 << 20;
 constexpr int64_t kMaxParameters = int64_t{1} << 33;
 constexpr int64_t kMaxSeqLen = int64_t{1} << 24;
 constexpr int64_t kMaxBatchSize = 65536;
@@ -122,19 +124,31 @@ void check_choice(const char* field, const std::string& value,
   refuse(field, quote(value), quoted_list(known));
 }
 
-void check_ngrams(const Config& config) {
+void check_rising(const char* entry, const std::vector<int64_t>& values, int64_t most) {
   int64_t before = 1;
-  for (const int64_t order : config.ngram_orders) {
-    check_range("an order of ngram_orders", order, 2, kMaxNgramOrder);
-    if (order <= before)
-      refuse("an order of ngram_orders", order,
-             "above the one before it, " + std::to_string(before));
-    before = order;
+  for (const int64_t value : values) {
+    check_range(entry, value, 2, most);
+    if (value <= before) refuse(entry, value, "above the one before it, " + std::to_string(before));
+    before = value;
   }
+}
+
+void check_ngrams(const Config& config) {
+  check_rising("an order of ngram_orders", config.ngram_orders, kMaxNgramOrder);
   check_range("ngram_buckets", config.ngram_buckets, 1, kMaxBuckets);
   if ((config.ngram_buckets & (config.ngram_buckets - 1)) != 0)
     refuse("ngram_buckets", config.ngram_buckets, "a power of two");
   check_range("ngram_dim", config.ngram_dim, 0, kMaxWidth);
+}
+
+void check_matches(const Config& config) {
+  check_rising("a length of match_lengths", config.match_lengths, kMaxMatchLength);
+  check_range("match_span", config.match_span, 1, kMaxMatchSpan);
+  const auto tables =
+      static_cast<int64_t>(config.ngram_orders.size() + config.match_lengths.size());
+  if (tables > kMaxLookups)
+    refuse("the number of ngram_orders and match_lengths together", tables,
+           "at most " + std::to_string(kMaxLookups));
 }
 
 }  // namespace
@@ -167,6 +181,7 @@ void validate(const Config& config) {
   check_choice("norm", config.norm, {"none", "rms"});
   check_range("mlp_dim", config.mlp_dim, 0, kMaxWidth);
   check_ngrams(config);
+  check_matches(config);
   const int64_t parameters = TensorTable(config).num_parameters();
   if (parameters > kMaxParameters)
     refuse("the number of parameters (by the widths, num_layers and the n-gram tables)", parameters,

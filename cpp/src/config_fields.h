@@ -22,6 +22,8 @@ void each_field(Config& c, F&& f) {
   f("ngram_orders", c.ngram_orders, FieldAge::added);
   f("ngram_buckets", c.ngram_buckets, FieldAge::added);
   f("ngram_dim", c.ngram_dim, FieldAge::added);
+  f("match_lengths", c.match_lengths, FieldAge::added);
+  f("match_span", c.match_span, FieldAge::added);
 }
 
 template <typename F>

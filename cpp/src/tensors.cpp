@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "util/match.h"
 #include "util/philox.h"
 
 namespace slm {
@@ -12,6 +13,15 @@ constexpr int64_t kBigrams = 65536;  // order 2 has a row for each
 float inverse_root(int64_t width) { return 1.0f / std::sqrt(static_cast<float>(width)); }
 
 }  // namespace
+
+std::vector<Lookup> lookups(const Config& config) {
+  std::vector<Lookup> result;
+  for (const int64_t n : config.ngram_orders)
+    result.push_back({"ngram." + std::to_string(n), n, n == 2 ? kBigrams : config.ngram_buckets});
+  for (const int64_t m : config.match_lengths)
+    result.push_back({"match." + std::to_string(m), m, kMatchRows});
+  return result;
+}
 
 TensorTable::TensorTable(const Config& config) {
   const int64_t E = config.embed_dim;
@@ -24,7 +34,7 @@ TensorTable::TensorTable(const Config& config) {
     if (config.norm == "rms") add_norm("norm.weight", E);
     if (!config.tie_embeddings) add_matrix("head.weight", kVocabSize, E, inverse_root(E));
   }
-  add_ngrams(config);
+  add_lookups(config);
 }
 
 void TensorTable::add_layer(const Config& config, int64_t index) {
@@ -52,15 +62,14 @@ void TensorTable::add_layer(const Config& config, int64_t index) {
 }
 
 // Tables start at zero, so that a row that never occurs need not be stored.
-void TensorTable::add_ngrams(const Config& config) {
+void TensorTable::add_lookups(const Config& config) {
   const int64_t width = ngram_width(config);
-  const auto name = [](int64_t order) { return "ngram." + std::to_string(order); };
   if (width != config.embed_dim)
-    for (const int64_t n : config.ngram_orders)
-      add_matrix(name(n) + ".projection.weight", config.embed_dim, width, inverse_root(width));
+    for (const Lookup& lookup : lookups(config))
+      add_matrix(lookup.name + ".projection.weight", config.embed_dim, width, inverse_root(width));
   num_dense_ = num_parameters_;
-  for (const int64_t n : config.ngram_orders) {
-    Tensor& table = add(name(n) + ".weight", {n == 2 ? kBigrams : config.ngram_buckets, width}, {});
+  for (const Lookup& lookup : lookups(config)) {
+    Tensor& table = add(lookup.name + ".weight", {lookup.rows, width}, {});
     table.by_row = true;
     num_moments_ += table.rows() - table.moments;
     table.moments = table.rows();

@@ -1,6 +1,8 @@
 #pragma once
 // The one tensor table. Allocation, initial values, optimiser, model files and tests all walk it,
 // so a new parameter is one line in tensors.cpp and nothing else has to know its name.
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "slm/model.h"
@@ -21,7 +23,7 @@ struct Tensor {
   float decay_scale = 1;    // times the training config's weight_decay
   bool multiplies = false;  // a matrix that rows of values are multiplied by
   bool recurs = false;      // a dense cell's A, by which its state is multiplied
-  bool by_row = false;      // an n-gram table: only rows that occur are read, updated and stored
+  bool by_row = false;      // of n-grams or matches: only rows that occur are read and updated
   int64_t moments = 0;      // of its values in the optimiser's flat buffers: one per value, or row
   int64_t moment_offset = 0;
 
@@ -29,7 +31,8 @@ struct Tensor {
   int64_t cols() const { return info.shape.size() > 1 ? info.shape[1] : 1; }
 };
 
-// The tables of n-grams come last, so that all that is updated value by value is one range.
+// The tables of n-grams and matches come last, so that all that is updated value by value is one
+// range.
 class TensorTable {
  public:
   explicit TensorTable(const Config& config);  // whose fields must be in range
@@ -48,11 +51,24 @@ class TensorTable {
   void add_matrix(const std::string& name, int64_t rows, int64_t cols, float init_bound);
   void add_norm(const std::string& name, int64_t width);
   void add_layer(const Config& config, int64_t layer);
-  void add_ngrams(const Config& config);
+  void add_lookups(const Config& config);
 
   std::vector<Tensor> tensors_;
   int64_t num_parameters_ = 0, num_dense_ = 0, num_moments_ = 0;
 };
+
+// A table in which every position looks up a row, or none: of n-grams or of matches.
+struct Lookup {
+  std::string name;  // of the table, without ".weight"
+  int64_t length;    // of the n-gram or, at least, of the match
+  int64_t rows;
+};
+constexpr int64_t kMaxLookups = 8;  // a Philox block decides which of them a position drops
+
+std::vector<Lookup> lookups(const Config& config);  // the n-grams first, by length
+inline int64_t num_lookups(const Config& config) {
+  return static_cast<int64_t>(config.ngram_orders.size() + config.match_lengths.size());
+}
 
 // Whether logits come from a head of its own and not from the last layer.
 inline bool has_head(const Config& config) {
@@ -60,14 +76,15 @@ inline bool has_head(const Config& config) {
          config.tie_embeddings;
 }
 
-// Width of the n-gram tables.
+// Width of the tables of n-grams and matches.
 inline int64_t ngram_width(const Config& config) {
   return config.ngram_dim > 0 ? config.ngram_dim : config.embed_dim;
 }
 
-// Bytes before a position that its n-grams reach back to.
+// Bytes before a position that its n-grams and matches reach back to.
 inline int64_t history_size(const Config& config) {
-  return config.ngram_orders.empty() ? 0 : config.ngram_orders.back() - 1;
+  const int64_t ngrams = config.ngram_orders.empty() ? 0 : config.ngram_orders.back() - 1;
+  return config.match_lengths.empty() ? ngrams : std::max(ngrams, config.match_span);
 }
 
 // Fills one tensor, `index` in the table, with its initial values: value i is drawn from Philox

@@ -34,6 +34,12 @@ class Config:
         "rows of each n-gram table from order 3 up, a power of two", default=16384
     )
     ngram_dim: int = _option("width of those rows; 0: that of the embedding", default=0)
+    match_lengths: tuple[int, ...] = _option(
+        "lengths of the matches: of what stood before in the text as its latest bytes do, what "
+        "followed adds to a byte's embedding; rising, from 2 to 32",
+        default=(),
+    )
+    match_span: int = _option("bytes of the text, from the latest back, to match", default=4096)
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,18 @@ class TrainConfig:
     )
 
 
+#: The fields that are lists.
+LISTS = ("ngram_orders", "match_lengths")
+
 #: The fields that may be "auto", and what that is stored as.
 DROPOUTS = ("dropout", "layer_dropout", "noise")
 AUTO_DROPOUT = -1.0
+
+
+def lookup_tables(config: Config) -> list[str]:
+    """The names of the tensors in which every byte looks up a row: of n-grams, then of matches."""
+    lengths = {"ngram": config.ngram_orders, "match": config.match_lengths}
+    return [f"{kind}.{n}.weight" for kind, numbers in lengths.items() for n in numbers]
 
 
 @dataclass(frozen=True)

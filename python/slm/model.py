@@ -69,6 +69,8 @@ class Model:
         ngram_orders: Sequence[int] | None = None,
         ngram_buckets: int | None = None,
         ngram_dim: int | None = None,
+        match_lengths: Sequence[int] | None = None,
+        match_span: int | None = None,
         seed: int = 0,
         device: str = "auto",
         threads: int | None = None,
@@ -93,6 +95,8 @@ class Model:
                 "ngram_orders": ngram_orders,
                 "ngram_buckets": ngram_buckets,
                 "ngram_dim": ngram_dim,
+                "match_lengths": match_lengths,
+                "match_span": match_span,
             },
         )
         training = override(preset.training, {})

@@ -68,6 +68,15 @@ void test_limits() {
     refuse_model("it must be from 1 to 1024", [&](Config& c) { c.num_layers = bad; });
   refuse_model("cell is \"lstm\"; it must be \"dense\"", [](Config& c) { c.cell = "lstm"; });
   refuse_model("init is \"\"; it must be \"seed\" or \"tuned\"", [](Config& c) { c.init = ""; });
+  const auto lengths = [&](std::vector<int64_t> wanted, const std::string& sentence) {
+    refuse_model(sentence, [&](Config& c) { c.match_lengths = std::move(wanted); });
+  };
+  lengths({1}, "a length of match_lengths is 1; it must be from 2 to 32");
+  lengths({2, 33}, "a length of match_lengths is 33; it must be from 2 to 32");
+  lengths({4, 4}, "a length of match_lengths is 4; it must be above the one before it, 4");
+  lengths({2, 3, 4, 5, 6, 7, 8, 9, 10}, "ngram_orders and match_lengths together is 9");
+  for (const int64_t bad : {0, -1, 1048577})
+    refuse_model("match_span is " + std::to_string(bad), [&](Config& c) { c.match_span = bad; });
   refuse_model("the number of parameters", [](Config& c) {
     c.embed_dim = c.state_dim = 65536;
     c.num_layers = 1024;
@@ -112,7 +121,8 @@ void test_json() {
   CHECK_EQ(text,
            "{\"cell\":\"dense\",\"embed_dim\":96,\"state_dim\":128,\"num_layers\":2,"
            "\"init\":\"seed\",\"residual\":false,\"norm\":\"none\",\"mlp_dim\":0,"
-           "\"tie_embeddings\":false,\"ngram_orders\":[],\"ngram_buckets\":16384,\"ngram_dim\":0}");
+           "\"tie_embeddings\":false,\"ngram_orders\":[],\"ngram_buckets\":16384,\"ngram_dim\":0,"
+           "\"match_lengths\":[],\"match_span\":4096}");
   CHECK_EQ(config_to_json(slm::config_from_json(Json::parse(text, "x"), "x")).dump(), text);
 
   for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 62, (uint64_t{1} << 63) - 1,
@@ -154,7 +164,7 @@ std::set<std::string> added_fields() {
 
 // What one field allows where the others do not.
 bool is_allowed(const std::string& name, const std::string& text) {
-  if (name == "ngram_orders") return text == "[]";
+  if (name == "ngram_orders" || name == "match_lengths") return text == "[]";
   const bool may_be_auto = name == "dropout" || name == "layer_dropout" || name == "noise";
   return may_be_auto && text == "-1";
 }

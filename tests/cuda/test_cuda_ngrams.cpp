@@ -1,5 +1,5 @@
-// Hashed n-grams on CUDA: vectors, gradients by row, the optimiser of rows and the carried bytes
-// are those of the CPU backend.
+// Hashed n-grams and matches on CUDA: vectors, gradients by row, the optimiser of rows and the
+// carried bytes are those of the CPU backend.
 #include <algorithm>
 
 #include "compare_backends.h"
@@ -11,6 +11,8 @@ struct Case {
   int64_t buckets, embed_dim, ngram_dim;
   int64_t seq_len, batch_size;
   float dropout;
+  std::vector<int64_t> matches = {};
+  int64_t span = 4096;
 };
 
 slm::Config config_of(const Case& c) {
@@ -21,6 +23,8 @@ slm::Config config_of(const Case& c) {
   config.ngram_orders = c.orders;
   config.ngram_buckets = c.buckets;
   config.ngram_dim = c.ngram_dim;
+  config.match_lengths = c.matches;
+  config.match_span = c.span;
   return config;
 }
 
@@ -181,6 +185,9 @@ int main() {
   test_training({{8}, 512, 7, 4, 12, 3, 0});
   test_training({{3, 6}, 4096, 5, 2, 9, 70, 0.3f});
   test_training({{3, 4}, 32, 9, 140, 2, 600, 0});
+  test_training({{3}, 16, 7, 0, 40, 3, 0, {2}, 25});
+  test_training({{2, 8}, 16, 33, 0, 70, 5, 0.3f, {2, 4, 7}, 12});  // less than a window
+  test_training({{}, 16, 6, 3, 33, 2, 0, {3, 9}, 300});
   test_not_finite();
   test_clear();
   return comparison_result();

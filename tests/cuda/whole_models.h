@@ -39,6 +39,8 @@ inline slm::Config rich() {
   config.mlp_dim = 11;
   config.tie_embeddings = true;
   config.ngram_dim = 5;
+  config.match_lengths = {3, 6};
+  config.match_span = 50;
   return config;
 }
 
@@ -63,7 +65,7 @@ inline slm::Model make_model(const slm::Config& config, const std::string& devic
   slm::Model model(config, on(device));
   uint32_t number = 0;
   for (const slm::TensorInfo& tensor : model.tensors()) {
-    if (tensor.name.rfind("ngram.", 0) != 0) continue;
+    if (tensor.name.rfind("ngram.", 0) != 0 && tensor.name.rfind("match.", 0) != 0) continue;
     const Floats values = random_floats(tensor.size, ++number, -0.3f, 0.3f);
     model.set_parameter(tensor.name, values.data(), tensor.size);
   }

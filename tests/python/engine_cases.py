@@ -47,7 +47,7 @@ class Case:
         of them, so that n-grams occur more than once."""
         rng = np.random.default_rng([self.seq_len, self.batch_size, self.embed_dim, step])
         size = (PREFIX_LEN + self.seq_len + 1, self.batch_size)
-        if self.options.ngram_orders:
+        if self.options.ngram_orders or self.options.match_lengths:
             text = rng.integers(0, 7, size, dtype=np.uint8) * np.uint8(42) + np.uint8(3)
         else:
             text = rng.integers(0, 256, size, dtype=np.uint8)

@@ -59,6 +59,8 @@ ALONE: list[dict[str, Any]] = [
     {"ngram_orders": (2,)},
     {"ngram_orders": (3,), "ngram_buckets": 4},
     {"ngram_orders": (2, 3, 8), "ngram_buckets": 64, "ngram_dim": 5},
+    {"match_lengths": (2, 4), "match_span": 9},
+    {"match_lengths": (3,), "ngram_dim": 4},
 ]
 PAIRS = [first | second for first, second in itertools.combinations([*ALONE[:5], ALONE[7]], 2)]
 TOGETHER: list[dict[str, Any]] = [
@@ -70,11 +72,12 @@ TOGETHER: list[dict[str, Any]] = [
     {
         **{"cell": "gated", "residual": True, "norm": "rms", "mlp_dim": 1},
         **{"ngram_orders": (3, 8), "ngram_buckets": 16},
+        **{"match_lengths": (2, 3, 5)},
     },
     {
         **{"cell": "dense", "residual": True, "norm": "rms", "mlp_dim": 40},
         **{"tie_embeddings": True, "ngram_orders": (2, 3)},
-        **{"ngram_buckets": 2, "ngram_dim": 33},
+        **{"ngram_buckets": 2, "ngram_dim": 33, "match_lengths": (2,), "match_span": 30},
     },
 ]
 # Batches that are cut into shards of some rows each, and one that cannot be cut.

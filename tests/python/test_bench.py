@@ -193,6 +193,8 @@ PEER_MODELS: dict[str, dict[str, Any]] = {
     "gated": GATED,
     "gated-mlp-tied": {**GATED, "mlp_dim": 5, "tie_embeddings": True},
     "gated-narrow-plain": {**GATED, "ngram_dim": 3, "norm": "none", "residual": False},
+    "gated-matches": {**GATED, "match_lengths": (2, 4), "match_span": 15},
+    "gated-narrow-matches": {**GATED, "ngram_orders": (), "match_lengths": (3, 9), "ngram_dim": 3},
 }
 
 
@@ -207,7 +209,7 @@ def peer_models(scan: bool, options: dict[str, Any], **training: Any) -> tuple[A
         {
             name: rng.normal(0, 0.3, values.shape)
             for name, values in model.parameters.items()
-            if name.startswith("ngram.")
+            if name.startswith(("ngram.", "match."))
         }
     )
     trainer = slm.Trainer(
@@ -231,8 +233,8 @@ def peer_gradients(peer: Any) -> dict[str, Any]:
 
 
 def by_table(peer: Any, rows: Any) -> dict[str, Any]:
-    parts = np.split(rows, [*peer.ngrams.firsts.values()][1:])
-    return {f"ngram.{n}.weight": part for n, part in zip(peer.ngrams.orders, parts, strict=True)}
+    parts = np.split(rows, peer.ngrams.firsts[1:])
+    return dict(zip(peer.ngrams.names, parts, strict=True))
 
 
 @pytest.mark.parametrize("scan", [False, True])

@@ -18,6 +18,8 @@ NGRAMS = [
     {},
     {"ngram_orders": (2, 3, 5), "ngram_buckets": 8},  # so few that n-grams share rows
     {"ngram_orders": (3, 8), "ngram_buckets": 2, "ngram_dim": 2},
+    {"match_lengths": (2, 3), "match_span": 6},
+    {"ngram_orders": (3,), "ngram_buckets": 2, "match_lengths": (2,), "ngram_dim": 2},
 ]
 CHOICES: list[list[dict[str, Any]]] = [
     [{}, {"cell": "gated"}],
@@ -81,7 +83,7 @@ def occurring_picks(name: str, grad: reference.Array) -> Any:
     """Values to check one by one: all of small tensors; of large ones forty, most of them of rows
     that occur."""
     rng = np.random.default_rng(0)
-    if name == "embedding.weight" or reference.is_ngram_table(name):
+    if name == "embedding.weight" or reference.is_table(name):
         flat = np.flatnonzero(grad)
         return np.concatenate([rng.permutation(flat)[:30], rng.permutation(grad.size)[:10]])
     return rng.permutation(grad.size)[:40]

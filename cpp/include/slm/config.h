@@ -28,6 +28,10 @@ struct Config {
   std::vector<int64_t> ngram_orders = {};
   int64_t ngram_buckets = 16384;  ///< rows of each table from order 3 up: a power of two
   int64_t ngram_dim = 0;          ///< width of those rows; 0: E. Others are projected to E
+  /// Where the last m bytes stood before in the text, for each of these m, the byte that followed
+  /// there has a vector that is added, too: rising, from 2 to 32. With the n-grams, at most 8.
+  std::vector<int64_t> match_lengths = {};
+  int64_t match_span = 4096;  ///< bytes of the text, from the latest back, where that may be
 };
 
 /// TrainConfig::dropout, layer_dropout or noise that is chosen by how often a run reads its text.
@@ -48,8 +52,8 @@ struct TrainConfig {
   std::string schedule = "cosine";  ///< after the warm-up: "cosine" or "constant"
   float final_rate = 0;             ///< where the cosine ends, as a share of learning_rate
   float ngram_rate = 3;             ///< the n-gram tables' rate, as a multiple of learning_rate
-  /// Share of the n-grams that a training step leaves out (of the embedding's values, in a model
-  /// without n-grams). kAutoDropout: Trainer::fit chooses it by how often it reads the text.
+  /// Share of the n-grams and matches that a training step leaves out (of the embedding's values,
+  /// in a model without). kAutoDropout: Trainer::fit chooses it by how often it reads the text.
   float dropout = 0;
   /// Share of the values that go into a layer but the first, or into the head, that a training step
   /// leaves out, the same at all bytes of a window. Needs norm "rms". kAutoDropout as above.

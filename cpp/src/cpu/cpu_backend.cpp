@@ -136,12 +136,12 @@ void CpuBackend::save_state(const Workspace& any_workspace, Buffer& state) const
     copy_floats(ws.h(i, ws.computed - 1), size, data(state) + i * size);
   // The K bytes that end the text: those of the window, and before them what was there before it.
   float* latest = data(state) + hidden_size(ws.config, ws.B);
-  for (int64_t b = 0; b < ws.B; ++b)
-    for (int64_t k = 0; k < ws.K; ++k) {
-      const int64_t t = ws.computed - ws.K + k;
-      latest[b * ws.K + k] = t >= 0 ? static_cast<float>(ws.tokens[t * ws.B + b]) + 1.0f
-                                    : ws.history[static_cast<size_t>(b * ws.K + k + ws.computed)];
-    }
+  const int64_t kept = std::max<int64_t>(0, ws.K - ws.computed);
+  for (int64_t b = 0; b < ws.B; ++b, latest += ws.K) {
+    copy_floats(ws.history.data() + (b + 1) * ws.K - kept, kept, latest);
+    for (int64_t k = kept; k < ws.K; ++k)
+      latest[k] = static_cast<float>(ws.tokens[(ws.computed - ws.K + k) * ws.B + b]) + 1.0f;
+  }
 }
 
 }  // namespace slm

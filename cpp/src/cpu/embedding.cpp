@@ -37,7 +37,7 @@ void CpuBackend::drop(const CpuWorkspace& ws, int64_t t, int64_t b, const float*
   constexpr int64_t kBlock = 64;
   const uint32_t threshold = drop_threshold(ws.dropout.rate);
   const float scale = drop_scale(ws.dropout.rate);
-  if (!ws.config.ngram_orders.empty()) {
+  if (num_lookups(ws.config) > 0) {
     for (int64_t i = 0; i < ws.E; ++i) y[i] = x[i] * scale;
     return;
   }

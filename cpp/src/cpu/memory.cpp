@@ -53,10 +53,9 @@ CpuWeights::CpuWeights(const Config& config, const TensorTable& source, const Ke
     layers.push_back(std::move(layer));
   }
   if (has_head(config)) pack(head, config.tie_embeddings ? "embedding.weight" : "head.weight");
-  for (const int64_t n : config.ngram_orders) {
-    const std::string name = "ngram." + std::to_string(n);
-    ngrams.push_back({n, &table.at(name + ".weight"), {}});
-    pack(ngrams.back().projection, name + ".projection.weight");
+  for (const Lookup& lookup : lookups(config)) {
+    ngrams.push_back({&table.at(lookup.name + ".weight"), {}});
+    pack(ngrams.back().projection, lookup.name + ".projection.weight");
   }
   list_packed();
 }
@@ -104,7 +103,9 @@ WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
   const int64_t T = shape.seq_len, B = shape.batch_size, chunk = chunk_steps * B;
   const int64_t width = ngram_width(config);
   const bool gated = config.cell == "gated", norm = config.norm == "rms", narrow = width != E;
-  orders = static_cast<int64_t>(config.ngram_orders.size());
+  orders = num_lookups(config);
+  history = B * history_size(config);
+  matches = MatchFinder::bytes(config, T) / static_cast<int64_t>(sizeof(float));
   layers = config.num_layers;
   levels = layers + (has_head(config) ? 1 : 0);
   u = T * B * E;
@@ -135,7 +136,8 @@ WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
 int64_t WorkspacePlan::total() const {
   const int64_t mids = q > 0 ? u : 0;
   return levels * u + layers * (h + gates + mids + q) + logits + losses + s + v + m + rows +
-         gathered + dh + 2 * dy + dh_next + table + d_gates + dv + dm + dq + dn + 2 * keys + masks;
+         history + matches + gathered + dh + 2 * dy + dh_next + table + d_gates + dv + dm + dq +
+         dn + 2 * keys + masks;
 }
 
 CpuWorkspace::CpuWorkspace(const Config& model, const WorkspaceShape& window,
@@ -148,7 +150,8 @@ CpuWorkspace::CpuWorkspace(const Config& model, const WorkspaceShape& window,
       K(history_size(config)),
       B(window.batch_size),
       shape(window),
-      history(static_cast<size_t>(B * K)),
+      history(static_cast<size_t>(plan.history)),
+      matches(config, shape.seq_len),
       rows(static_cast<size_t>(plan.rows)),
       losses(plan.losses),
       logits(plan.logits),

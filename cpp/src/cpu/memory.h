@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "cpu/kernels.h"
+#include "cpu/matches.h"
 
 namespace slm {
 
@@ -79,8 +80,8 @@ struct LayerWeights {
   PackedWeight mlp_in, mlp_out;
 };
 
+// One of lookups(config).
 struct NgramWeights {
-  int64_t order;
   const Tensor* table;      // (rows, width)
   PackedWeight projection;  // empty where width is E
 };
@@ -158,7 +159,8 @@ struct WorkspacePlan {
   int64_t layers, levels;                   // levels: u of every layer, and of a head
   int64_t u, h, gates = 0, q = 0;           // of one layer; with a SwiGLU also a second u
   int64_t logits, losses, s, v = 0, m = 0;  // of all layers together, as the rest
-  int64_t orders, rows = 0, gathered = 0;
+  int64_t orders, rows = 0, gathered = 0;   // orders: those of n-grams, and the matches
+  int64_t history = 0, matches = 0;
   int64_t dh = 0, dy = 0, dh_next = 0, table = 0;  // training alone, as all below
   int64_t d_gates = 0, dv = 0, dm = 0, dq = 0, dn = 0, keys = 0, masks = 0;
 };
@@ -191,7 +193,8 @@ struct CpuWorkspace final : Workspace {
   const uint8_t* targets = nullptr;  // (T, B)
   Dropout dropout;
   std::vector<float> history;  // (B, K): what came before the window, as in a state
-  std::vector<int32_t> rows;   // (orders, T, B): of each position's n-grams, or -1
+  MatchFinder matches;
+  std::vector<int32_t> rows;  // (orders, T, B): of each position's n-grams and matches, or -1
 
   std::vector<FloatArray> inputs;     // u (T, B, E) per layer, and of the head
   std::vector<FloatArray> states;     // per layer h (1 + T, B, N): h_{-1} first

@@ -1,5 +1,5 @@
-// The vectors of hashed n-grams: Σ_n P_n G_n[row_n] is added to a position's embedding. Of the
-// tables only the rows that occur are ever touched.
+// The vectors of hashed n-grams and of matches: Σ_n P_n G_n[row_n] is added to a position's
+// embedding. Of the tables only the rows that occur are ever touched.
 #include <algorithm>
 #include <utility>
 
@@ -10,34 +10,32 @@
 #include "util/philox.h"
 
 namespace slm {
-namespace {
-
-constexpr size_t kMaxNgramTables = 8;
-
-}  // namespace
-
 // The rows of all positions of a window, incrementally along each text. What a training step drops
 // has none, as what comes before the start of a text.
 void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
   const std::vector<int64_t>& orders = ws.config.ngram_orders;
+  const auto num_orders = static_cast<int64_t>(orders.size());
   const Philox random(ws.dropout.seed, PhiloxStream::dropout);
   const uint32_t threshold = drop_threshold(ws.dropout.rate);
   for (int64_t b = 0; b < ws.B; ++b) {
+    const float* history = ws.history.data() + b * ws.K;
+    const int32_t* matches = ws.config.match_lengths.empty()
+                                 ? nullptr
+                                 : ws.matches.find(history, ws.K, ws.tokens + b, ws.B, seq_len);
     NgramKey key;
-    for (int64_t k = 0; k < ws.K; ++k) {
-      const float byte = ws.history[static_cast<size_t>(b * ws.K + k)];
-      if (byte > 0) key.push(static_cast<uint8_t>(byte - 1));
-    }
+    for (int64_t k = std::max<int64_t>(0, ws.K - kMaxNgramOrder); k < ws.K; ++k)
+      if (history[k] > 0) key.push(static_cast<uint8_t>(history[k] - 1));
     for (int64_t t = 0; t < seq_len; ++t) {
       key.push(ws.tokens[t * ws.B + b]);
       std::array<uint32_t, 4> bits = {};
       if (threshold > 0)
         bits = random.bits(ws.dropout.first + static_cast<uint64_t>(t * ws.dropout.batch_size + b));
-      for (size_t i = 0; i < orders.size(); ++i) {
-        const auto at = (static_cast<int64_t>(i) * ws.shape.seq_len + t) * ws.B + b;
-        const bool drops = drop_number(bits, i) < threshold;
-        const int64_t row = ngram_row(key, orders[i], ws.config.ngram_buckets);
-        ws.rows[static_cast<size_t>(at)] = drops ? -1 : static_cast<int32_t>(row);
+      for (int64_t i = 0; i < num_lookups(ws.config); ++i) {
+        const int64_t row = i < num_orders ? ngram_row(key, orders[i], ws.config.ngram_buckets)
+                                           : matches[(i - num_orders) * seq_len + t];
+        const bool drops = drop_number(bits, static_cast<uint64_t>(i)) < threshold;
+        const int64_t at = (i * ws.shape.seq_len + t) * ws.B + b;
+        ws.rows[at] = drops ? -1 : static_cast<int32_t>(row);
       }
     }
   }
@@ -165,7 +163,7 @@ void CpuBackend::add_to_rows(CpuGradients& gradients, CpuWorkspace& ws, size_t f
   for (int64_t r = 0; r < positions; r += kChunkPositions) {
     const int64_t block = std::min(kChunkPositions, positions - r);
     const auto work = static_cast<double>(static_cast<int64_t>(orders) * block * width);
-    int64_t counts[kMaxNgramTables], known[kMaxNgramTables];
+    int64_t counts[kMaxLookups], known[kMaxLookups];
     split(static_cast<int64_t>(orders), work, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const size_t order = first + static_cast<size_t>(i);

@@ -5,6 +5,8 @@
 
 namespace slm {
 
+constexpr int64_t kMaxNgramOrder = 8;  // the bytes that fill 64 bits
+
 // The latest bytes of a text, the newest lowest: taking in one more is a shift.
 struct NgramKey {
   uint64_t bytes = 0;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from slm.config import Preset, presets
+from slm.config import Preset, lookup_tables, presets
 from slm.model import Model
 
 
@@ -39,6 +39,8 @@ def label(size: Preset) -> str:
     if m.ngram_orders:
         width = f"x{m.ngram_dim}" if m.ngram_dim not in (0, m.embed_dim) else ""
         ngrams = f" n={','.join(map(str, m.ngram_orders))}:{m.ngram_buckets}{width}"
+    if m.match_lengths:
+        ngrams += f" m={','.join(map(str, m.match_lengths))}:{m.match_span}"
     return (
         f"{'' if m.cell == 'dense' else f'{m.cell} '}E={m.embed_dim} N={m.state_dim} "
         f"L={m.num_layers}{mlp}{ngrams} T={t.seq_len} B={t.batch_size}"
@@ -46,13 +48,13 @@ def label(size: Preset) -> str:
 
 
 def without_ngrams(size: Preset) -> Preset:
-    return replace(size, model=replace(size.model, ngram_orders=()))
+    return replace(size, model=replace(size.model, ngram_orders=(), match_lengths=()))
 
 
 def multiplied_weights(model: Model) -> int:
     """How many weights a byte is multiplied with: all matrices but the tables that are looked up.
     Each costs two operations forward and four backward; nothing else counts as useful."""
-    looked_up = {f"ngram.{n}.weight" for n in model.config.ngram_orders}
+    looked_up = {*lookup_tables(model.config)}
     if not model.config.tie_embeddings:  # else it is the head's matrix, too
         looked_up.add("embedding.weight")
     return sum(

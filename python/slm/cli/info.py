@@ -10,6 +10,7 @@ from typing import Any
 import slm
 from slm import _core
 from slm.cli.options import Commands, add_output_options, new_parser, print_json, shown
+from slm.config import lookup_tables
 from slm.model import bundled_model
 
 
@@ -75,6 +76,6 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
 
 def ngram_tables(model: slm.Model) -> dict[str, tuple[int, int]]:
     """Of each table by its name: how many of its rows are not zero, and how many there are."""
-    names = [f"ngram.{n}.weight" for n in model.config.ngram_orders]
+    names = lookup_tables(model.config)
     parameters = model.parameters if names else {}
     return {n: (int(parameters[n].any(axis=1).sum()), len(parameters[n])) for n in names}

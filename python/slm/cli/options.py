@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, TypeAlias
 
 from slm import Config, Model, TrainConfig, load
-from slm.config import AUTO_DROPOUT, DROPOUTS
+from slm.config import AUTO_DROPOUT, DROPOUTS, LISTS
 from slm.model import bundled_model
 
 Options: TypeAlias = "argparse._ActionsContainer"  # a parser or a group of its options
@@ -21,7 +21,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DEFAULT_MODEL = "slm.safetensors"
 
 
-def orders(text: str) -> tuple[int, ...]:
+def whole_numbers(text: str) -> tuple[int, ...]:
     """2,3,4 on the command line is (2, 3, 4) in Python."""
     try:
         return () if text == "none" else tuple(int(n) for n in text.split(","))
@@ -38,7 +38,7 @@ def dropout(text: str) -> float | str:
 
 # By the name of a field, or else by its type: what reads its option, and what the help shows.
 _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "ngram_orders": (orders, "N,N,…|none"),
+    **dict.fromkeys(LISTS, (whole_numbers, "N,N,…|none")),
     **dict.fromkeys(DROPOUTS, (dropout, "X|auto")),
     "int": (int, "N"),
     "float": (float, "X"),
@@ -132,8 +132,9 @@ def shown(config: Config | TrainConfig) -> dict[str, Any]:
         for f in fields(config)
         if f.default is MISSING or getattr(config, f.name) != f.default
     }
-    if "ngram_orders" in values:
-        values["ngram_orders"] = ",".join(map(str, values["ngram_orders"]))
+    for name in LISTS:
+        if name in values:
+            values[name] = ",".join(map(str, values[name]))
     for name in DROPOUTS:
         if values.get(name) == AUTO_DROPOUT:
             values[name] = "auto"

@@ -1,4 +1,4 @@
-"""Which row of its table an n-gram has, in Python's whole numbers."""
+"""Which rows of the tables a position has: of n-grams and of matches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MASK = 2**64 - 1
 
 
 def ngram_row(ngram: bytes, buckets: int) -> int:
-    """Two bytes are their own row. More are a number, the oldest byte highest, that the mixing
+    """In Python's whole numbers. Two bytes are their own row. More are a number, the oldest byte highest, that the mixing
     steps of SplitMix64 spread over 64 bits, of which the low ones are the row."""
     z = int.from_bytes(ngram, "big")
     if len(ngram) == 2:
@@ -23,6 +23,21 @@ def ngram_row(ngram: bytes, buckets: int) -> int:
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
     return (z ^ (z >> 31)) % buckets
+
+
+def match_row(text: bytes, length: int, span: int) -> int:
+    """Of the last `length` bytes of a text: where they stood last before, and what followed; -1 if
+    they did not, or `span` bytes do not reach back there."""
+    text = text[-span - 1 :]
+    wanted = text[len(text) - length :]
+    at = text.rfind(wanted, 0, len(text) - 1) if len(text) > length else -1
+    if at < 0:
+        return -1
+    surplus = 0
+    while surplus < at and text[at - 1 - surplus] == text[len(text) - length - 1 - surplus]:
+        surplus += 1
+    kind = sum(surplus >= bound for bound in (1, 2, 4, 8, 16))
+    return kind * 256 + text[at + length]
 
 
 def ngram_rows(inputs: Bytes, read: Bytes, options: Options) -> dict[str, Rows]:
@@ -39,6 +54,14 @@ def ngram_rows(inputs: Bytes, read: Bytes, options: Options) -> dict[str, Rows]:
                     column[end - n : end], options.ngram_buckets
                 )
         result[f"ngram.{n}.weight"] = rows
+    for m in options.match_lengths:
+        ends = range(len(read) + 1, len(text) + 1)
+        result[f"match.{m}.weight"] = np.array(
+            [
+                [match_row(column[:end], m, options.match_span) for end in ends]
+                for column in (text[:, b].tobytes() for b in range(inputs.shape[1]))
+            ]
+        ).T
     return result
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .ngrams import Rows
-from .parameters import Array, Parameters, is_decayed, is_ngram_table
+from .parameters import Array, Parameters, is_decayed, is_table
 
 
 def global_norm(grads: Parameters) -> float:
@@ -65,7 +65,7 @@ class AdamW:
         self.v: Parameters = {}
         self.row_updates: dict[str, Rows] = {}
         for name, w in params.items():
-            if is_ngram_table(name):
+            if is_table(name):
                 self.v[name] = np.zeros(len(w))
                 self.row_updates[name] = np.zeros(len(w), np.int64)
             else:
@@ -79,7 +79,7 @@ class AdamW:
         norm = global_norm(grads)
         scale = self.clip_norm / norm if 0 < self.clip_norm < norm else 1.0
         for name in self.params:
-            if is_ngram_table(name):
+            if is_table(name):
                 rows = (occurred or {})[name]
                 self._update_rows(name, rows, grads[name][rows] * scale, rate * self.ngram_rate)
             else:

@@ -27,6 +27,8 @@ class Options:
     ngram_orders: tuple[int, ...] = ()
     ngram_buckets: int = 16384
     ngram_dim: int = 0
+    match_lengths: tuple[int, ...] = ()
+    match_span: int = 4096
 
     @property
     def has_head(self) -> bool:
@@ -74,21 +76,21 @@ def shapes(
     if options.has_head and not options.tie_embeddings:
         result["head.weight"] = (VOCAB_SIZE, embed_dim)
     width = options.ngram_dim or embed_dim
+    rows = {f"ngram.{n}": 65536 if n == 2 else options.ngram_buckets for n in options.ngram_orders}
+    rows |= {f"match.{m}": 6 * VOCAB_SIZE for m in options.match_lengths}
     if width != embed_dim:
-        for n in options.ngram_orders:
-            result[f"ngram.{n}.projection.weight"] = (embed_dim, width)
-    for n in options.ngram_orders:
-        result[f"ngram.{n}.weight"] = (65536 if n == 2 else options.ngram_buckets, width)
-    return result
+        result |= {f"{name}.projection.weight": (embed_dim, width) for name in rows}
+    return result | {f"{name}.weight": (count, width) for name, count in rows.items()}
 
 
-def is_ngram_table(name: str) -> bool:
-    return name.startswith("ngram.") and not name.endswith("projection.weight")
+def is_table(name: str) -> bool:
+    """Whether positions look up rows of it: of n-grams or of matches."""
+    return name.startswith(("ngram.", "match.")) and not name.endswith("projection.weight")
 
 
 def is_decayed(name: str) -> bool:
     """Matrices are; norms, biases and n-gram tables are not."""
-    return not (name.endswith(("norm.weight", "in.bias")) or is_ngram_table(name))
+    return not (name.endswith(("norm.weight", "in.bias")) or is_table(name))
 
 
 def init_bound(name: str, shape: tuple[int, ...], init: str) -> float:
@@ -107,7 +109,7 @@ def fixed_initial_values(name: str, shape: tuple[int, ...]) -> Array | None:
     if name.endswith("in.bias"):
         state_dim = shape[0] // 3
         return np.concatenate([np.linspace(0.5, 5, state_dim), np.zeros(2 * state_dim)])
-    return np.zeros(shape) if is_ngram_table(name) else None
+    return np.zeros(shape) if is_table(name) else None
 
 
 def random_parameters(

@@ -23,7 +23,7 @@ from .parameters import (
     Parameters,
     fixed_initial_values,
     init_bound,
-    is_ngram_table,
+    is_table,
     random_parameters,
     shapes,
 )
@@ -39,7 +39,7 @@ __all__ = [  # what the tests use of the parts
     "fixed_initial_values",
     "global_norm",
     "init_bound",
-    "is_ngram_table",
+    "is_table",
     "learning_rate",
     "ngram_row",
     "ngram_rows",
@@ -54,7 +54,7 @@ class State(NamedTuple):
     """What a text that was read so far leaves behind."""
 
     hidden: Array  # (L, B, N)
-    read: Bytes  # (S, B), its latest bytes; fewer than MAX_ORDER, all of them in a short text
+    read: Bytes  # (S, B), its latest bytes: all of a short text
 
 
 class LayerTrace(NamedTuple):
@@ -127,7 +127,7 @@ def forward_with_trace(
     if options.has_head:
         head = params["embedding.weight" if options.tie_embeddings else "head.weight"]
         logits = layers.norm_forward(u, params.get("norm.weight")) @ head.T
-    read = np.concatenate([state.read, inputs])[-(MAX_ORDER - 1) :]
+    read = np.concatenate([state.read, inputs])[-max(MAX_ORDER - 1, options.match_span) :]
     return logits, State(np.stack([layer.h[-1] for layer in trace]), read), trace, u
 
 

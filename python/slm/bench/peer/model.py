@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from slm.bench.peer import functions
 from slm.bench.peer.ngrams import NgramTables
+from slm.config import lookup_tables
 from slm.model import Model
 from slm.text import ByteArray
 
@@ -38,7 +39,7 @@ class TorchModel:
             self._dense, self._gated = map(torch.compiler.disable, (self._dense, self._gated))
             self._layer = torch.compile(self._layer)  # type: ignore[method-assign]
         values = model.parameters
-        tables = [values.pop(f"ngram.{n}.weight") for n in self._config.ngram_orders]
+        tables = {name: values.pop(name) for name in lookup_tables(self._config)}
         self.ngrams = NgramTables(self._config, tables, device) if tables else None
         self.parameters = {
             name: torch.nn.Parameter(torch.from_numpy(array.copy()).to(device))
@@ -86,7 +87,7 @@ class TorchModel:
         if self.ngrams is None:
             return F.dropout(e, rate) if rate > 0 else e
         self.ngrams.read(inputs, rate)
-        names = (f"ngram.{n}.projection.weight" for n in self.ngrams.orders)
+        names = (name.replace("weight", "projection.weight") for name in self.ngrams.names)
         projections = [self.parameters[name] for name in names if name in self.parameters]
         return self.ngrams.add_to(e, projections)
 

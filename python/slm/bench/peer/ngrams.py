@@ -1,7 +1,8 @@
-"""The n-gram tables in PyTorch: look-up, gradient and optimiser of the rows that occur."""
+"""The tables of n-grams and matches in PyTorch: look-up, gradient and optimiser of the rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,28 +30,48 @@ def find_rows(inputs: ByteArray, order: int, buckets: int) -> Rows:
     return z.astype(np.int64)
 
 
+def find_matches(inputs: ByteArray, length: int, span: int) -> tuple[Rows, Rows]:
+    """The positions, by number, that have a match in the window (T, B), and its rows."""
+    T, B = inputs.shape
+    keys = np.zeros((max(T - length + 1, 0), B), np.uint64)  # beyond eight bytes, a hash
+    for i in range(length):
+        keys = keys * np.uint64(0x100 if length <= 8 else 0x9E3779B97F4A7C15)
+        keys += inputs[i : i + len(keys)]
+    order = np.argsort(keys, axis=0, kind="stable")
+    ordered = np.take_along_axis(keys, order, axis=0)
+    before = np.full((T, B), -1)
+    same = np.where(ordered[1:] == ordered[:-1], order[:-1] + length - 1, -1)
+    np.put_along_axis(before, order[1:] + length - 1, same, axis=0)
+    t, b = np.nonzero((before - length + 1 >= np.arange(T)[:, None] - span) & (before >= 0))
+    s = before[t, b]
+    surplus, going_on = np.zeros_like(t), np.ones(len(t), bool)
+    for i in range(length, length + 16):
+        there = s - i >= np.maximum(t - span, 0)
+        going_on &= there & (inputs[np.where(there, t - i, 0), b] == inputs[s - i * there, b])
+        surplus += going_on
+    kinds = np.searchsorted([1, 2, 4, 8, 16], surplus, side="right")
+    return t * B + b, kinds * 256 + inputs[s + 1, b]
+
+
 class NgramTables:
     """All tables of a model as one. Sparse gradients of PyTorch took eight times as long as one
     gradient for each row that occurs, in the order of `rows`."""
 
     def __init__(
-        self, config: Config, tables: list[npt.NDArray[np.float32]], device: str = "cpu"
+        self, config: Config, tables: dict[str, npt.NDArray[np.float32]], device: str = "cpu"
     ) -> None:
-        self.orders, self._buckets = config.ngram_orders, config.ngram_buckets
-        firsts = np.cumsum([0, *(len(table) for table in tables)])[:-1]
-        self.firsts = dict(zip(self.orders, firsts, strict=True))  # row of each table
+        self._config, self.names = config, list(tables)
+        self.firsts = np.cumsum([0, *(len(table) for table in tables.values())])[:-1]
         self._device = device
-        self.weight = torch.from_numpy(np.concatenate(tables)).to(device)
+        self.weight = torch.from_numpy(np.concatenate([*tables.values()])).to(device)
         self._moments = torch.zeros(len(self.weight), device=device)
         self._updates = torch.zeros(len(self.weight), device=device)
         self._latest = np.zeros(len(self.weight), np.int64)
 
     def read(self, inputs: ByteArray, dropout: float = 0) -> None:
         """Finds the rows of a window, and drops that share of them whole."""
-        parts = [
-            find_rows(inputs, order, self._buckets).ravel() + self.firsts[order]
-            for order in self.orders
-        ]
+        found = [*self._find(inputs)]
+        parts = [rows + first for (_, rows), first in zip(found, self.firsts, strict=True)]
         rows = np.concatenate(parts)
         # Each row belongs to its latest occurrence: a seventh of the time of a unique() that sorts.
         numbers = np.arange(len(rows))
@@ -60,16 +81,26 @@ class NgramTables:
         slots = (np.cumsum(is_owner) - 1)[owner]
         cuts = np.cumsum([len(part) for part in parts])[:-1]
         self.rows = self._there(rows[is_owner])
-        self.positions = [*map(self._there, parts)]
+        self.where = [at if isinstance(at, slice) else self._there(at) for at, _ in found]
+        self.rows_at = [*map(self._there, parts)]
         self.slots = [*map(self._there, np.split(slots, cuts))]
         self.gradient = self.weight.new_zeros(len(self.rows), self.weight.shape[1])
         self._kept = []
         if dropout > 0:
             self._kept = [
                 torch.rand_like(part[:, None], dtype=torch.float32) >= dropout
-                for part in self.positions
+                for part in self.rows_at
             ]
         self._scale = 1 / (1 - dropout)
+
+    def _find(self, inputs: ByteArray) -> Iterator[tuple[slice | Rows, Rows]]:
+        """Of every table the positions that have a row, and the rows."""
+        how = self._config
+        for order in how.ngram_orders:
+            rows = find_rows(inputs, order, how.ngram_buckets).ravel()
+            yield slice(inputs.size - len(rows), None), rows
+        for length in how.match_lengths:
+            yield find_matches(inputs, length, how.match_span)
 
     def _there(self, numbers: Rows) -> torch.Tensor:
         return torch.from_numpy(numbers).to(self._device)
@@ -104,20 +135,16 @@ class _Lookup(torch.autograd.Function):
         ctx.mark_dirty(e)
         ctx.tables, ctx.projections = tables, projections
         flat = e.flatten(0, 1)
-        for i, rows in enumerate(tables.positions):
+        for i, (where, rows) in enumerate(zip(tables.where, tables.rows_at, strict=True)):
             found = tables.drop(i, tables.weight.index_select(0, rows))
-            sums = flat[len(flat) - len(rows) :]
-            if projections:
-                sums.addmm_(found, projections[i].T)
-            else:
-                sums += found
+            flat[where] += found @ projections[i].T if projections else found
         return e
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         tables, flat, d_projections = ctx.tables, grads[0].flatten(0, 1), []
-        for i, (rows, slots) in enumerate(zip(tables.positions, tables.slots, strict=True)):
-            d_found = flat[len(flat) - len(rows) :]
+        for i, (rows, slots) in enumerate(zip(tables.rows_at, tables.slots, strict=True)):
+            d_found = flat[tables.where[i]]
             if ctx.projections:
                 found = tables.drop(i, tables.weight.index_select(0, rows))
                 d_projections.append(d_found.T @ found)

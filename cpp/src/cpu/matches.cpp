@@ -1,0 +1,92 @@
+#include "cpu/matches.h"
+
+#include <algorithm>
+
+#include "tensors.h"
+#include "util/match.h"
+
+namespace slm {
+namespace {
+
+constexpr int kHashBits = 13;
+// An index of the history costs as much as trying all its places for a few positions.
+constexpr int64_t kFewPositions = 4;
+
+// The bytes before a position that are in the index: the shortest length, or eight of it.
+uint64_t key_mask(int64_t length) {
+  return length >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * length)) - 1;
+}
+
+}  // namespace
+
+MatchFinder::MatchFinder(const Config& config, int64_t seq_len)
+    : lengths_(config.match_lengths), span_(config.match_span) {
+  if (lengths_.empty()) return;
+  const auto size = static_cast<size_t>(history_size(config) + seq_len);
+  text_.resize(size);
+  before_.resize(size);
+  latest_.resize(size_t{1} << kHashBits);
+  rows_.resize(lengths_.size() * static_cast<size_t>(seq_len));
+}
+
+int64_t MatchFinder::bytes(const Config& config, int64_t seq_len) {
+  if (config.match_lengths.empty()) return 0;
+  const int64_t size = history_size(config) + seq_len;
+  const auto lengths = static_cast<int64_t>(config.match_lengths.size());
+  const auto numbers = size + (int64_t{1} << kHashBits) + lengths * seq_len;
+  return size + numbers * static_cast<int64_t>(sizeof(int32_t));
+}
+
+const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t* tokens,
+                                 int64_t stride, int64_t seq_len) {
+  read(history, K, tokens, stride, seq_len);
+  std::fill(rows_.begin(), rows_.end(), -1);
+  if (seq_len > kFewPositions) {
+    find_by_index(seq_len);
+    return rows_.data();
+  }
+  const auto num = static_cast<int64_t>(lengths_.size());
+  for (int64_t t = 0; t < seq_len; ++t) {
+    const uint8_t* newest = text_.data() + past_ + t;
+    find_matches(
+        [=](int64_t i) { return newest[-i]; }, std::min(past_ + t, span_) + 1, lengths_.data(), num,
+        [&](int64_t i, int64_t row) { rows_[i * seq_len + t] = static_cast<int32_t>(row); });
+  }
+  return rows_.data();
+}
+
+void MatchFinder::read(const float* history, int64_t K, const uint8_t* tokens, int64_t stride,
+                       int64_t seq_len) {
+  const float* first = std::find_if(history, history + K, [](float byte) { return byte > 0; });
+  past_ = history + K - first;
+  for (int64_t i = 0; i < past_; ++i) text_[i] = static_cast<uint8_t>(first[i] - 1);
+  for (int64_t t = 0; t < seq_len; ++t) text_[past_ + t] = tokens[t * stride];
+}
+
+// Tries only the places where the same few bytes end.
+void MatchFinder::find_by_index(int64_t seq_len) {
+  const auto num = static_cast<int64_t>(lengths_.size());
+  const uint64_t mask = key_mask(lengths_[0]);
+  std::fill(latest_.begin(), latest_.end(), -1);
+  uint64_t key = 0;
+  for (int64_t end = 0; end < past_ + seq_len; ++end) {
+    key = key << 8 | text_[end];
+    if (end + 1 < lengths_[0]) continue;
+    int32_t& latest = latest_[(key & mask) * 0x9E3779B97F4A7C15 >> (64 - kHashBits)];
+    if (end >= past_) {
+      const int64_t count = std::min(end, span_) + 1;
+      const uint8_t* newest = text_.data() + end;
+      int64_t next = 0;
+      for (int64_t at = latest; at >= 0 && next < num && end - at < count; at = before_[at])
+        next = try_match([=](int64_t i) { return newest[-i]; }, count, end - at, lengths_.data(),
+                         num, next,
+                         [&](int64_t i, int64_t row) {
+                           rows_[i * seq_len + end - past_] = static_cast<int32_t>(row);
+                         });
+    }
+    before_[end] = latest;
+    latest = static_cast<int32_t>(end);
+  }
+}
+
+}  // namespace slm

@@ -1,0 +1,35 @@
+#pragma once
+// The matches (util/match.h) of all positions of a window.
+#include <vector>
+
+#include "slm/config.h"
+
+namespace slm {
+
+class MatchFinder {
+ public:
+  // For windows of up to `seq_len` bytes.
+  MatchFinder(const Config& config, int64_t seq_len);
+  // What one has allocated.
+  static int64_t bytes(const Config& config, int64_t seq_len);
+
+  // Of one text: `history` (K,) is what came before the window, as in a state; byte t of the window
+  // is tokens[t * stride]. Returns (lengths, seq_len): rows, or -1. Valid until the next call.
+  const int32_t* find(const float* history, int64_t K, const uint8_t* tokens, int64_t stride,
+                      int64_t seq_len);
+
+ private:
+  void read(const float* history, int64_t K, const uint8_t* tokens, int64_t stride,
+            int64_t seq_len);
+  void find_by_index(int64_t seq_len);
+
+  std::vector<int64_t> lengths_;
+  int64_t span_;
+  std::vector<uint8_t> text_;
+  int64_t past_ = 0;             // bytes of text_ before the window
+  std::vector<int32_t> latest_;  // by hash of a few bytes: where such end last, or -1
+  std::vector<int32_t> before_;  // by where they end: where such end before that, or -1
+  std::vector<int32_t> rows_;
+};
+
+}  // namespace slm
