@@ -67,7 +67,8 @@ class TrainConfig:
         "learning rate of the n-gram tables, as a multiple of the others'", default=3.0
     )
     dropout: float = _option(
-        "share of the n-grams (without n-grams, of the embedding's values) that a step leaves out; "
+        "share of the n-grams and matches (without them, of the embedding's values) that a step "
+        "leaves out; "
         '"auto", stored as -1, chooses it by how often the run reads the text',
         default=0.0,
     )

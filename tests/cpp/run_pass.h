@@ -29,6 +29,8 @@ inline slm::Config rich() {
   config.ngram_orders = {2, 3, 5};
   config.ngram_buckets = 64;
   config.ngram_dim = 6;
+  config.match_lengths = {2, 3};
+  config.match_span = 30;
   return config;
 }
 

@@ -23,6 +23,8 @@ Model make_model(int threads = 1) {
   preset.model.norm = "rms";
   preset.model.ngram_orders = {3, 4};
   preset.model.ngram_buckets = 512;
+  preset.model.match_lengths = {3};
+  preset.model.match_span = 70;
   preset.training.dropout = 0.5f;  // of training alone
   return Model(preset, {3, "cpu", threads});
 }

@@ -128,12 +128,14 @@ void test_best_is_said() {
   CHECK(part.notes == std::vector<std::string>{sentence(part)});
 }
 
-// What stands before a window in the text is what its n-grams reach back to. Against steps made by
-// hand; a window of one byte has no n-gram but those.
+// What stands before a window in the text is what its n-grams and matches reach back to. Against
+// steps made by hand; a window of one byte has none but those.
 void test_windows_know_what_is_before(const char* sampling) {
   slm::Preset preset = tiny();
   preset.model.ngram_orders = {2, 4};
   preset.model.ngram_buckets = 64;
+  preset.model.match_lengths = {2};
+  preset.model.match_span = 20;
   slm::TrainConfig& how = preset.training;
   how.sampling = sampling;
   how.seq_len = 1;
@@ -150,12 +152,12 @@ void test_windows_know_what_is_before(const char* sampling) {
     Trainer::Impl trainer(other.impl(), how);
     slm::WindowSampler sampler(kText, how);
     const slm::Backend& backend = *other.impl().backend;
-    const int64_t h = slm::hidden_size(preset.model, 4);
-    const auto state = backend.make_buffer(h + 4 * 3);
+    const int64_t h = slm::hidden_size(preset.model, 4), K = preset.model.match_span;
+    const auto state = backend.make_buffer(h + 4 * K);
     for (int64_t step = 0; step < 7; ++step) {
       if (step == 0 || how.sampling == "random") {
         std::vector<float> start(static_cast<size_t>(state->size()));
-        if (history) sampler.history(step, 3, start.data() + h);
+        if (history) sampler.history(step, K, start.data() + h);
         backend.write(start.data(), state->size(), *state, 0);
       }
       trainer.step_window(sampler.window(step), state.get(),

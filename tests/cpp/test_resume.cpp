@@ -43,6 +43,8 @@ slm::Preset tiny_ngrams(const char* sampling) {
   preset.model.norm = "rms";
   preset.model.ngram_orders = {3, 5};
   preset.model.ngram_buckets = 32;
+  preset.model.match_lengths = {2, 4};
+  preset.model.match_span = 100;
   preset.training.dropout = preset.training.noise = slm::kAutoDropout;
   preset.training.final_rate = 0.1f;
   return preset;

@@ -24,10 +24,13 @@ Model make_rich_model(int threads) {
   config.ngram_orders = {2, 3, 6};
   config.ngram_buckets = 256;
   config.ngram_dim = 5;
+  config.match_lengths = {2, 5};
+  config.match_span = 1000;
   Model model(config, {3, "cpu", threads});
   // Tables start at zero, which would hide what index is looked at.
   for (const slm::TensorInfo& info : model.tensors()) {
-    if (info.name.find("ngram.") != 0 || info.name.find("projection") != std::string::npos)
+    if ((info.name.find("ngram.") != 0 && info.name.find("match.") != 0) ||
+        info.name.find("projection") != std::string::npos)
       continue;
     const slm::Philox random(8, slm::PhiloxStream::init);
     std::vector<float> values(static_cast<size_t>(info.size));

@@ -201,13 +201,15 @@ RECOMMENDED: dict[str, Any] = {
     "ngram_orders": (2, 3),
     "ngram_buckets": 64,
     "ngram_dim": 5,
+    "match_lengths": (2, 4),
+    "match_span": 200,
 }
 
 
 def test_options_of_the_recommended_model(tmp_path: Path) -> None:
     model = slm.Model(**TINY, **{**RECOMMENDED, "ngram_orders": [2, 3]})
     assert dataclasses.asdict(model.config).items() >= RECOMMENDED.items()
-    assert {"ngram.3.weight": (64, 5), "layers.1.in.bias": (30,)}.items() <= {
+    assert {"ngram.3.weight": (64, 5), "match.4.weight": (1536, 5), "layers.1.in.bias": (30,)}.items() <= {
         name: w.shape for name, w in model.parameters.items()
     }.items()
     options: dict[str, Any] = {"final_rate": 0.25, "ngram_rate": 2.0, "sampling": "stream"}

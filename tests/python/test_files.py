@@ -70,6 +70,7 @@ def test_safetensors_reads_our_file(tmp_path: Path) -> None:
         "cell": "dense", "embed_dim": 5, "state_dim": 7, "num_layers": 3, "init": "seed",
         "residual": False, "norm": "none", "mlp_dim": 0, "tie_embeddings": False,
         "ngram_orders": [], "ngram_buckets": 16384, "ngram_dim": 0,
+        "match_lengths": [], "match_span": 4096,
     }  # fmt: skip
     training = json.loads(metadata["slm.training"])
     assert training["schedule"] == "cosine" and training["batch_size"] == 32
@@ -87,6 +88,7 @@ def trained_model() -> slm.Model:
         ngram_orders=(2, 4, 8),
         ngram_buckets=256,
         ngram_dim=4,
+        match_lengths=(3,),
         seed=4,
     )
     model.train("abc " * 500, steps=3, seq_len=4, batch_size=2)

@@ -14,8 +14,9 @@ MASK = 2**64 - 1
 
 
 def ngram_row(ngram: bytes, buckets: int) -> int:
-    """In Python's whole numbers. Two bytes are their own row. More are a number, the oldest byte highest, that the mixing
-    steps of SplitMix64 spread over 64 bits, of which the low ones are the row."""
+    """In Python's whole numbers. Two bytes are their own row. More are a number, the oldest byte
+    highest, that the mixing steps of SplitMix64 spread over 64 bits, of which the low ones are the
+    row."""
     z = int.from_bytes(ngram, "big")
     if len(ngram) == 2:
         return z
