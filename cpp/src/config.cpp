@@ -43,7 +43,7 @@ Preset seed_preset() {
 
 // The recommended model in one size; benchmarks/quality/ has the search behind the numbers.
 Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ngram_orders,
-                   int64_t ngram_buckets) {
+                   int64_t ngram_buckets, int64_t match_span) {
   Preset preset;
   preset.model.cell = "gated";
   preset.model.residual = true;
@@ -53,6 +53,8 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ng
   preset.model.num_layers = 1;
   preset.model.ngram_orders = std::move(ngram_orders);
   preset.model.ngram_buckets = ngram_buckets;
+  preset.model.match_lengths = {3, 4, 6};
+  preset.model.match_span = match_span;
   preset.training.sampling = "stream";
   preset.training.learning_rate = 8e-3f;
   preset.training.final_rate = 0.02f;
@@ -75,10 +77,10 @@ Preset deeper(Preset preset, int64_t num_layers, int64_t mlp_dim, float learning
 const std::vector<std::pair<std::string, Preset>>& presets() {
   // seed-small is what Config and TrainConfig start as.
   static const std::vector<std::pair<std::string, Preset>> table = {
-      {"nano", recommended(64, 128, {2, 3, 4}, 4096)},
-      {"small", deeper(recommended(128, 192, {2, 3, 4}, 16384), 2, 0, 4e-3f)},
-      {"base", recommended(128, 256, {2, 3, 4, 5, 6}, 65536)},
-      {"large", deeper(recommended(128, 96, {2, 3, 4, 5, 6}, 131072), 3, 96, 6e-3f)},
+      {"nano", recommended(64, 128, {2, 3, 4}, 4096, 4096)},
+      {"small", deeper(recommended(128, 192, {2, 3, 4}, 16384, 4096), 2, 0, 4e-3f)},
+      {"base", recommended(128, 256, {2, 3, 4, 5, 6}, 65536, 16384)},
+      {"large", deeper(recommended(128, 96, {2, 3, 4, 5, 6}, 131072, 16384), 3, 96, 6e-3f)},
       {"seed", seed_preset()},
       {"seed-small", Preset{}},
   };

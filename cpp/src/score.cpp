@@ -10,7 +10,7 @@ namespace {
 
 // Segments computed in lockstep. A window is the shorter, the more they are, and its matches are
 // looked for in what came before, of which an index is made each time.
-int64_t max_rows(const Config& config) { return config.match_lengths.empty() ? 64 : 8; }
+int64_t max_rows(const Config& config) { return config.match_lengths.empty() ? 64 : 4; }
 constexpr int64_t kTimingSteps = 32;
 
 int64_t num_segments(int64_t size) { return (size + kSegmentBytes - 1) / kSegmentBytes; }
