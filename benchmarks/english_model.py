@@ -1,6 +1,6 @@
 """Makes the model of general English that comes with slm: python/slm/data/english.safetensors.
 
-    python benchmarks/english_model.py [--minutes 55 | --steps N] [--embed-dim …]
+    python benchmarks/english_model.py [--minutes 55 | --steps N] [--precision bf16] [--embed-dim …]
 
 It trains on the books of ../shared/data; their last 300,000 bytes choose the best state. The number
 of steps that the minutes were enough for is in the note beside the model; with --steps, the same
@@ -31,9 +31,9 @@ MAX_RATIO = 1.02  # of the exported model's loss to its original's
 
 #: What fits into the file as int8. Options override it.
 RECIPE = {
-    "embed_dim": 96,
-    "state_dim": 96,
-    "mlp_dim": 96,
+    "embed_dim": 88,
+    "state_dim": 128,
+    "mlp_dim": 128,
     "num_layers": 4,
     "ngram_orders": (2, 3, 4, 5, 6),
     "ngram_buckets": 16384,
@@ -110,6 +110,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--minutes", type=float, default=55)
     top.add_argument("--seed", type=int, default=1)
     top.add_argument("--threads", type=int)
+    top.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     top.add_argument("--folder", type=Path, default=DATA, help="for the model and its note")
     top.add_argument(
         "--original",
@@ -129,7 +130,7 @@ def main() -> None:
     steps = overrides.pop("steps", None)
     seconds = None if steps else 60 * args.minutes
     how = {"seconds": seconds, "steps": steps, "seed": args.seed, "threads": args.threads}
-    recipe = runs.Recipe(args.preset, overrides, **how)
+    recipe = runs.Recipe(args.preset, overrides, **how, precision=args.precision)
 
     args.folder.mkdir(parents=True, exist_ok=True)  # and not an error after an hour
     books = texts.corpus("books")
@@ -143,6 +144,7 @@ def main() -> None:
         **recipe.training(),
     )
     model.save(args.original)
+    model = slm.load(args.original, threads=args.threads)  # in float32, whatever it trained in
     scored = {"the end of the books": books.choose, "books-valid": books.held_out}
     losses = export(model, args.folder, scored)
     size = (args.folder / "english.safetensors").stat().st_size

@@ -24,6 +24,18 @@ struct Text {
     if (i <= t) return 1 + tokens[(t - i) * B + b];
     return i - t <= K ? static_cast<int>(history[b * K + K - (i - t)]) : 0;
   }
+  // How many bytes the history has; what is before the start of the text comes first in it.
+  __device__ int64_t past() const {
+    int64_t none = 0, some = K;
+    while (none < some) {
+      const int64_t middle = (none + some) / 2;
+      if (history[b * K + middle] > 0)
+        some = middle;
+      else
+        none = middle + 1;
+    }
+    return K - none;
+  }
 };
 
 // A position's n-grams and matches. Nothing is shared between positions, which each try the whole
@@ -45,8 +57,8 @@ __global__ void find_rows(Ngrams ngrams, const uint8_t* tokens, const float* his
   for (int64_t i = 0; i < orders; ++i) put(i, ngram_row(key, ngrams.length[i], ngrams.buckets));
   if (ngrams.matches == 0) return;
   for (int64_t i = orders; i < ngrams.orders; ++i) found[i] = -1;
-  int64_t count = 1;
-  while (count <= ngrams.span && text(count) > 0) ++count;
+  const int64_t before = text.t + text.past();
+  const int64_t count = (before < ngrams.span ? before : ngrams.span) + 1;
   find_matches([&](int64_t i) { return static_cast<uint8_t>(text(i) - 1); }, count,
                ngrams.length + orders, ngrams.matches,
                [&](int64_t i, int64_t row) { put(orders + i, row); });

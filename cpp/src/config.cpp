@@ -186,7 +186,7 @@ void validate(const Config& config) {
   check_matches(config);
   const int64_t parameters = TensorTable(config).num_parameters();
   if (parameters > kMaxParameters)
-    refuse("the number of parameters (by the widths, num_layers and the n-gram tables)", parameters,
+    refuse("the number of parameters (by the widths, num_layers and the tables)", parameters,
            "at most " + std::to_string(kMaxParameters));
 }
 

@@ -9,8 +9,10 @@ namespace slm {
 namespace {
 
 // Segments computed in lockstep. A window is the shorter, the more they are, and its matches are
-// looked for in what came before, of which an index is made each time.
-int64_t max_rows(const Config& config) { return config.match_lengths.empty() ? 64 : 4; }
+// looked for in what came before, of which the CPU makes an index each time.
+int64_t max_rows(const Model::Impl& model) {
+  return model.config.match_lengths.empty() || model.backend->name() != "cpu" ? 64 : 4;
+}
 constexpr int64_t kTimingSteps = 32;
 
 int64_t num_segments(int64_t size) { return (size + kSegmentBytes - 1) / kSegmentBytes; }
@@ -22,8 +24,7 @@ class SegmentGroup {
   SegmentGroup(const Model::Impl& model, const uint8_t* data, int64_t size, int64_t first_segment)
       : model_(model),
         data_(data),
-        sums_(static_cast<size_t>(
-            std::min(max_rows(model.config), num_segments(size) - first_segment))) {
+        sums_(static_cast<size_t>(std::min(max_rows(model), num_segments(size) - first_segment))) {
     const auto rows = static_cast<int64_t>(sums_.size());
     for (int64_t segment = first_segment; segment < first_segment + rows; ++segment) {
       const int64_t begin = segment * kSegmentBytes;
@@ -116,7 +117,7 @@ Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, flo
   expect_text_to_score(size);
   const auto num_bytes = static_cast<int64_t>(size);
   double sum = 0;
-  for (int64_t segment = 0; segment < num_segments(num_bytes); segment += max_rows(model.config)) {
+  for (int64_t segment = 0; segment < num_segments(num_bytes); segment += max_rows(model)) {
     SegmentGroup group(model, data, num_bytes, segment);
     group.run(0, group.num_steps(), log_probs);
     group.add_to(sum);
@@ -141,7 +142,7 @@ double estimate_score_seconds(const Model::Impl& model, const uint8_t* data, siz
     steps = run(steps);
     elapsed = now() - start;
   } while (elapsed < budget && steps < group.num_steps());
-  const int64_t rows = max_rows(model.config);
+  const int64_t rows = max_rows(model);
   const int64_t groups = (num_segments(num_bytes) + rows - 1) / rows;
   return elapsed * static_cast<double>(groups * group.num_steps()) / static_cast<double>(steps);
 }

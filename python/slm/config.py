@@ -33,7 +33,9 @@ class Config:
     ngram_buckets: int = _option(
         "rows of each n-gram table from order 3 up, a power of two", default=16384
     )
-    ngram_dim: int = _option("width of those rows; 0: that of the embedding", default=0)
+    ngram_dim: int = _option(
+        "width of the rows of n-grams and matches; 0: that of the embedding", default=0
+    )
     match_lengths: tuple[int, ...] = _option(
         "lengths of the matches: of what stood before in the text as its latest bytes do, what "
         "followed adds to a byte's embedding; rising, from 2 to 32",
@@ -64,7 +66,8 @@ class TrainConfig:
         "where the cosine ends, as a share of the highest learning rate", default=0.0
     )
     ngram_rate: float = _option(
-        "learning rate of the n-gram tables, as a multiple of the others'", default=3.0
+        "learning rate of the tables of n-grams and matches, as a multiple of the others'",
+        default=3.0,
     )
     dropout: float = _option(
         "share of the n-grams and matches (without them, of the embedding's values) that a step "

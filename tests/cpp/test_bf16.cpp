@@ -88,7 +88,31 @@ void test_outer_sum(const Kernels& kernels, int64_t depth, int64_t rows, int64_t
   CHECK_NEAR(worst, 0, 2e-6);
 }
 
+// A row's bits do not depend on which others it is computed with.
+void test_rows_alone(const Kernels& kernels, int64_t depth) {
+  constexpr int64_t kOuter = 5, kInner = 9, kRows = kOuter * kInner, kCols = 70;
+  const Floats x = random_floats(kRows * depth, 1), w = random_floats(depth * kCols, 2);
+  Floats packed(static_cast<size_t>(kernels.packed_size(depth, kCols)));
+  kernels.pack(w.data(), kCols, 1, depth, kCols, packed.data());
+  for (const bool accumulate : {false, true}) {
+    const Floats before = random_floats(kRows * kCols, 3);
+    const auto product = [&](int64_t outer, int64_t inner, int64_t first, Floats& y) {
+      kernels.matmul({outer, inner}, {x.data() + first * depth, kInner * depth, depth},
+                     {packed.data(), depth, kCols},
+                     {y.data() + first * kCols, kInner * kCols, kCols}, accumulate);
+    };
+    Floats whole = before, by_inner = before, alone = before;
+    product(kOuter, kInner, 0, whole);
+    product(kOuter, 4, 0, by_inner);
+    product(kOuter, 5, 4, by_inner);
+    for (int64_t r = 0; r < kRows; ++r) product(1, 1, r, alone);
+    CHECK(by_inner == whole);
+    CHECK(alone == whole);
+  }
+}
+
 void test_kernels(const Kernels& kernels) {
+  for (const int64_t depth : {31, 70, 515}) test_rows_alone(kernels, depth);
   for (const int64_t cols : {1, 15, 16, 17, 31, 32, 33, 100, 130})
     for (const int64_t depth : {1, 2, 5, 31, 32, 33, 256, 257, 300, 515}) {
       for (const auto& [outer, inner] : {std::pair{1, 1}, {3, 5}, {2, 13}, {29, 1}, {5, 9}})
@@ -97,11 +121,16 @@ void test_kernels(const Kernels& kernels) {
     }
 }
 
-Model make_model(const char* precision, int threads = 2) {
+slm::Config small_config() {
   slm::Config config;
   config.embed_dim = 24;
   config.state_dim = 37;
   config.num_layers = 3;
+  return config;
+}
+
+Model make_model(const char* precision, int threads = 2,
+                 const slm::Config& config = small_config()) {
   slm::ModelOptions options;
   options.threads = threads;
   options.precision = precision;
@@ -113,13 +142,13 @@ struct Result {
   Floats gradients;
 };
 
-Result gradients(const Model& model) {
-  constexpr int64_t kSteps = 150, kBatch = 7;
+Result gradients(const Model& model, int64_t batch_size = 7) {
+  constexpr int64_t kSteps = 150;
   const slm::Philox random(7, slm::PhiloxStream::window);
-  std::vector<uint8_t> bytes(kSteps * kBatch + 1);
+  std::vector<uint8_t> bytes(static_cast<size_t>(kSteps * batch_size + 1));
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(random.below(256, i));
   Result result{0, Floats(static_cast<size_t>(model.num_parameters()))};
-  result.loss = model.gradients(bytes.data(), bytes.data() + 1, kSteps, kBatch, nullptr,
+  result.loss = model.gradients(bytes.data(), bytes.data() + 1, kSteps, batch_size, nullptr,
                                 result.gradients.data());
   return result;
 }
@@ -141,13 +170,22 @@ void test_gradients_are_near_those_of_float32() {
   }
 }
 
+// Sizes that fill tiles and such that do not, in batches that are cut into shards, or by rows, or
+// neither.
 void test_threads_do_not_change_a_bit() {
-  const Result one = gradients(make_model("bf16", 1));
-  for (const int threads : {2, 5}) {
-    const Result many = gradients(make_model("bf16", threads));
-    CHECK_EQ(many.loss, one.loss);
-    CHECK(many.gradients == one.gradients);
-  }
+  slm::Config even = small_config(), gated;
+  even.embed_dim = even.state_dim = 64;
+  gated = even;
+  gated.cell = "gated";
+  for (const slm::Config& config : {small_config(), even, gated})
+    for (const int64_t batch_size : {7, 13, 32}) {
+      const Result one = gradients(make_model("bf16", 1, config), batch_size);
+      for (const int threads : {2, 5}) {
+        const Result many = gradients(make_model("bf16", threads, config), batch_size);
+        CHECK_EQ(many.loss, one.loss);
+        CHECK(many.gradients == one.gradients);
+      }
+    }
 }
 
 }  // namespace

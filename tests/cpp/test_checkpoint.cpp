@@ -50,10 +50,10 @@ Checkpoint make_checkpoint(const std::vector<int64_t>& orders, const char* sampl
     std::fill_n(checkpoint.best.data() + tensor.offset, tensor.info.size, 0.0f);
   }
   if (checkpoint.training.sampling == "stream") {
-    const int64_t hidden = slm::hidden_size(checkpoint.config, 2);
+    const auto hidden = static_cast<size_t>(slm::hidden_size(checkpoint.config, 2));
     fill(checkpoint.stream, static_cast<size_t>(slm::state_size(checkpoint.config, 2)));
-    for (size_t i = static_cast<size_t>(hidden); i < checkpoint.stream.size(); ++i)
-      checkpoint.stream[i] = i % 2 == 0 ? 256.0f : 0.0f;
+    for (size_t i = hidden; i < checkpoint.stream.size(); ++i)
+      checkpoint.stream[i] = (i - hidden) % 3 == 0 ? 0.0f : 256.0f;  // (2, 3)
   }
   return checkpoint;
 }
@@ -153,7 +153,8 @@ void test_refused(const TemporaryFolder& folder) {
       std::fill_n(static_cast<uint32_t*>(to), count, 3);
     };
   });
-  for (const float bad : {-1.0f, 257.0f, 0.5f, 1e30f})
+  // 0 is what is before a text, not within it.
+  for (const float bad : {-1.0f, 257.0f, 0.5f, 1e30f, 0.0f})
     refuse("at value 4; it must hold whole numbers from 0 to 256", "stream.history",
            [bad](slm::TensorSource& s) {
              s.read = [bad](int64_t, int64_t count, void* to) {

@@ -24,7 +24,7 @@ TINY = ["--embed-dim", "12", "--state-dim", "10", "--batch-size", "4", "--seq-le
 TINY = ["--preset", "seed-small", *TINY]
 RECOMMENDED = [
     *("--cell", "gated", "--residual", "--norm", "rms", "--ngram-orders", "2,3"),
-    *("--ngram-buckets", "64", "--dropout", "auto", "--final-rate", "0.1"),
+    *("--match-lengths", "3", "--ngram-buckets", "64", "--dropout", "auto", "--final-rate", "0.1"),
 ]
 
 
@@ -303,17 +303,19 @@ def test_a_model_with_options(tmp_path: Path) -> None:
 
     facts = json.loads(results("info", "slm.safetensors", "--json", folder=tmp_path))
     assert facts["config"]["ngram_orders"] == [2, 3] and facts["config"]["mlp_dim"] == 0
-    rows = {name: w.any(axis=1) for name, w in model.parameters.items() if "ngram" in name}
-    assert facts["n-gram rows"] == {name: [sum(used), len(used)] for name, used in rows.items()}
-    assert 0 < facts["n-gram rows"]["ngram.2.weight"][0] < 65536
+    tables = ("ngram.2.weight", "ngram.3.weight", "match.3.weight")
+    rows = {name: model.parameters[name].any(axis=1) for name in tables}
+    assert facts["table rows"] == {name: [sum(used), len(used)] for name, used in rows.items()}
+    assert 0 < facts["table rows"]["ngram.2.weight"][0] < 65536
 
     lines = results("info", "slm.safetensors", folder=tmp_path).decode().splitlines()
     options = dict(line.split() for line in lines if line.startswith("  ") and "[" not in line)
-    assert options["ngram_orders"] == "2,3" and options["residual"] == "True"
+    assert options["ngram_orders"] == "2,3" and options["match_lengths"] == "3"
+    assert options["residual"] == "True"
     assert options["dropout"] == "auto" and "mlp_dim" not in options and "ngram_dim" not in options
-    (tables,) = [line for line in lines if "n-gram tables" in line]
-    assert f"{sum(sum(used) for used in rows.values()):,} of 65,600 rows" in tables
-    assert not any("ngram.2.weight" in line for line in lines)
+    (line,) = [line for line in lines if "n-grams and matches" in line]
+    assert f"{sum(sum(used) for used in rows.values()):,} of 67,136 rows" in line
+    assert not any(name in line for line in lines for name in tables)
 
 
 def test_options_can_be_switched_off(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ struct Config {
   /// n of the n-grams whose vectors are added to a byte's embedding: rising, from 2 to 8.
   std::vector<int64_t> ngram_orders = {};
   int64_t ngram_buckets = 16384;  ///< rows of each table from order 3 up: a power of two
-  int64_t ngram_dim = 0;          ///< width of those rows; 0: E. Others are projected to E
+  int64_t ngram_dim = 0;  ///< width of those rows and of matches'; 0: E. Others are projected to E
   /// Where the last m bytes stood before in the text, for each of these m, the byte that followed
   /// there has a vector that is added, too: rising, from 2 to 32. With the n-grams, at most 8.
   std::vector<int64_t> match_lengths = {};
@@ -51,7 +51,7 @@ struct TrainConfig {
   int64_t warmup_steps = 50;        ///< linear from lr / warmup_steps to lr
   std::string schedule = "cosine";  ///< after the warm-up: "cosine" or "constant"
   float final_rate = 0;             ///< where the cosine ends, as a share of learning_rate
-  float ngram_rate = 3;             ///< the n-gram tables' rate, as a multiple of learning_rate
+  float ngram_rate = 3;  ///< the n-gram and match tables' rate, a multiple of learning_rate
   /// Share of the n-grams and matches that a training step leaves out (of the embedding's values,
   /// in a model without). kAutoDropout: Trainer::fit chooses it by how often it reads the text.
   float dropout = 0;

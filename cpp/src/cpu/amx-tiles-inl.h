@@ -23,7 +23,7 @@ class TileRegisters {
       layout_.row_bytes[i] = 64;
       layout_.rows[i] = kTileRows;
     }
-    finish_stores();
+    asm volatile("" ::"r"(&layout_) : "memory");
     _tile_loadconfig(&layout_);
   }
   ~TileRegisters() { _tile_release(); }
@@ -88,21 +88,23 @@ inline void multiply(const float* a, int64_t a_lower, const float* panel, int64_
 }
 
 // The same for any number of rows up to kBlockRows and of columns up to kPanel, of rows that start
-// at `to`: where they fill no tiles, by way of a block that they do fill.
+// at `to`: where they fill no tiles, by way of a block that they do fill. What is there goes into
+// the sum first in either case, so that a row's bits do not depend on which other rows there are.
 inline void multiply_part(int64_t rows, const float* a, int64_t a_lower, const float* panel,
                           int64_t tiles, float* const* to, int64_t cols, bool accumulate) {
   alignas(64) float c[kBlockRows * kPanel];
-  const Result y{c, kPanel, false};
+  if (accumulate)
+    for (int64_t m = 0; m < kBlockRows; ++m)
+      for (int64_t v = 0; v < kPanel; v += Vec::kLanes)
+        (m < rows ? load_lanes(to[m] + v, cols - v) : Vec::zero()).store(c + m * kPanel + v);
+  const Result y{c, kPanel, accumulate};
   if (rows > kTileRows)
     multiply<2>(a, a_lower, panel, tiles, y);
   else
     multiply<1>(a, a_lower, panel, tiles, y);
   for (int64_t m = 0; m < rows; ++m)
-    for (int64_t v = 0; v < kPanel; v += Vec::kLanes) {
-      const Vec sum = Vec::load(c + m * kPanel + v);
-      float* out = to[m] + v;
-      store_lanes(accumulate ? load_lanes(out, cols - v) + sum : sum, out, cols - v);
-    }
+    for (int64_t v = 0; v < kPanel; v += Vec::kLanes)
+      store_lanes(Vec::load(c + m * kPanel + v), to[m] + v, cols - v);
 }
 
 }  // namespace

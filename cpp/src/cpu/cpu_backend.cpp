@@ -134,6 +134,7 @@ void CpuBackend::save_state(const Workspace& any_workspace, Buffer& state) const
   const int64_t size = ws.B * ws.N;
   for (int64_t i = 0; i < ws.L; ++i)
     copy_floats(ws.h(i, ws.computed - 1), size, data(state) + i * size);
+  if (ws.K == 0) return;
   // The K bytes that end the text: those of the window, and before them what was there before it.
   float* latest = data(state) + hidden_size(ws.config, ws.B);
   const int64_t kept = std::max<int64_t>(0, ws.K - ws.computed);

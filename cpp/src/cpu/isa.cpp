@@ -5,6 +5,7 @@
 #include "slm/error.h"
 
 #ifdef SLM_HAS_AMX
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -39,9 +40,13 @@ const Candidate kCandidates[] = {
 // asks for them (since 5.16; Linux, Documentation/arch/x86/xstate.rst).
 bool may_use_tiles() {
   constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
-  static const bool granted = __builtin_cpu_supports("amx-tile") != 0 &&
-                              __builtin_cpu_supports("amx-bf16") != 0 &&
-                              syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  constexpr unsigned kBf16AndTiles = 1u << 22 | 1u << 24;
+  static const bool granted = [] {
+    unsigned a = 0, b = 0, c = 0, features = 0;  // not every compiler knows them by name
+    return __get_cpuid_count(7, 0, &a, &b, &c, &features) != 0 &&
+           (features & kBf16AndTiles) == kBf16AndTiles &&
+           syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  }();
   return granted;
 }
 #endif
@@ -83,6 +88,17 @@ std::vector<const Kernels*> available_bf16_kernels() {
 #endif
 #endif
   return available;
+}
+
+bool rounds_to_bf16(const Kernels& kernels) {
+#ifdef SLM_HAS_AMX
+  if (&kernels == &kAmxBf16Kernels) return true;
+#endif
+#ifdef SLM_HAS_BF16
+  if (&kernels == &kAvx512Bf16Kernels) return true;
+#endif
+  static_cast<void>(kernels);  // where there are none
+  return false;
 }
 
 const Kernels* bf16_kernels() {

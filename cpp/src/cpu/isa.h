@@ -18,6 +18,7 @@ const Kernels& active_kernels();
 // active one is not AVX-512's or this CPU cannot run them. They are never chosen by themselves.
 std::vector<const Kernels*> available_bf16_kernels();
 const Kernels* bf16_kernels();  // the best one, or nullptr
+bool rounds_to_bf16(const Kernels& kernels);
 
 inline std::string isa_name() { return active_kernels().name; }
 

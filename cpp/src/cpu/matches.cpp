@@ -39,28 +39,32 @@ int64_t MatchFinder::bytes(const Config& config, int64_t seq_len) {
 
 const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t* tokens,
                                  int64_t stride, int64_t seq_len) {
-  read(history, K, tokens, stride, seq_len);
   std::fill(rows_.begin(), rows_.end(), -1);
+  // What is before the start of the text comes first.
+  const float* first =
+      std::partition_point(history, history + K, [](float byte) { return byte <= 0; });
+  past_ = history + K - first;
   if (seq_len > kFewPositions) {
+    for (int64_t i = 0; i < past_; ++i) text_[i] = static_cast<uint8_t>(first[i] - 1);
+    for (int64_t t = 0; t < seq_len; ++t) text_[past_ + t] = tokens[t * stride];
     find_by_index(seq_len);
-    return rows_.data();
-  }
-  const auto num = static_cast<int64_t>(lengths_.size());
-  for (int64_t t = 0; t < seq_len; ++t) {
-    const uint8_t* newest = text_.data() + past_ + t;
-    find_matches(
-        [=](int64_t i) { return newest[-i]; }, std::min(past_ + t, span_) + 1, lengths_.data(), num,
-        [&](int64_t i, int64_t row) { rows_[i * seq_len + t] = static_cast<int32_t>(row); });
+  } else {
+    find_one_by_one(history + K, tokens, stride, seq_len);
   }
   return rows_.data();
 }
 
-void MatchFinder::read(const float* history, int64_t K, const uint8_t* tokens, int64_t stride,
-                       int64_t seq_len) {
-  const float* first = std::find_if(history, history + K, [](float byte) { return byte > 0; });
-  past_ = history + K - first;
-  for (int64_t i = 0; i < past_; ++i) text_[i] = static_cast<uint8_t>(first[i] - 1);
-  for (int64_t t = 0; t < seq_len; ++t) text_[past_ + t] = tokens[t * stride];
+// `window` is where the history ends. It is not copied: generation looks for one position at a
+// time.
+void MatchFinder::find_one_by_one(const float* window, const uint8_t* tokens, int64_t stride,
+                                  int64_t seq_len) {
+  for (int64_t t = 0; t < seq_len; ++t)
+    find_matches(
+        [=](int64_t i) {
+          return i <= t ? tokens[(t - i) * stride] : static_cast<uint8_t>(window[t - i] - 1);
+        },
+        std::min(past_ + t, span_) + 1, lengths_.data(), static_cast<int64_t>(lengths_.size()),
+        [&](int64_t i, int64_t row) { rows_[i * seq_len + t] = static_cast<int32_t>(row); });
 }
 
 // Tries only the places where the same few bytes end.

@@ -19,8 +19,7 @@ class MatchFinder {
                       int64_t seq_len);
 
  private:
-  void read(const float* history, int64_t K, const uint8_t* tokens, int64_t stride,
-            int64_t seq_len);
+  void find_one_by_one(const float* window, const uint8_t* tokens, int64_t stride, int64_t seq_len);
   void find_by_index(int64_t seq_len);
 
   std::vector<int64_t> lengths_;

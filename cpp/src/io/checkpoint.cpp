@@ -54,14 +54,18 @@ std::vector<StreamPart> stream_parts(const Checkpoint& checkpoint) {
   return parts;
 }
 
-// The rows of tables are found by these values.
-void expect_bytes(const TensorFile& file, const TensorEntry& entry, const float* values) {
-  for (int64_t i = 0; i < entry.count; ++i)
-    if (values[i] < 0 || values[i] > 256 || values[i] != std::floor(values[i]))
-      throw Error(ErrorKind::format, "tensor " + quote(entry.name) + " in " + quote(file.path()) +
-                                         " holds " + Json(values[i]).dump() + " at value " +
-                                         std::to_string(i) +
-                                         "; it must hold whole numbers from 0 to 256");
+// The rows of tables are found by these values, of which each text has K.
+void expect_bytes(const TensorFile& file, const TensorEntry& entry, const float* values,
+                  int64_t K) {
+  for (int64_t i = 0; i < entry.count; ++i) {
+    const bool is_byte = values[i] >= 0 && values[i] <= 256 && values[i] == std::floor(values[i]);
+    if (is_byte && (values[i] > 0 || i % K == 0 || values[i - 1] == 0)) continue;
+    throw Error(ErrorKind::format, "tensor " + quote(entry.name) + " in " + quote(file.path()) +
+                                       " holds " + Json(values[i]).dump() + " at value " +
+                                       std::to_string(i) +
+                                       "; it must hold whole numbers from 0 to 256, and 0 only "
+                                       "before the bytes of a text");
+  }
 }
 
 void read_stream(const TensorFile& file, Checkpoint& checkpoint) {
@@ -71,7 +75,7 @@ void read_stream(const TensorFile& file, Checkpoint& checkpoint) {
     const TensorEntry& entry = *file.find(part.name);
     float* values = checkpoint.stream.data() + part.offset;
     file.read_f32(entry, values);
-    if (part.offset > 0) expect_bytes(file, entry, values);
+    if (part.offset > 0) expect_bytes(file, entry, values, history_size(checkpoint.config));
   }
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 // What is dropped, in numbers that every device shares. A Philox block makes eight decisions of 16
-// bits each: of eight values of a row or, in a model with n-grams, of a position's n-grams, whose
-// vectors are dropped whole. So a step learns to do without an n-gram, as it has to on new text.
-// What is dropped of the layers' inputs has a mask for each text of the batch, (L, E) values: by
-// this the inputs of layers 2 to L and of the head are multiplied at all time steps (Gal,
+// bits each: of eight values of a row or, in a model with n-grams or matches, of a position's,
+// whose vectors are dropped whole. So a step learns to do without an n-gram, as it has to on new
+// text. What is dropped of the layers' inputs has a mask for each text of the batch, (L, E) values:
+// by this the inputs of layers 2 to L and of the head are multiplied at all time steps (Gal,
 // Ghahramani: "A theoretically grounded application of dropout in recurrent neural networks",
 // NeurIPS 2016).
 #include <array>

@@ -18,7 +18,7 @@ def measure(
 ) -> dict[str, Any]:
     """Figures by name. Peers: PyTorch's step as one writes it, and with a scan and a norm of its
     own. `seconds` is what each meter gets in a round. `ngram_share` is the part of a step's time
-    that the same model without n-grams does not need."""
+    that the same model without n-grams and matches does not need."""
     bench = Bench(size, threads=threads, seconds=seconds)
     weights = multiplied_weights(bench.model)
     meters: dict[str, Meter] = {

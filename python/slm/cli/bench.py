@@ -2,8 +2,8 @@
 
 Without options of a size: every preset, and the sizes of docs/performance.md. Useful operations are
 6 per byte and weight that is multiplied; the peak is a loop of multiply-adds in registers on all
-threads. What n-grams cost is the difference to the same model without. Everything takes turns,
-round by round, and the best counts.
+threads. What n-grams and matches cost is the difference to the same model without. Everything takes
+turns, round by round, and the best counts.
 """
 
 from __future__ import annotations

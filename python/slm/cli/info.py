@@ -65,10 +65,10 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
     }
     tables = ngram_tables(model)
     if args.json:
-        return {**facts, "n-gram rows": tables}
+        return {**facts, "table rows": tables}
     if tables:
         used, rows = (sum(counts) for counts in zip(*tables.values(), strict=True))
-        facts["n-gram tables"] = f"{used:,} of {rows:,} rows are not zero"
+        facts["n-grams and matches"] = f"{used:,} of {rows:,} rows are not zero"
         # One line says what a line for each table would.
         facts["tensors"] = {k: v for k, v in facts["tensors"].items() if k not in tables}
     return facts
