@@ -51,9 +51,10 @@ Checkpoint make_checkpoint(const std::vector<int64_t>& orders, const char* sampl
   }
   if (checkpoint.training.sampling == "stream") {
     const auto hidden = static_cast<size_t>(slm::hidden_size(checkpoint.config, 2));
+    const auto K = static_cast<size_t>(slm::history_size(checkpoint.config));
     fill(checkpoint.stream, static_cast<size_t>(slm::state_size(checkpoint.config, 2)));
     for (size_t i = hidden; i < checkpoint.stream.size(); ++i)
-      checkpoint.stream[i] = (i - hidden) % 3 == 0 ? 0.0f : 256.0f;  // (2, 3)
+      checkpoint.stream[i] = (i - hidden) % K == 0 ? 0.0f : 256.0f;
   }
   return checkpoint;
 }
