@@ -146,10 +146,8 @@ void check_ngrams(const Config& config) {
 void check_matches(const Config& config) {
   check_rising("a length of match_lengths", config.match_lengths, kMaxMatchLength);
   check_range("match_span", config.match_span, 1, kMaxMatchSpan);
-  const auto tables =
-      static_cast<int64_t>(config.ngram_orders.size() + config.match_lengths.size());
-  if (tables > kMaxLookups)
-    refuse("the number of ngram_orders and match_lengths together", tables,
+  if (num_lookups(config) > kMaxLookups)
+    refuse("the number of ngram_orders and match_lengths together", num_lookups(config),
            "at most " + std::to_string(kMaxLookups));
 }
 

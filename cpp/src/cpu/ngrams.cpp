@@ -10,11 +10,13 @@
 #include "util/philox.h"
 
 namespace slm {
+
 // The rows of all positions of a window, incrementally along each text. What a training step drops
 // has none, as what comes before the start of a text.
 void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
   const std::vector<int64_t>& orders = ws.config.ngram_orders;
   const auto num_orders = static_cast<int64_t>(orders.size());
+  const int64_t tables = num_lookups(ws.config);
   const Philox random(ws.dropout.seed, PhiloxStream::dropout);
   const uint32_t threshold = drop_threshold(ws.dropout.rate);
   for (int64_t b = 0; b < ws.B; ++b) {
@@ -30,7 +32,7 @@ void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
       std::array<uint32_t, 4> bits = {};
       if (threshold > 0)
         bits = random.bits(ws.dropout.first + static_cast<uint64_t>(t * ws.dropout.batch_size + b));
-      for (int64_t i = 0; i < num_lookups(ws.config); ++i) {
+      for (int64_t i = 0; i < tables; ++i) {
         const int64_t row = i < num_orders ? ngram_row(key, orders[i], ws.config.ngram_buckets)
                                            : matches[(i - num_orders) * seq_len + t];
         const bool drops = drop_number(bits, static_cast<uint64_t>(i)) < threshold;
