@@ -226,8 +226,9 @@ class Backend {
   virtual StepResult read_report(const Report&) const = 0;
   // Whether a caller gains by calling the next step's operations before it reads a report.
   virtual bool runs_ahead() const { return false; }
-  // Adds the gradients `from`, one after the other, to others, and zeroes them. Of shards: a
-  // backend that makes one of every window has nothing to add.
+  // Adds the gradients `from`, one after the other, to others, and zeroes them; these may go on
+  // reading what `from` has in memory until they are used up or cleared. Of shards: a backend that
+  // makes one of every window has nothing to add.
   virtual void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
                              Gradients& to) const {
     static_cast<void>(to);

@@ -41,20 +41,25 @@ void test_recompute_takes_less_memory() {
   CHECK(model.memory().weights >= 3 * 4 * model.num_parameters() - 4 * 256 * 9);
 }
 
-// Of an n-gram row, the optimiser keeps two values; of gradients there are no more than positions
-// of a window, and two numbers with each.
+// Of an n-gram row, the optimiser keeps two values. A gradient refers to its position's, which is
+// kept once for all tables, or is a sum, of which there are no more than half the positions.
 void test_rows_take_little_memory() {
   slm::Config config = small();
   const int64_t before = make_model(config).memory().optimizer;
   config.ngram_orders = {3};
   config.ngram_buckets = 1 << 16;
   const slm::TrainConfig how;
-  const int64_t positions = how.seq_len * how.batch_size, slot = config.embed_dim + 2;
+  const int64_t positions = how.seq_len * how.batch_size, row = 4 * config.embed_dim;
+  const int64_t slot = 2 * 4 + 2 * sizeof(float*);
   CHECK(positions < config.ngram_buckets);
-  CHECK_EQ(make_model(config).memory().optimizer - before,
-           4 * (3 * config.ngram_buckets + positions * slot));
+  const int64_t one = 3 * 4 * config.ngram_buckets + positions * slot + positions / 2 * row;
+  CHECK_EQ(make_model(config).memory().optimizer - before, one + positions * row);
+  config.ngram_orders = {3, 4, 5};
+  CHECK_EQ(make_model(config).memory().optimizer - before, 3 * one + positions * row);
+  config.ngram_orders = {3};
   config.ngram_buckets = 16;
-  CHECK_EQ(make_model(config).memory().optimizer - before, 4 * 16 * (3 + slot));
+  CHECK_EQ(make_model(config).memory().optimizer - before,
+           16 * (3 * 4 + slot + row) + positions * row);
 }
 
 void test_threads_do_not_change_small_batches(const slm::Config& config) {

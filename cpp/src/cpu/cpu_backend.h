@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cpu/blocks.h"
+#include "cpu/gradients.h"
 #include "cpu/isa.h"
 #include "cpu/memory.h"
 #include "cpu/weight_gradients.h"
@@ -83,7 +84,7 @@ class CpuBackend final : public Backend {
   void add_ngrams(const CpuWeights&, CpuWorkspace&, int64_t t0, const Block&) const;
   void drop(const CpuWorkspace&, int64_t t, int64_t b, const float* x, float* y) const;
   void add_to_rows(CpuGradients&, CpuWorkspace&, size_t first, size_t orders, int64_t t0,
-                   int64_t positions, const float* dx, int64_t width) const;
+                   int64_t positions, const float* dx, int64_t width, bool stays) const;
   void ngrams_backward(const CpuWeights&, CpuWorkspace&, CpuGradients&, const float* de, int64_t t0,
                        int64_t t1) const;
 
@@ -97,11 +98,12 @@ class CpuBackend final : public Backend {
   void add_weight_gradients(const WeightGrads& weights, int64_t positions, double flops,
                             float* grads) const;
   double sum_squares(const float* values, int64_t size) const;
+  double sum_row_squares(const CpuGradients&) const;
   double grad_norm(const CpuGradients&) const;
-  void merge_rows(NgramGradients& from, NgramGradients& to) const;
+  void merge_rows(TableGradients& from, TableGradients& to) const;
   void update_dense(CpuWeights&, CpuGradients&, Buffer& m, Buffer& v, const TensorTable&,
                     const AdamWStep&, float grad_scale) const;
-  void update_rows(CpuWeights&, NgramGradients&, Buffer& m, Buffer& v, const AdamWStep&,
+  void update_rows(CpuWeights&, TableGradients&, Buffer& m, Buffer& v, const AdamWStep&,
                    float grad_scale) const;
   void bound_radius(CpuWeights&, CpuReport&, float max_radius) const;
   void norms_of_powers(const float* a, int64_t n, float* powers, double* norms) const;
@@ -114,6 +116,18 @@ class CpuBackend final : public Backend {
   void split(int64_t n, double flops, const F& f) const {
     const int64_t pieces = std::min(n, threads_worth(flops));
     pool_.run(pieces, [&](int64_t i) { f(n * i / pieces, n * (i + 1) / pieces); });
+  }
+
+  // The sum of f(part, parts), of parts that do not depend on threads.
+  template <class F>
+  double sum_parts(int64_t size, const F& f) const {
+    constexpr int64_t kParts = 64;
+    double sums[kParts], total = 0;
+    split(kParts, 2.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) sums[i] = f(i, kParts);
+    });
+    for (double sum : sums) total += sum;
+    return total;
   }
 
   template <class F>

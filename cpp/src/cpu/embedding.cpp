@@ -107,14 +107,21 @@ void CpuBackend::embed_backward(const Weights& any_weights, Workspace& any_works
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
   const int64_t positions = (t1 - t0) * ws.B, first = t0 * ws.B;
   const uint8_t* tokens = ws.tokens + first;
+  const bool drops = ws.dropout.rate > 0;
+  const bool stays = !weights.ngrams.empty() && ngram_width(ws.config) == ws.E;
   const float *de = ws.dy.get(), *dropped = de;
-  if (ws.dropout.rate > 0) {
-    dropped = ws.dn.get();
-    const Array from{ws.dy.get(), ws.B, ws.E}, to{ws.dn.get(), ws.B, ws.E};
+  if (drops || stays) {
+    const Array from{ws.dy.get(), ws.B, ws.E};
+    const Array to{stays ? gradients.next_embeddings(positions) : ws.dn.get(), ws.B, ws.E};
     split_chunk(t1 - t0, ws.B, static_cast<double>(4 * positions * ws.E), [&](const Block& at) {
-      each_row(at,
-               [&](int64_t t, int64_t b) { drop(ws, t0 + t, b, from.row(t, b), to.row(t, b)); });
+      each_row(at, [&](int64_t t, int64_t b) {
+        if (drops)
+          drop(ws, t0 + t, b, from.row(t, b), to.row(t, b));
+        else
+          copy_row(from.row(t, b), to.row(t, b), ws.E);
+      });
     });
+    dropped = to.data;
     if (weights.ngrams.empty()) de = dropped;
   }
   float* total = gradients.dense.get() + weights.embedding->offset;  // (V, E)

@@ -72,31 +72,6 @@ void CpuWeights::list_packed() {
   for (NgramWeights& ngram : ngrams) list(ngram.projection);
 }
 
-int64_t NgramGradients::slots(const Tensor& tensor, int64_t positions) {
-  return std::min(tensor.rows(), positions);
-}
-
-NgramGradients::NgramGradients(const Tensor& tensor, int64_t positions)
-    : table(&tensor),
-      slot_of_row(static_cast<size_t>(tensor.rows()), -1),
-      rows(static_cast<size_t>(slots(tensor, positions))),
-      places(rows.size()),
-      values(static_cast<int64_t>(rows.size()) * tensor.cols()) {}
-
-CpuGradients::CpuGradients(const TensorTable& source, int64_t positions)
-    : table(source), dense(table.num_dense()) {
-  for (const Tensor& tensor : table.tensors())
-    if (tensor.by_row) ngrams.emplace_back(tensor, positions);
-}
-
-int64_t CpuGradients::bytes(const TensorTable& table, int64_t positions) {
-  int64_t values = table.num_dense();  // and indices, of four bytes as well
-  for (const Tensor& tensor : table.tensors())
-    if (tensor.by_row)
-      values += tensor.rows() + NgramGradients::slots(tensor, positions) * (2 + tensor.cols());
-  return values * static_cast<int64_t>(sizeof(float));
-}
-
 WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
                              int64_t chunk_steps) {
   const int64_t E = config.embed_dim, N = config.state_dim, M = config.mlp_dim;

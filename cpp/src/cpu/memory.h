@@ -105,42 +105,6 @@ struct CpuWeights final : Weights {
   void list_packed();
 };
 
-// The gradient of one n-gram table. Rows get a slot each as they occur for the first time in a
-// step; there is one for every position of a window, or for every row where there are fewer. What a
-// slot held before is of a step that is over, so the first sum is stored and not added: zeroing
-// them would move as much memory as all else that is done with them.
-struct NgramGradients {
-  NgramGradients(const Tensor& tensor, int64_t positions);
-  static int64_t slots(const Tensor& tensor, int64_t positions);
-
-  // Of a row; the next free one if it has none yet.
-  int64_t slot(int32_t row) {
-    int32_t& slot = slot_of_row[static_cast<size_t>(row)];
-    if (slot < 0) {
-      slot = static_cast<int32_t>(count);
-      rows[static_cast<size_t>(count++)] = row;
-    }
-    return slot;
-  }
-
-  const Tensor* table;
-  std::vector<int32_t> slot_of_row;  // -1: has not occurred
-  std::vector<int32_t> rows;         // of each slot
-  std::vector<int32_t> places;       // of each slot, for ngrams.cpp: zero in between
-  int64_t count = 0;                 // slots in use
-  FloatArray values;                 // (slots, width)
-};
-
-struct CpuGradients final : Gradients {
-  CpuGradients(const TensorTable& table, int64_t positions);
-  static int64_t bytes(const TensorTable& table, int64_t positions);
-
-  TensorTable table;  // its own
-  FloatArray dense;   // (num_dense,)
-  std::vector<NgramGradients> ngrams;
-  double loss = 0;
-};
-
 struct CpuReport final : Report {
   CpuReport(const TensorTable& table, bool max_radius) : powers(num_powers(table, max_radius)) {}
   static int64_t num_powers(const TensorTable& table, bool max_radius) {

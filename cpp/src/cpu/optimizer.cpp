@@ -1,6 +1,5 @@
 // AdamW and the gradient's norm over the flat buffers, and the optimiser of n-gram rows.
 #include <cmath>
-#include <utility>
 
 #include "cpu/cpu_backend.h"
 #include "cpu/layer_part.h"
@@ -20,27 +19,31 @@ double power(double beta, int64_t k) {
 
 }  // namespace
 
-// Sums of fixed parts, so that the result does not depend on threads.
 double CpuBackend::sum_squares(const float* values, int64_t size) const {
-  constexpr int64_t kParts = 64;
-  double sums[kParts];
-  const int64_t share = (size + kParts - 1) / kParts;
-  split(kParts, 2.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t at = std::min(size, i * share);
-      sums[i] = kernels_.sum_squares(values + at, std::min(share, size - at));
-    }
+  return sum_parts(size, [&](int64_t part, int64_t parts) {
+    const int64_t share = (size + parts - 1) / parts, at = std::min(size, part * share);
+    return kernels_.sum_squares(values + at, std::min(share, size - at));
   });
-  double total = 0;
-  for (double sum : sums) total += sum;
-  return total;
 }
 
 double CpuBackend::grad_norm(const CpuGradients& gradients) const {
-  double total = sum_squares(gradients.dense.get(), gradients.table.num_dense());
-  for (const NgramGradients& ngram : gradients.ngrams)
-    total += sum_squares(ngram.values.get(), ngram.count * ngram.table->cols());
-  return std::sqrt(total);
+  return std::sqrt(sum_squares(gradients.dense.get(), gradients.table.num_dense()) +
+                   sum_row_squares(gradients));
+}
+
+double CpuBackend::sum_row_squares(const CpuGradients& gradients) const {
+  int64_t values = 0;
+  for (const TableGradients& lookup : gradients.lookups)
+    values += lookup.count * lookup.table->cols();
+  return sum_parts(values, [&](int64_t part, int64_t parts) {
+    double sum = 0;
+    for (const TableGradients& lookup : gradients.lookups) {
+      const int64_t width = lookup.table->cols(), end = lookup.count * (part + 1) / parts;
+      for (int64_t slot = lookup.count * part / parts; slot < end; ++slot)
+        sum += kernels_.sum_squares(lookup.slots[slot].values, width);
+    }
+    return sum;
+  });
 }
 
 std::unique_ptr<Report> CpuBackend::make_report(const TensorTable& table, bool max_radius) const {
@@ -62,11 +65,11 @@ void CpuBackend::update(Weights& any_weights, Gradients& any_gradients, Buffer& 
   auto& report = static_cast<CpuReport&>(any_report);
   report.result = {gradients.loss, grad_norm(gradients)};
   if (!report.result.finite()) return clear(gradients);
-  gradients.loss = 0;
   const float grad_scale = report.result.grad_scale(step.clip_norm);
   update_dense(weights, gradients, m, v, table, step, grad_scale);
-  for (NgramGradients& ngram : gradients.ngrams)
-    update_rows(weights, ngram, m, v, step, grad_scale);
+  for (TableGradients& lookup : gradients.lookups)
+    update_rows(weights, lookup, m, v, step, grad_scale);
+  gradients.restart();
   if (step.max_radius > 0) bound_radius(weights, report, step.max_radius);
 }
 
@@ -95,48 +98,49 @@ void CpuBackend::update_dense(CpuWeights& weights, CpuGradients& gradients, Buff
 }
 
 // A slot's gradient is used once, and the row is free for the next step.
-void CpuBackend::update_rows(CpuWeights& weights, NgramGradients& ngram, Buffer& m, Buffer& v,
+void CpuBackend::update_rows(CpuWeights& weights, TableGradients& lookup, Buffer& m, Buffer& v,
                              const AdamWStep& step, float grad_scale) const {
-  const int64_t width = ngram.table->cols();
-  float* w = data(weights.flat()) + ngram.table->offset;
-  float* updates = data(m) + ngram.table->moment_offset;
-  float* moments = data(v) + ngram.table->moment_offset;
+  const int64_t width = lookup.table->cols();
+  float* w = data(weights.flat()) + lookup.table->offset;
+  float* updates = data(m) + lookup.table->moment_offset;
+  float* moments = data(v) + lookup.table->moment_offset;
   const RowArgs args{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon, grad_scale};
-  split(ngram.count, 10.0 * static_cast<double>(ngram.count * width),
+  split(lookup.count, 10.0 * static_cast<double>(lookup.count * width),
         [&](int64_t begin, int64_t end) {
           for (int64_t slot = begin; slot < end; ++slot) {
             if (slot + kAhead < end) {
-              const int64_t next = ngram.rows[slot + kAhead];
+              const int64_t next = lookup.rows[slot + kAhead];
               prefetch(w + next * width, width);
+              prefetch(lookup.slots[slot + kAhead].values, width);
               prefetch(updates + next);
               prefetch(moments + next);
-              prefetch(&ngram.slot_of_row[next]);
+              prefetch(&lookup.slot_of_row[next]);
             }
-            const int64_t row = ngram.rows[slot];
-            const float* g = ngram.values.get() + slot * width;
+            const int64_t row = lookup.rows[slot];
+            const float* g = lookup.slots[slot].values;
             updates[row] += 1;
             const double left = power(double{step.beta2}, static_cast<int64_t>(updates[row]));
             moments[row] = kernels_.row_update(args, static_cast<float>(1.0 / (1.0 - left)),
                                                moments[row], g, w + row * width, width);
-            ngram.slot_of_row[row] = -1;
+            lookup.slot_of_row[row] = -1;
           }
         });
-  ngram.count = 0;
 }
 
-// Each n-gram table is one piece of work, and so is each of a few ranges of the dense values.
+// Each table that is looked up is one piece of work, and so is each of a few ranges of the dense
+// values.
 void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
                                Gradients& any_to) const {
   constexpr int64_t kRanges = 4;
   if (from.empty()) return;
   auto& to = static_cast<CpuGradients&>(any_to);
-  const auto tables = static_cast<int64_t>(to.ngrams.size());
+  const auto tables = static_cast<int64_t>(to.lookups.size());
   const int64_t dense = to.table.num_dense();
   pool_.run(tables + kRanges, [&](int64_t part) {
     for (const auto& each : from) {
       auto& gradients = static_cast<CpuGradients&>(*each);
       if (part < tables) {
-        merge_rows(gradients.ngrams[part], to.ngrams[part]);
+        merge_rows(gradients.lookups[part], to.lookups[part]);
         continue;
       }
       const int64_t begin = dense * (part - tables) / kRanges;
@@ -145,10 +149,15 @@ void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& fr
       std::fill_n(gradients.dense.get() + begin, end - begin, 0.0f);
     }
   });
-  for (const auto& each : from) to.loss += std::exchange(static_cast<CpuGradients&>(*each).loss, 0);
+  for (const auto& each : from) {
+    auto& gradients = static_cast<CpuGradients&>(*each);
+    to.loss += gradients.loss;
+    gradients.restart();
+  }
 }
 
-void CpuBackend::merge_rows(NgramGradients& from, NgramGradients& to) const {
+// No value is moved but of rows that both have.
+void CpuBackend::merge_rows(TableGradients& from, TableGradients& to) const {
   const int64_t width = to.table->cols();
   for (int64_t i = 0; i < from.count; ++i) {
     if (i + kAhead < from.count) {
@@ -156,25 +165,31 @@ void CpuBackend::merge_rows(NgramGradients& from, NgramGradients& to) const {
       prefetch(&from.slot_of_row[from.rows[i + kAhead]]);
     }
     const int32_t row = from.rows[i];
-    const float* values = from.values.get() + i * width;
-    const int64_t known = to.count, slot = to.slot(row);
-    if (slot < known)
-      kernels_.add(values, to.values.get() + slot * width, width);
-    else
-      copy_row(values, to.values.get() + slot * width, width);
+    const RowGradient& more = from.slots[i];
+    RowGradient& sum = to.slots[to.slot(row)];
     from.slot_of_row[row] = -1;
+    if (sum.own != nullptr) {
+      kernels_.add(more.values, sum.own, width);
+      continue;
+    }
+    const float* term = sum.values;
+    sum = more;
+    if (term == nullptr) continue;
+    if (sum.own == nullptr) {
+      sum.own = to.take();
+      copy_row(more.values, sum.own, width);
+      sum.values = sum.own;
+    }
+    kernels_.add(term, sum.own, width);
   }
-  from.count = 0;
 }
 
 void CpuBackend::clear(Gradients& any_gradients) const {
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
   std::fill_n(gradients.dense.get(), gradients.table.num_dense(), 0.0f);
-  gradients.loss = 0;
-  for (NgramGradients& ngram : gradients.ngrams) {
-    for (int64_t slot = 0; slot < ngram.count; ++slot) ngram.slot_of_row[ngram.rows[slot]] = -1;
-    ngram.count = 0;
-  }
+  for (TableGradients& lookup : gradients.lookups)
+    for (int64_t slot = 0; slot < lookup.count; ++slot) lookup.slot_of_row[lookup.rows[slot]] = -1;
+  gradients.restart();
 }
 
 void CpuBackend::read_gradients(const Gradients& any_gradients, float* to) const {
@@ -182,11 +197,11 @@ void CpuBackend::read_gradients(const Gradients& any_gradients, float* to) const
   const int64_t dense = gradients.table.num_dense(), all = gradients.table.num_parameters();
   std::copy_n(gradients.dense.get(), dense, to);
   std::fill_n(to + dense, all - dense, 0.0f);
-  for (const NgramGradients& ngram : gradients.ngrams) {
-    const int64_t width = ngram.table->cols();
-    for (int64_t slot = 0; slot < ngram.count; ++slot)
-      std::copy_n(ngram.values.get() + slot * width, width,
-                  to + ngram.table->offset + ngram.rows[slot] * width);
+  for (const TableGradients& lookup : gradients.lookups) {
+    const int64_t width = lookup.table->cols();
+    for (int64_t slot = 0; slot < lookup.count; ++slot)
+      std::copy_n(lookup.slots[slot].values, width,
+                  to + lookup.table->offset + lookup.rows[slot] * width);
   }
 }
 
