@@ -126,6 +126,13 @@ class Backend {
   virtual void read(const Buffer& from, int64_t offset, int64_t count, float* to) const = 0;
   virtual void write(const float* from, int64_t count, Buffer& to, int64_t offset) const = 0;
   virtual void copy(const Buffer& from, Buffer& to) const = 0;  // of the same size
+  // `count` values of one buffer, from `offset` on, to those of another from `to_offset` on.
+  virtual void copy_part(const Buffer& from, int64_t offset, int64_t count, Buffer& to,
+                         int64_t to_offset) const {
+    std::vector<float> values(static_cast<size_t>(count));
+    read(from, offset, count, values.data());
+    write(values.data(), count, to, to_offset);
+  }
   virtual std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const = 0;
   // For windows of at most `positions` time steps times batch rows.
   virtual std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&,
@@ -157,8 +164,8 @@ class Backend {
   // Time steps that one call should cover, so that its arrays stay in cache. Depends on the config
   // and the batch size alone: sums over time are cut at these bounds, whatever the threads.
   virtual int64_t chunk_steps(const Config&, int64_t batch_size) const = 0;
-  // Takes in the tokens (T, B), which must stay where they are; targets may be null. The window
-  // starts from `state`, or from the start of a text.
+  // Takes in the tokens (T, B); targets may be null. The window starts from `state`, or from the
+  // start of a text. All of these must stay as they are until the window's state has been saved.
   virtual void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets,
                             int64_t seq_len, const Buffer* state, const Dropout&) const = 0;
   // From here on, layer_backward goes on where it was: no gradient has come from later windows yet.
@@ -170,7 +177,8 @@ class Backend {
                       int64_t /*steps*/, const std::function<void()>& run) const {
     run();
   }
-  // The state after the last time step that was computed.
+  // The state after the last time step that was computed. `state` may be what the window started
+  // from; nothing can be asked of this window after that.
   virtual void save_state(const Workspace&, Buffer& state) const = 0;
 
   // e = W_E[x] + Σ_n P_n G_n[index_n]. Backward adds to the rows that occurred.

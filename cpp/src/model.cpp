@@ -185,7 +185,7 @@ float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t se
   pass.run({inputs, targets, seq_len, batch_size}, buffer_of(state), Dropout{}, *grads,
            losses.data());
   backend.read_gradients(*grads, out);
-  if (state != nullptr) pass.save_state(*state->impl().h);
+  if (state != nullptr) pass.save_state(state->impl().h);
   return mean(losses);
 }
 

@@ -51,6 +51,11 @@ void TimedBackend::copy(const Buffer& from, Buffer& to) const {
   timed("copy", [&] { inner_->copy(from, to); });
 }
 
+void TimedBackend::copy_part(const Buffer& from, int64_t offset, int64_t count, Buffer& to,
+                             int64_t to_offset) const {
+  timed("copy_part", [&] { inner_->copy_part(from, offset, count, to, to_offset); });
+}
+
 std::unique_ptr<Weights> TimedBackend::make_weights(const Config& config,
                                                     const TensorTable& table) const {
   return timed("make_weights", [&] { return inner_->make_weights(config, table); });

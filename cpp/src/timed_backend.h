@@ -27,6 +27,8 @@ class TimedBackend final : public Backend {
   void read(const Buffer& from, int64_t offset, int64_t count, float* to) const override;
   void write(const float* from, int64_t count, Buffer& to, int64_t offset) const override;
   void copy(const Buffer& from, Buffer& to) const override;
+  void copy_part(const Buffer& from, int64_t offset, int64_t count, Buffer& to,
+                 int64_t to_offset) const override;
   std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const override;
   std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&,
                                             int64_t positions) const override;

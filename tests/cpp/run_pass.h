@@ -88,8 +88,8 @@ inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, 
            *grads, losses.data());
   result.loss =
       std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
-  const auto after = backend.make_buffer(state.impl().h->size());
-  pass.save_state(*after);
+  auto after = backend.make_buffer(state.impl().h->size());
+  pass.save_state(after);
   result.gradients.resize(static_cast<size_t>(model.num_parameters()));
   backend.read_gradients(*grads, result.gradients.data());
   result.state.resize(static_cast<size_t>(after->size()));

@@ -153,15 +153,14 @@ void test_windows_know_what_is_before(const char* sampling) {
     slm::WindowSampler sampler(kText, how);
     const slm::Backend& backend = *other.impl().backend;
     const int64_t h = slm::hidden_size(preset.model, 4), K = preset.model.match_span;
-    const auto state = backend.make_buffer(h + 4 * K);
+    auto state = backend.make_buffer(h + 4 * K);
     for (int64_t step = 0; step < 7; ++step) {
       if (step == 0 || how.sampling == "random") {
         std::vector<float> start(static_cast<size_t>(state->size()));
         if (history) sampler.history(step, K, start.data() + h);
         backend.write(start.data(), state->size(), *state, 0);
       }
-      trainer.step_window(sampler.window(step), state.get(),
-                          {0.3f, 3, static_cast<uint64_t>(4 * step)},
+      trainer.step_window(sampler.window(step), &state, {0.3f, 3, static_cast<uint64_t>(4 * step)},
                           slm::learning_rate(how, step, 7));
     }
     return parameters(other);

@@ -83,8 +83,8 @@ void test_shards_are_the_whole_batch(int64_t batch_size) {
     lane.run(window, state.impl().h.get(), dropout, scale, stop, grads, whole_losses.data());
   });
   CHECK(same_bits(cut_losses, whole_losses));
-  const slm::State after = model.new_state(batch_size);
-  pass.save_state(*after.impl().h);
+  slm::State after = model.new_state(batch_size);
+  pass.save_state(after.impl().h);
   CHECK(same_bits(values_of(model, *after.impl().h), values_of(model, lane.end_state())));
   float largest = 0, difference = 0;
   for (size_t i = 0; i < cut.size(); ++i) {
@@ -115,7 +115,7 @@ struct LongStep {
 
   slm::Window window() const { return {inputs.data(), targets.data() + 1, kSeqLen, batch_size}; }
   float step(slm::State& state) {
-    return trainer.step_window(window(), state.impl().h.get(), slm::Dropout{0.3f, 3, 0}, 1e-2f);
+    return trainer.step_window(window(), &state.impl().h, slm::Dropout{0.3f, 3, 0}, 1e-2f);
   }
   Floats parameters() const {
     Floats values(static_cast<size_t>(model.num_parameters()));

@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t kFloatBytes = sizeof(float);
 
 void copy_floats(const float* from, int64_t count, float* to) {
-  std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+  std::memmove(to, from, static_cast<size_t>(count) * sizeof(float));
 }
 
 }  // namespace
@@ -31,6 +31,11 @@ void CpuBackend::write(const float* from, int64_t count, Buffer& to, int64_t off
 
 void CpuBackend::copy(const Buffer& from, Buffer& to) const {
   copy_floats(data(from), from.size(), data(to));
+}
+
+void CpuBackend::copy_part(const Buffer& from, int64_t offset, int64_t count, Buffer& to,
+                           int64_t to_offset) const {
+  copy_floats(data(from) + offset, count, data(to) + to_offset);
 }
 
 std::unique_ptr<Weights> CpuBackend::make_weights(const Config& config,
@@ -116,12 +121,8 @@ void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
     else
       std::fill_n(ws.h(i, -1), size, 0.0f);
   }
-  if (ws.K == 0) return;
-  if (state != nullptr)
-    copy_floats(data(*state) + hidden_size(ws.config, ws.B), ws.B * ws.K, ws.history.data());
-  else
-    std::fill(ws.history.begin(), ws.history.end(), 0.0f);
-  find_ngrams(ws, seq_len);
+  ws.history = state != nullptr ? data(*state) + hidden_size(ws.config, ws.B) : nullptr;
+  if (num_lookups(ws.config) > 0) find_ngrams(ws, seq_len);
 }
 
 void CpuBackend::begin_backward(Workspace& any_workspace) const {
@@ -139,7 +140,10 @@ void CpuBackend::save_state(const Workspace& any_workspace, Buffer& state) const
   float* latest = data(state) + hidden_size(ws.config, ws.B);
   const int64_t kept = std::max<int64_t>(0, ws.K - ws.computed);
   for (int64_t b = 0; b < ws.B; ++b, latest += ws.K) {
-    copy_floats(ws.history.data() + (b + 1) * ws.K - kept, kept, latest);
+    if (ws.history != nullptr)
+      copy_floats(ws.history + (b + 1) * ws.K - kept, kept, latest);
+    else
+      std::fill_n(latest, kept, 0.0f);
     for (int64_t k = kept; k < ws.K; ++k)
       latest[k] = static_cast<float>(ws.tokens[(ws.computed - ws.K + k) * ws.B + b]) + 1.0f;
   }

@@ -79,7 +79,6 @@ WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
   const int64_t width = ngram_width(config);
   const bool gated = config.cell == "gated", norm = config.norm == "rms", narrow = width != E;
   orders = num_lookups(config);
-  history = B * history_size(config);
   matches = MatchFinder::bytes(config, T) / static_cast<int64_t>(sizeof(float));
   layers = config.num_layers;
   levels = layers + (has_head(config) ? 1 : 0);
@@ -111,8 +110,8 @@ WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
 int64_t WorkspacePlan::total() const {
   const int64_t mids = q > 0 ? u : 0;
   return levels * u + layers * (h + gates + mids + q) + logits + losses + s + v + m + rows +
-         history + matches + gathered + dh + 2 * dy + dh_next + table + d_gates + dv + dm + dq +
-         dn + 2 * keys + masks;
+         matches + gathered + dh + 2 * dy + dh_next + table + d_gates + dv + dm + dq + dn +
+         2 * keys + masks;
 }
 
 CpuWorkspace::CpuWorkspace(const Config& model, const WorkspaceShape& window,
@@ -125,7 +124,6 @@ CpuWorkspace::CpuWorkspace(const Config& model, const WorkspaceShape& window,
       K(history_size(config)),
       B(window.batch_size),
       shape(window),
-      history(static_cast<size_t>(plan.history)),
       matches(config, shape.seq_len),
       rows(static_cast<size_t>(plan.rows)),
       losses(plan.losses),

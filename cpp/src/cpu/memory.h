@@ -124,7 +124,7 @@ struct WorkspacePlan {
   int64_t u, h, gates = 0, q = 0;           // of one layer; with a SwiGLU also a second u
   int64_t logits, losses, s, v = 0, m = 0;  // of all layers together, as the rest
   int64_t orders, rows = 0, gathered = 0;   // orders: those of n-grams, and the matches
-  int64_t history = 0, matches = 0;
+  int64_t matches = 0;
   int64_t dh = 0, dy = 0, dh_next = 0, table = 0;  // training alone, as all below
   int64_t d_gates = 0, dv = 0, dm = 0, dq = 0, dn = 0, keys = 0, masks = 0;
 };
@@ -156,7 +156,7 @@ struct CpuWorkspace final : Workspace {
   const uint8_t* tokens = nullptr;   // (T, B)
   const uint8_t* targets = nullptr;  // (T, B)
   Dropout dropout;
-  std::vector<float> history;  // (B, K): what came before the window, as in a state
+  const float* history = nullptr;  // (B, K): what came before the window, in a state; or nothing
   MatchFinder matches;
   std::vector<int32_t> rows;  // (orders, T, B): of each position's n-grams and matches, or -1
 

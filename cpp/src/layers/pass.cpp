@@ -51,20 +51,21 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
       from = carried.get();
     }
   }
-  if (state != nullptr) backend.save_state(workspace, *state);
+  if (carried && state != nullptr)
+    backend.copy(*carried, *state);
+  else if (state != nullptr)
+    backend.save_state(workspace, *state);
 }
 
 struct TrainingPass::Worker {
   Worker(const Model::Impl& model, int64_t seq_len, int64_t rows, bool recompute)
       : lane(model, seq_len, rows, recompute),
         start(model.backend->make_buffer(state_size(model.config, rows))),
-        state(static_cast<size_t>(start->size())),
         inputs(static_cast<size_t>(seq_len * rows)),
         targets(inputs.size()) {}
 
   Lane lane;
   std::unique_ptr<Buffer> start;
-  std::vector<float> state;
   std::vector<uint8_t> inputs, targets;  // (T, rows)
   std::vector<float> losses;             // the same, where they are asked for
   bool busy = false;
@@ -81,9 +82,7 @@ TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t ba
     workers_.push_back(std::make_unique<Worker>(model, seq_len, shard_rows(), recompute));
   for (int64_t i = 1; i < shards_; ++i)
     grads_.push_back(backend.make_gradients(model.config, model.table, seq_len * shard_rows()));
-  if (shards_ == 1) return;
-  start_.resize(static_cast<size_t>(state_size(model.config, batch_size)));
-  end_.resize(start_.size());
+  if (shards_ > 1) end_ = backend.make_buffer(state_size(model.config, batch_size));
 }
 
 TrainingPass::~TrainingPass() = default;
@@ -93,15 +92,17 @@ int64_t TrainingPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t b
   const int64_t shards = model.backend->num_shards(model.config, batch_size);
   const int64_t workers = std::min(shards, model.backend->num_workers());
   const int64_t rows = batch_size / shards;
+  const int64_t states = workers * state_size(model.config, rows) +
+                         (shards > 1 ? state_size(model.config, batch_size) : 0);
   return workers * Lane::bytes(model, seq_len, rows, recompute) +
-         (shards - 1) * model.backend->gradients_bytes(model.table, seq_len * rows);
+         (shards - 1) * model.backend->gradients_bytes(model.table, seq_len * rows) +
+         states * static_cast<int64_t>(sizeof(float));
 }
 
 void TrainingPass::run(const Window& window, const Buffer* state, const Dropout& dropout,
                        Gradients& grads, float* losses) {
   const Backend& backend = *model_.backend;
   stop_ = false;
-  if (shards_ > 1 && state != nullptr) backend.read(*state, 0, state->size(), start_.data());
   std::mutex mutex;
   std::exception_ptr failure;
   // The first one ends all shards.
@@ -162,20 +163,16 @@ void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window
     std::copy_n(window.targets + t * batch_size_ + first, rows, worker.targets.data() + t * rows);
   }
   const Backend& backend = *model_.backend;
-  const auto size = static_cast<int64_t>(worker.state.size());
-  if (state != nullptr) {
+  if (state != nullptr)
     each_part(shard, [&](int64_t whole, int64_t part, int64_t count) {
-      std::copy_n(start_.data() + whole, count, worker.state.data() + part);
+      backend.copy_part(*state, whole, count, *worker.start, part);
     });
-    backend.write(worker.state.data(), size, *worker.start, 0);
-  }
   if (losses != nullptr) worker.losses.resize(worker.inputs.size());
   worker.lane.run({worker.inputs.data(), worker.targets.data(), seq_len_, rows},
                   state ? worker.start.get() : nullptr, here, scale, stop_, grads,
                   losses ? worker.losses.data() : nullptr);
-  backend.read(worker.lane.end_state(), 0, size, worker.state.data());
   each_part(shard, [&](int64_t whole, int64_t part, int64_t count) {
-    std::copy_n(worker.state.data() + part, count, end_.data() + whole);
+    backend.copy_part(worker.lane.end_state(), part, count, *end_, whole);
   });
   if (losses == nullptr) return;
   for (int64_t t = 0; t < seq_len_; ++t)
@@ -192,11 +189,12 @@ void TrainingPass::each_part(
     rows * K);
 }
 
-void TrainingPass::save_state(Buffer& state) const {
+// Of shards, by exchange: it is large where matches look far back.
+void TrainingPass::save_state(std::unique_ptr<Buffer>& state) {
   if (shards_ == 1)
-    model_.backend->copy(workers_[0]->lane.end_state(), state);
+    model_.backend->copy(workers_[0]->lane.end_state(), *state);
   else
-    model_.backend->write(end_.data(), state.size(), state, 0);
+    std::swap(state, end_);
 }
 
 }  // namespace slm

@@ -56,8 +56,8 @@ class TrainingPass {
   // which waits for it. Polls for interrupts; parameters and `state` are never touched.
   void run(const Window& window, const Buffer* state, const Dropout& dropout, Gradients& grads,
            float* losses = nullptr);
-  // The state after the window of the latest run.
-  void save_state(Buffer& state) const;
+  // Puts the state after the window of the latest run in `state`, once for each run.
+  void save_state(std::unique_ptr<Buffer>& state);
 
   // Of all memory but the gradients that `run` adds to.
   static int64_t bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
@@ -77,7 +77,7 @@ class TrainingPass {
   const int64_t seq_len_, batch_size_, shards_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Gradients>> grads_;  // of all shards but the first
-  std::vector<float> start_, end_;                 // states of the whole batch
+  std::unique_ptr<Buffer> end_;  // state of the whole batch after the latest run, of shards
   std::atomic<bool> stop_{false};
 };
 

@@ -28,7 +28,7 @@ Adapted adapt_to(const Model::Impl& model, const uint8_t* data, size_t size, flo
   const auto num_bytes = static_cast<int64_t>(size);
   Model::Impl learner(model);
   Trainer::Impl trainer(learner, online(options, model.training.max_radius));
-  const auto state = model.backend->make_buffer(state_size(model.config, 1));
+  auto state = model.backend->make_buffer(state_size(model.config, 1));
 
   // The inputs of all but the first window are where the text is.
   std::vector<uint8_t> first{kFirstByte};
@@ -38,8 +38,8 @@ Adapted adapt_to(const Model::Impl& model, const uint8_t* data, size_t size, flo
   for (int64_t at = 0; at < num_bytes; at += options.window) {
     const int64_t count = std::min(options.window, num_bytes - at);
     const uint8_t* inputs = at == 0 ? first.data() : data + at - 1;
-    trainer.step_window({inputs, data + at, count, 1}, state.get(), Dropout{},
-                        options.learning_rate, losses.data());
+    trainer.step_window({inputs, data + at, count, 1}, &state, Dropout{}, options.learning_rate,
+                        losses.data());
     for (int64_t i = 0; i < count; ++i) {
       sum += double{losses[static_cast<size_t>(i)]};
       if (log_probs) *log_probs++ = -losses[static_cast<size_t>(i)];

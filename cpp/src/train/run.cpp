@@ -147,7 +147,7 @@ void Run::take_step() {
   const double start = now_();
   if (!next_begun_) begin_step(state_.step);
   trainer_.update(learning_rate(config_, state_.step, state_.planned_steps));
-  if (window_state_) trainer_.save_state(*window_state_);
+  if (window_state_) trainer_.save_state(window_state_);
   const int64_t next = state_.step + 1;
   std::exception_ptr stopped;  // after this step
   next_begun_ = trainer_.model.backend->runs_ahead() && next < state_.planned_steps;

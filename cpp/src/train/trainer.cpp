@@ -30,9 +30,9 @@ TrainingPass& Trainer::Impl::pass_for(const Window& window) {
   return *pass_;
 }
 
-float Trainer::Impl::step_window(const Window& window, Buffer* state, const Dropout& dropout,
-                                 float lr, float* losses) {
-  begin(window, state, dropout, losses);
+float Trainer::Impl::step_window(const Window& window, std::unique_ptr<Buffer>* state,
+                                 const Dropout& dropout, float lr, float* losses) {
+  begin(window, state ? state->get() : nullptr, dropout, losses);
   update(lr);
   const float loss = finish();
   if (state) save_state(*state);
@@ -115,7 +115,7 @@ float Trainer::step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_l
   dropout.first = dropout.row = static_cast<uint64_t>(impl_->updates * seq_len * batch_size);
   const Window window =
       impl_->noise.on({inputs, targets, seq_len, batch_size}, how.noise, how.seed, dropout.first);
-  return impl_->step_window(window, state ? state->impl().h.get() : nullptr, dropout, lr);
+  return impl_->step_window(window, state ? &state->impl().h : nullptr, dropout, lr);
 }
 
 int64_t Trainer::steps_done() const { return impl_->updates; }

@@ -14,17 +14,19 @@ struct Trainer::Impl {
   // One update at rate `lr`; the loss before it. Parameters, moments and `state` are unchanged when
   // it throws: Error(training) for a loss or gradient that is not finite, Error(cancelled). Where
   // `losses` is not null, the loss of each byte goes there, (T, B).
-  float step_window(const Window& window, Buffer* state, const Dropout& dropout, float lr,
-                    float* losses = nullptr);
+  float step_window(const Window& window, std::unique_ptr<Buffer>* state, const Dropout& dropout,
+                    float lr, float* losses = nullptr);
 
   // The same in three, so that a device has the next step's work before the caller waits for this
   // one's result: begin, then each time update, begin of the next step, finish. A step that was
   // begun is given up by beginning another one.
   void begin(const Window& window, const Buffer* state, const Dropout& dropout,
              float* losses = nullptr);
-  void save_state(Buffer& state) const { pass_->save_state(state); }  // of the step begun last
-  void update(float lr);                                              // by the step begun last
-  float finish();  // waits for the update and says what step_window does
+  void save_state(std::unique_ptr<Buffer>& state) {
+    pass_->save_state(state);
+  }                       // of the step begun
+  void update(float lr);  // by the step begun last
+  float finish();         // waits for the update and says what step_window does
 
   Model::Impl& model;
   TrainConfig config;
