@@ -1,6 +1,7 @@
 #include "cpu/matches.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tensors.h"
 #include "util/match.h"
@@ -73,23 +74,27 @@ void MatchFinder::find_by_index(int64_t seq_len) {
   const uint64_t mask = key_mask(lengths_[0]);
   std::fill(latest_.begin(), latest_.end(), -1);
   uint64_t key = 0;
-  for (int64_t end = 0; end < past_ + seq_len; ++end) {
+  const auto add = [&](int64_t end) {  // returns the place before that
     key = key << 8 | text_[end];
-    if (end + 1 < lengths_[0]) continue;
     int32_t& latest = latest_[(key & mask) * 0x9E3779B97F4A7C15 >> (64 - kHashBits)];
-    if (end >= past_) {
-      const int64_t count = std::min(end, span_) + 1;
-      const uint8_t* newest = text_.data() + end;
-      int64_t next = 0;
-      for (int64_t at = latest; at >= 0 && next < num && end - at < count; at = before_[at])
-        next = try_match([=](int64_t i) { return newest[-i]; }, count, end - at, lengths_.data(),
-                         num, next,
-                         [&](int64_t i, int64_t row) {
-                           rows_[i * seq_len + end - past_] = static_cast<int32_t>(row);
-                         });
-    }
     before_[end] = latest;
-    latest = static_cast<int32_t>(end);
+    return std::exchange(latest, static_cast<int32_t>(end + 1 < lengths_[0] ? -1 : end));
+  };
+  for (int64_t end = 0; end < past_; ++end) add(end);
+  for (int64_t end = past_; end < past_ + seq_len; ++end) {
+    const int64_t count = std::min(end, span_) + 1;
+    const uint8_t* newest = text_.data() + end;
+    int64_t next = 0;
+    for (int64_t at = add(end); at >= 0 && end - at < count; at = before_[at]) {
+      const int64_t first = 1 - lengths_[next];  // of the bytes that have to be the same
+      if (at + first < 0 || text_[at + first] != newest[first]) continue;
+      next = try_match([=](int64_t i) { return newest[-i]; }, count, end - at, lengths_.data(), num,
+                       next,
+                       [&](int64_t i, int64_t row) {
+                         rows_[i * seq_len + end - past_] = static_cast<int32_t>(row);
+                       });
+      if (next == num) break;
+    }
   }
 }
 
