@@ -1,5 +1,6 @@
 #pragma once
-// Which values or n-grams a training window drops: the same as on the CPU (util/dropout.h).
+// Which values, n-grams or matches a training window drops: the same as on the CPU
+// (util/dropout.h).
 #include "backend.h"
 #include "util/dropout.h"
 #include "util/philox.h"
@@ -33,7 +34,7 @@ class Drop {
   __device__ bool active() const { return numbers_ != nullptr; }
   __device__ float scale() const { return numbers_->scale; }
 
-  // Whether a position loses its n-gram of the order that is number i.
+  // Whether a position loses its n-gram or match that is number i.
   __device__ bool loses(int64_t position, int64_t i) const {
     return active() && hits(position_of(position), i);
   }

@@ -1,7 +1,7 @@
-// e_t = W_E[x_t] and the n-gram vectors: gathers forward, scatters backward. W_E's has no atomics:
-// a block owns a piece of one table row and looks through the tokens for its byte, in tiles as
-// large as the CPU's chunks. So every sum has the CPU's order and bits. All blocks read all tokens,
-// but a token is one byte where its gradient is 4 E, and stays in the cache.
+// e_t = W_E[x_t] and the looked-up vectors: gathers forward, scatters backward. W_E's has no
+// atomics: a block owns a piece of one table row and looks through the tokens for its byte, in
+// tiles as large as the CPU's chunks. So every sum has the CPU's order and bits. All blocks read
+// all tokens, but a token is one byte where its gradient is 4 E, and stays in the cache.
 #include "backend.cuh"
 
 namespace slm {
@@ -20,7 +20,8 @@ __global__ void gather_rows(const float* table, const uint8_t* tokens, Drop drop
     u[blockIdx.x * E + e] = drop(blockIdx.x, e, row[e]);
 }
 
-// Of n-grams those that are dropped have no row, and the gradients of the others are scaled.
+// Of n-grams and matches those that are dropped have no row, and the gradients of the others are
+// scaled.
 __global__ void drop_rows(const float* dy, Drop drop, bool has_ngrams, int64_t E, float* dn) {
   for (int64_t e = threadIdx.x; e < E; e += kThreads) {
     const int64_t i = blockIdx.x * E + e;
@@ -79,7 +80,7 @@ __global__ void scatter_rows(const float* dy, const uint8_t* tokens, int64_t pos
 
 }  // namespace
 
-// Where there are n-grams, their sum alone is dropped from.
+// Where there are n-grams or matches, their sum alone is dropped from.
 void CudaBackend::embed_forward(const Weights& any_weights, Workspace& any_workspace, int64_t t0,
                                 int64_t t1) const {
   const auto& weights = static_cast<const CudaWeights&>(any_weights);

@@ -144,8 +144,9 @@ struct CudaGradients final : Gradients {
   const Ngrams ngrams;
   const int64_t size;
   DeviceArray<float> values;
-  DeviceArray<uint8_t> touched;  // whether an n-gram row has occurred; where not, its values are 0
-  DeviceArray<double> loss;      // one: the sum of the step's losses
+  DeviceArray<uint8_t>
+      touched;               // whether a looked-up row has occurred; where not, its values are 0
+  DeviceArray<double> loss;  // one: the sum of the step's losses
 };
 
 }  // namespace slm

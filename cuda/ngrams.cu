@@ -1,9 +1,9 @@
 // The vectors of hashed n-grams and of matches: Σ_n P_n G_n[row_n] is added to a position's
 // embedding. Of the tables only the rows that occur are ever touched.
 //
-// Backward sorts a range's n-grams by row and, within a row, by position; then a block adds up a
-// row's gradients alone, in that order and in the CPU's tiles. So there are no atomics, and every
-// sum has the CPU's bits.
+// Backward sorts a range's n-grams and matches by row and, within a row, by position; then a block
+// adds up a row's gradients alone, in that order and in the CPU's tiles. So there are no atomics,
+// and every sum has the CPU's bits.
 #include "backend.cuh"
 #include "util/match.h"
 #include "util/ngram.h"
@@ -127,7 +127,7 @@ __global__ void project_back(Ngrams ngrams, const float* parameters, const float
 }
 
 // A block per sorted occurrence; the first one of a row adds up all of the row's. The gradient of
-// an n-gram is row index / sharing of dx.
+// an occurrence is row index / sharing of dx.
 __global__ void add_to_rows(const Occurrence* sorted, int64_t count, int64_t orders,
                             int64_t sharing, const float* dx, int64_t rows, int64_t width,
                             float* values, uint8_t* touched) {
@@ -172,7 +172,7 @@ void CudaBackend::add_ngrams(const CudaWeights& weights, CudaWorkspace& ws, cons
          device_data(ws.u) + first * ws.E);
 }
 
-// de (positions, E) is the gradient of the sum of the n-gram vectors.
+// de (positions, E) is the gradient of the sum of the looked-up vectors.
 void CudaBackend::ngrams_backward(const CudaWeights& weights, CudaWorkspace& ws,
                                   CudaGradients& gradients, const float* de, int64_t first,
                                   int64_t positions) const {

@@ -1,8 +1,7 @@
-// AdamW and the gradient's norm over the flat buffers, and the optimiser of n-gram rows. Whether a
-// step is finite and by how much its gradient is clipped is decided on the device, so that nothing
-// here waits.
-// Multiply-adds are explicit and the same as in the CPU's vector kernels, and nvcc is told not to
-// fuse others (-fmad=false), so that a step gives the same bits on both.
+// AdamW and the gradient's norm over the flat buffers, and the optimiser of looked-up rows. Whether
+// a step is finite and by how much its gradient is clipped is decided on the device, so that
+// nothing here waits. Multiply-adds are explicit and the same as in the CPU's vector kernels, and
+// nvcc is told not to fuse others (-fmad=false), so that a step gives the same bits on both.
 #include <algorithm>
 #include <cmath>
 
@@ -14,7 +13,7 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int64_t kMinShare = 4096;  // values whose squares one block sums, at least
-constexpr int kLanes = 16;           // threads that share an n-gram row
+constexpr int kLanes = 16;           // threads that share a looked-up row
 constexpr int kRowsPerBlock = kThreads / kLanes;
 constexpr unsigned kAllLanes = 0xFFFFFFFF;
 

@@ -1,5 +1,5 @@
-// Sorts a range's n-grams by row, and leaves those of a row in the order of positions: a radix
-// sort, from the lowest digit up, each pass of which keeps the order of equal digits.
+// Sorts a range's n-grams and matches by row, and leaves those of a row in the order of positions:
+// a radix sort, from the lowest digit up, each pass of which keeps the order of equal digits.
 #include "backend.cuh"
 
 namespace slm {

@@ -10,7 +10,7 @@
 
 namespace slm {
 
-// That an n-gram of the range `index` / orders positions into it has this row.
+// That an n-gram or match of the range `index` / orders positions into it has this row.
 struct Occurrence {
   int32_t row, index;
 };
@@ -62,13 +62,13 @@ struct CudaWorkspace final : Workspace {
 
   DeviceArray<uint8_t> tokens, targets;  // (T, B)
   CudaBuffer past;                       // (B, K): the bytes before the window, as in a state
-  DeviceArray<int32_t> rows;             // (T, B, orders): of each position's n-grams, or -1
-  CudaBuffer u;                          // (levels, T, B, E): inputs of the layers and of the head
-  CudaBuffer h;                          // (L, 1 + T, B, N): h_{-1} first
-  CudaBuffer gates;                      // gated: (L, T, B, 3N): f, z, g
-  CudaBuffer mids;                       // with a SwiGLU: what it takes in, (L, T, B, E)
-  CudaBuffer q;                          // and its two halves, (L, T, B, 2M)
-  CudaBuffer losses;                     // (T, B)
+  DeviceArray<int32_t> rows;  // (T, B, orders): of each position's n-grams and matches, or -1
+  CudaBuffer u;               // (levels, T, B, E): inputs of the layers and of the head
+  CudaBuffer h;               // (L, 1 + T, B, N): h_{-1} first
+  CudaBuffer gates;           // gated: (L, T, B, 3N): f, z, g
+  CudaBuffer mids;            // with a SwiGLU: what it takes in, (L, T, B, E)
+  CudaBuffer q;               // and its two halves, (L, T, B, 2M)
+  CudaBuffer losses;          // (T, B)
 
   // From here on, arrays of one layer at a time.
   CudaBuffer logits;  // (T, B, V), the rows of a range at its start; after head_loss of a training

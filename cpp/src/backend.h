@@ -40,8 +40,8 @@ class Weights {
   virtual Buffer& flat() = 0;
 };
 
-// What a training step adds up: the gradients by every parameter, and by the rows of n-gram tables
-// that occur; and the losses. Zero when made and after `update`.
+// What a training step adds up: the gradients by every parameter, and by the rows that
+// occur of tables that are looked up; and the losses. Zero when made and after `update`.
 class Gradients {
  public:
   virtual ~Gradients() = default;
@@ -221,13 +221,13 @@ class Backend {
   // For updates of a model with this table, with a max_radius or without.
   virtual std::unique_ptr<Report> make_report(const TensorTable&, bool max_radius) const = 0;
   virtual int64_t report_bytes(const TensorTable&, bool max_radius) const = 0;
-  // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of n-gram tables the
-  // rows that occurred: v of a row is the mean of its squared gradient, without m and without
-  // decay, and its correction counts the row's own updates. `m` and `v` have num_moments values;
-  // where `v` holds a row's v, `m` holds its number of updates. Then every A whose spectral radius
-  // may be above max_radius is scaled down (util/radius.h). Where the losses or the gradients' norm
-  // are not finite it changes none of these. Zeroes gradients and losses. Does not call
-  // params_changed.
+  // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of tables that are
+  // looked up the rows that occurred: v of a row is the mean of its squared gradient, without m and
+  // without decay, and its correction counts the row's own updates. `m` and `v` have num_moments
+  // values; where `v` holds a row's v, `m` holds its number of updates. Then every A whose spectral
+  // radius may be above max_radius is scaled down (util/radius.h). Where the losses or the
+  // gradients' norm are not finite it changes none of these. Zeroes gradients and losses. Does not
+  // call params_changed.
   virtual void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
                       const AdamWStep&, Report&) const = 0;
   // Waits for the latest update that got this report, and for nothing that was called after it.

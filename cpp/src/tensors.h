@@ -39,8 +39,8 @@ class TensorTable {
 
   const std::vector<Tensor>& tensors() const { return tensors_; }
   int64_t num_parameters() const { return num_parameters_; }
-  int64_t num_dense() const { return num_dense_; }      // values before the first n-gram table
-  int64_t num_moments() const { return num_moments_; }  // num_dense() and one per n-gram row
+  int64_t num_dense() const { return num_dense_; }      // values before the first such table
+  int64_t num_moments() const { return num_moments_; }  // num_dense() and one per row of them
   int64_t recurrent_size() const;                       // values of a dense cell's A, or 0
   const Tensor* find(const std::string& name) const;    // nullptr where there is none
   const Tensor& at(const std::string& name) const;      // Error(config) where there is none

@@ -1,5 +1,5 @@
-// e_t = W_E[x_t] and the n-gram vectors: gathers forward, scatters backward. The one-hot product is
-// never formed.
+// e_t = W_E[x_t] and the looked-up vectors: gathers forward, scatters backward. The one-hot product
+// is never formed.
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
@@ -30,7 +30,7 @@ void add_rows(const Kernels& kernels, const uint8_t* tokens, int64_t positions, 
 }  // namespace
 
 // y = x where a value is kept, scaled so that its expectation stays, else 0; of one position of the
-// window. A Philox block makes the decisions for eight values. Of n-grams whole vectors are
+// window. A Philox block makes the decisions for eight values. Of tables whole vectors are
 // dropped, which find_ngrams has done, so that all values are scaled.
 void CpuBackend::drop(const CpuWorkspace& ws, int64_t t, int64_t b, const float* x,
                       float* y) const {

@@ -42,7 +42,7 @@ struct AdamWArgs {
   float grad_scale;
 };
 
-// One n-gram row's update: v = beta2 v + (1 - beta2) mean(g²), w -= rate g / (sqrt(v / correction)
+// A looked-up row's update: v = beta2 v + (1 - beta2) mean(g²), w -= rate g / (sqrt(v / correction)
 // + epsilon), with g scaled by grad_scale.
 struct RowArgs {
   float rate, beta2, epsilon, grad_scale;

@@ -173,7 +173,7 @@ struct CpuWorkspace final : Workspace {
   FloatArray s;         // (chunk, B, N)
   FloatArray v;         // (chunk, B, E): u after the norm
   FloatArray m;         // (chunk, B, M): what the SwiGLU's second product takes in
-  FloatArray gathered;  // (chunk, B, width): rows of a narrow n-gram table
+  FloatArray gathered;  // (chunk, B, width): rows of a narrow table
   FloatArray dh;        // (chunk + 1, B, N): the last slot is dh of the time step after the chunk
   FloatArray dy, du;    // (chunk, B, E), swapped from layer to layer
   FloatArray dh_next;   // (L, B, N): carried from chunk to chunk
@@ -181,7 +181,7 @@ struct CpuWorkspace final : Workspace {
   FloatArray d_gates;   // (chunk, B, 3N)
   FloatArray dv;        // (chunk, B, E)
   FloatArray dm, dq;    // (chunk, B, M) and (chunk, B, 2M)
-  FloatArray dn;        // (chunk, B, E): gradient of the n-gram vectors; their sum before it drops
+  FloatArray dn;        // (chunk, B, E): gradient of the looked-up vectors; their sum before drops
   std::vector<uint64_t> keys;  // (orders, kChunkPositions): see ngrams.cpp
   FloatArray masks;            // with a norm: (L, B, E): see util/dropout.h
 };

@@ -44,7 +44,7 @@ void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
   }
 }
 
-// The rows of a block, zero where an n-gram reaches before the start of the text.
+// The rows of a block, zero where a position has none.
 void CpuBackend::gather(const CpuWeights& weights, const NgramWeights& ngram, const int32_t* rows,
                         const Block& at, const Array& x) const {
   const float* table = weights.at(*ngram.table);
@@ -75,7 +75,7 @@ void CpuBackend::gather_add(const CpuWeights& weights, const NgramWeights& ngram
   });
 }
 
-// Adds the n-gram vectors to e of a block of the chunk that starts at t0.
+// Adds the looked-up vectors to e of a block of the chunk that starts at t0.
 void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t t0,
                             const Block& at) const {
   const bool drops = ws.dropout.rate > 0;
@@ -197,8 +197,8 @@ void CpuBackend::add_to_rows(CpuGradients& gradients, CpuWorkspace& ws, size_t f
   }
 }
 
-// de (positions, E) is the gradient of the sum of the n-gram vectors. Where tables are as wide, it
-// is what next_embeddings() returned, and stays.
+// de (positions, E) is the gradient of the sum of the looked-up vectors. Where tables are as wide,
+// it is what next_embeddings() returned, and stays.
 void CpuBackend::ngrams_backward(const CpuWeights& weights, CpuWorkspace& ws,
                                  CpuGradients& gradients, const float* de, int64_t t0,
                                  int64_t t1) const {

@@ -1,4 +1,4 @@
-// AdamW and the gradient's norm over the flat buffers, and the optimiser of n-gram rows.
+// AdamW and the gradient's norm over the flat buffers, and the optimiser of looked-up rows.
 #include <cmath>
 
 #include "cpu/cpu_backend.h"

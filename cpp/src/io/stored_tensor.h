@@ -1,7 +1,7 @@
 #pragma once
 // How a parameter lies in a file (docs/checkpoint-format.md): as F32, as F16, or as I8 with a scale
-// for each row in NAME.scale; and of a table of n-grams the rows that are not zero alone, with
-// their numbers in NAME.rows.
+// for each row in NAME.scale; and of a table of n-grams or matches the rows that are not zero
+// alone, with their numbers in NAME.rows.
 #include <algorithm>
 #include <string>
 #include <vector>

@@ -24,7 +24,7 @@ struct Trainer::Impl {
              float* losses = nullptr);
   void save_state(std::unique_ptr<Buffer>& state) {
     pass_->save_state(state);
-  }                       // of the step begun
+  }  // of the step begun
   void update(float lr);  // by the step begun last
   float finish();         // waits for the update and says what step_window does
 
