@@ -1,4 +1,4 @@
-"""What precision="bf16" gains and costs, as the Markdown tables of docs/performance.md.
+"""What precision="bf16" gains and costs, as the Markdown tables of docs/precision.md.
 
     python benchmarks/bf16.py [--rounds 5] [--threads 1 2] [--steps 300] [--seeds 0 1 2]
 

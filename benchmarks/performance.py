@@ -147,7 +147,7 @@ def main() -> None:
     table("Generation, prompts, scoring", header, (inference_row(name, f) for name, f in figures))
 
     rows = (ngram_row(name, f) for name, f in figures if "ngram_share" in f)
-    table("N-grams", ["size", "threads", "share of a step"], rows)
+    table("N-grams and matches", ["size", "threads", "share of a step"], rows)
 
     most = args.threads[-1]
     phases = ["begin_window", "embed_forward", "layer_forward", "mlp_forward", "head_loss"]

@@ -62,10 +62,14 @@ py::dict fit(Trainer& trainer, py::handle text, py::handle validation, const py:
 // What a run was started with, so that the command line need not be told again.
 py::tuple checkpoint_configs(const std::string& path) {
   const Checkpoint checkpoint = load_checkpoint(path);
-  const Json* length = checkpoint.plan.find("length");  // "8 seconds" or "1500 steps"
-  const auto* words = length ? length->get_if<std::string>() : nullptr;
+  const auto planned = [&](const char* name) {
+    const Json* value = checkpoint.plan.find(name);
+    const auto* words = value ? value->get_if<std::string>() : nullptr;
+    return words ? *words : std::string();
+  };
   return py::make_tuple(to_dict(checkpoint.config), to_dict(checkpoint.training),
-                        words ? *words : "");
+                        planned("length"),  // "8 seconds" or "1500 steps"
+                        planned("precision"));
 }
 
 }  // namespace

@@ -42,20 +42,27 @@ std::shared_ptr<const Backend> make_backend(const std::string& device, int threa
     throw Error(ErrorKind::config, "threads is " + std::to_string(threads) + ", expected 1 to " +
                                        std::to_string(kMaxThreads) +
                                        ", or 0 for one per core that may be used");
-  if (precision != "float32" && precision != "bf16" && precision != "tf32")
-    throw Error(ErrorKind::config,
-                "precision is \"" + precision + "\", expected \"float32\", \"bf16\" or \"tf32\"");
+  const std::vector<std::string> known = {"auto", "float32", "bf16", "tf32"};
+  if (std::find(known.begin(), known.end(), precision) == known.end())
+    throw Error(ErrorKind::config, "precision is \"" + precision +
+                                       "\", expected \"float32\", \"bf16\", \"tf32\" or \"auto\"");
   if (device != "auto" && device != "cpu" && device != "cuda")
     throw Error(ErrorKind::device,
                 "device is \"" + device + "\", expected \"auto\", \"cpu\" or \"cuda\"");
   if (device != "cpu") {
     const CudaDevice cuda = find_cuda_device();
-    if (cuda.usable) return make_cuda_backend(precision);
+    if (cuda.usable) return make_cuda_backend(resolve_precision(precision, "cuda"));
     if (device == "cuda")
       throw Error(ErrorKind::device, "device \"cuda\" was asked for, but " + cuda.text +
                                          "; use device \"cpu\" or \"auto\"");
   }
-  return std::make_shared<CpuBackend>(threads, kernels_of(precision));
+  return std::make_shared<CpuBackend>(threads, kernels_of(resolve_precision(precision, "cpu")));
+}
+
+// On a GPU it was not measured yet what is faster.
+std::string resolve_precision(const std::string& precision, const std::string& device) {
+  if (precision != "auto") return precision;
+  return device == "cpu" && bf16_is_faster() ? "bf16" : "float32";
 }
 
 }  // namespace slm

@@ -73,7 +73,7 @@ inline int64_t state_size(const Config& config, int64_t batch_size) {
 // part of it, or 0. What layer_rate drops is the same at all time steps, and `row` + b is the
 // number that it is drawn by.
 struct Dropout {
-  float rate = 0;  // of n-grams or of the embedding
+  float rate = 0;  // of n-grams and matches, or of the embedding
   uint64_t seed = 0;
   uint64_t first = 0;
   int64_t batch_size = 0;
@@ -134,7 +134,7 @@ class Backend {
     write(values.data(), count, to, to_offset);
   }
   virtual std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const = 0;
-  // For windows of at most `positions` time steps times batch rows.
+  // For at most `positions` time steps times batch rows, until `update` or `clear`.
   virtual std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&,
                                                     int64_t positions) const = 0;
   // All of them, num_parameters values in the order of the table.
@@ -164,8 +164,9 @@ class Backend {
   // Time steps that one call should cover, so that its arrays stay in cache. Depends on the config
   // and the batch size alone: sums over time are cut at these bounds, whatever the threads.
   virtual int64_t chunk_steps(const Config&, int64_t batch_size) const = 0;
-  // Takes in the tokens (T, B); targets may be null. The window starts from `state`, or from the
-  // start of a text. All of these must stay as they are until the window's state has been saved.
+  // Takes in the tokens (T, B), which must stay as they are as long as the window is worked on;
+  // targets may be null. The window starts from `state`, which must stay until save_state, or from
+  // the start of a text.
   virtual void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets,
                             int64_t seq_len, const Buffer* state, const Dropout&) const = 0;
   // From here on, layer_backward goes on where it was: no gradient has come from later windows yet.
@@ -178,10 +179,11 @@ class Backend {
     run();
   }
   // The state after the last time step that was computed. `state` may be what the window started
-  // from; nothing can be asked of this window after that.
+  // from; then it can be saved this once.
   virtual void save_state(const Workspace&, Buffer& state) const = 0;
 
-  // e = W_E[x] + Σ_n P_n G_n[index_n]. Backward adds to the rows that occurred.
+  // e = W_E[x] + Σ_n P_n G_n[row_n], of n-grams and matches. Backward adds to the rows that
+  // occurred.
   virtual void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
   virtual void embed_backward(const Weights&, Workspace&, Gradients&, int64_t t0,
                               int64_t t1) const = 0;
@@ -260,9 +262,11 @@ std::shared_ptr<const Backend> make_cuda_backend(const std::string& precision);
 // Loads cuBLAS, as the first backend does, with or without a device. Throws where it is not there.
 void require_cublas();
 
-// device: "auto", "cpu" or "cuda"; precision: "float32", "bf16" or, on CUDA, "tf32". Throws
-// Error(device) where it cannot be had.
+// device: "auto", "cpu" or "cuda"; precision: "float32", "bf16" or, on CUDA, "tf32", or "auto".
+// Throws Error(device) where it cannot be had.
 std::shared_ptr<const Backend> make_backend(const std::string& device, int threads,
                                             const std::string& precision);
+// What "auto" stands for on the device of this name; any other precision itself.
+std::string resolve_precision(const std::string& precision, const std::string& device);
 
 }  // namespace slm

@@ -50,12 +50,12 @@ Model::Impl::Impl(const Config& model_config, const TrainConfig& train_config,
     : config(checked(model_config)),
       training(train_config),
       table(config),
-      precision(options.precision),
-      backend(make_backend(options.device, options.threads, precision)),
+      backend(make_backend(options.device, options.threads, options.precision)),
       weights(backend->make_weights(config, table)) {
   validate(training);
   for (const Tensor& tensor : table.tensors()) infos.push_back(tensor.info);
   device = backend->name();
+  precision = resolve_precision(options.precision, device);
 }
 
 Model::Impl::Impl(const Impl& other)

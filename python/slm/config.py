@@ -37,11 +37,11 @@ class Config:
         "width of the rows of n-grams and matches; 0: that of the embedding", default=0
     )
     match_lengths: tuple[int, ...] = _option(
-        "lengths of the matches: of what stood before in the text as its latest bytes do, what "
-        "followed adds to a byte's embedding; rising, from 2 to 32",
+        "lengths m of the matches: where the last m bytes stood before, the byte that followed "
+        "there adds to a byte's embedding; rising, from 2 to 32, with ngram_orders at most 8",
         default=(),
     )
-    match_span: int = _option("bytes of the text, from the latest back, to match", default=4096)
+    match_span: int = _option("how many bytes back a match is looked for, up to 2^20", default=4096)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class TrainConfig:
     schedule: str = _option('learning rate after the warm-up: "cosine" or "constant"')
     sampling: str = _option('"random" windows from zero state, or "stream": the state is carried')
     seed: int = _option("of the window positions")
-    recompute: bool = _option("compute most of a window twice, to keep about √T of its steps")
+    recompute: bool = _option("compute most of a long window twice, to keep a part of it in memory")
     final_rate: float = _option(
         "where the cosine ends, as a share of the highest learning rate", default=0.0
     )

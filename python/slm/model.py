@@ -43,8 +43,8 @@ class Model:
     device: "cpu", "cuda", or "auto", which is "cuda" where that can be used. threads: None for one
     per core that this process may use; results do not depend on it. precision: "float32", or what
     matrix products multiply is rounded: to bfloat16 with "bf16", which needs a CPU with AVX512-BF16
-    or a CUDA device, or to TF32 with "tf32", on CUDA devices alone. Parameters, sums and files stay
-    float32.
+    or a CUDA device, or to TF32 with "tf32", on CUDA devices alone. "auto" is "bf16" on CPUs where
+    that is known to be faster, and "float32" elsewhere. Parameters, sums and files stay float32.
 
     Methods that do not change the model may run on several threads at once, each with its own
     State.

@@ -34,6 +34,14 @@ inline slm::Config rich() {
   return config;
 }
 
+// The same with tables as wide as an embedding, whose rows mostly occur once.
+inline slm::Config wide() {
+  slm::Config config = rich();
+  config.ngram_dim = 0;
+  config.ngram_buckets = 1 << 15;
+  return config;
+}
+
 // N-gram tables start at zero, where dropout would drop nothing; so they get random values.
 inline slm::Model make_model(const slm::Config& config, int threads = 2) {
   slm::ModelOptions options;

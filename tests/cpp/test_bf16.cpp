@@ -192,15 +192,17 @@ void test_threads_do_not_change_a_bit() {
 
 int main() {
   for (const char* precision : {"", "bf17", "BF16", "float64"})
-    CHECK_THROWS(ErrorKind::config, "expected \"float32\", \"bf16\" or \"tf32\"",
+    CHECK_THROWS(ErrorKind::config, "expected \"float32\", \"bf16\", \"tf32\" or \"auto\"",
                  make_model(precision));
   CHECK_EQ(make_model("float32").precision(), "float32");
+  CHECK_EQ(make_model("auto").precision(), slm::bf16_is_faster() ? "bf16" : "float32");
   const auto available = slm::available_kernels();
   const Kernels* kernels = slm::bf16_kernels();
   const auto rounding = slm::available_bf16_kernels();
   for (const Kernels* each : rounding)
     CHECK(std::find(available.begin(), available.end(), each) == available.end());
   if (kernels == nullptr) {
+    CHECK(!slm::bf16_is_faster());
     CHECK_THROWS(ErrorKind::device, "AVX512-BF16", make_model("bf16"));
     return test_result();
   }

@@ -130,8 +130,9 @@ void test_best_is_said() {
 
 // What stands before a window in the text is what its n-grams and matches reach back to. Against
 // steps made by hand; a window of one byte has none but those.
-void test_windows_know_what_is_before(const char* sampling) {
+void test_windows_know_what_is_before(const char* cell, const char* sampling) {
   slm::Preset preset = tiny();
+  preset.model.cell = cell;
   preset.model.ngram_orders = {2, 4};
   preset.model.ngram_buckets = 64;
   preset.model.match_lengths = {2};
@@ -285,8 +286,10 @@ int main() {
   test_report();
   test_best_is_kept();
   test_best_is_said();
-  test_windows_know_what_is_before("random");
-  test_windows_know_what_is_before("stream");
+  for (const char* cell : {"dense", "gated"}) {
+    test_windows_know_what_is_before(cell, "random");
+    test_windows_know_what_is_before(cell, "stream");
+  }
   test_no_validation_and_stop();
   test_short_texts();
   test_bad_options();

@@ -100,5 +100,6 @@ int main() {
         test_windows(config, {1, 1, 3, 64, 5, 1, 17, 64, 2, 64}, letters);
       }
   test_windows(config_of({9, 20}, 200), {64, 1, 64, 7, 64}, 1);  // longer than a key of the index
+  test_windows(config_of({9, 12}, 200), {64, 64, 7, 64, 64, 64}, 2);
   return test_result();
 }

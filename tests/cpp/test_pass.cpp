@@ -129,7 +129,7 @@ void test_windows_beyond_counting() {
 }  // namespace
 
 int main() {
-  for (const slm::Config& config : {small(), rich()}) {
+  for (const slm::Config& config : {small(), rich(), wide()}) {
     test_recompute(config, 1, 1);
     test_recompute(config, 1200, 1);
     test_recompute(config, 130, 64);

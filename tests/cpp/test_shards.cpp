@@ -26,14 +26,14 @@ Floats values_of(const Model& model, const slm::Buffer& buffer) {
   return values;
 }
 
-void test_threads_do_not_change_a_bit(int64_t batch_size) {
+void test_threads_do_not_change_a_bit(const slm::Config& config, int64_t batch_size) {
   constexpr int64_t kSeqLen = 700;  // some chunks, and so some segments, at every batch size
-  const Model alone = make_model(rich(), 1);
+  const Model alone = make_model(config, 1);
   const Result expected = run(alone, kSeqLen, batch_size, false);
   CHECK(std::isfinite(expected.loss));
   for (const int threads : {1, 2, 5})
     for (const bool recompute : {false, true}) {
-      const Result got = run(make_model(rich(), threads), kSeqLen, batch_size, recompute);
+      const Result got = run(make_model(config, threads), kSeqLen, batch_size, recompute);
       CHECK_EQ(got.loss, expected.loss);
       CHECK(same_bits(got.gradients, expected.gradients));
       CHECK(same_bits(got.state, expected.state));
@@ -53,13 +53,17 @@ void test_batches_are_cut() {
 }
 
 // One lane over all rows knows of no shards. Only the gradients' sums over rows are cut elsewhere.
-void test_shards_are_the_whole_batch(int64_t batch_size) {
-  constexpr int64_t kSeqLen = 90;
-  const Model model = make_model(rich());
+// Texts that are `apart` from each other can have the same bytes, so that every n-gram occurs
+// twice, in one shard or in two of them; or none do (0).
+void test_shards_are_the_whole_batch(const slm::Config& config, int64_t batch_size, int64_t apart) {
+  constexpr int64_t kSeqLen = 91;
+  const Model model = make_model(config);
   const slm::Backend& backend = *model.impl().backend;
   const slm::State state = warm_state(model, batch_size);
-  const Bytes inputs = random_bytes(kSeqLen * batch_size);
+  Bytes inputs = random_bytes(kSeqLen * batch_size);
   const Bytes targets = random_bytes(kSeqLen * batch_size + 1);
+  for (int64_t i = 0; apart > 0 && i < kSeqLen * batch_size; ++i)
+    if (i % batch_size / apart % 2 == 1) inputs[size_t(i)] = inputs[size_t(i - apart)];
   const slm::Window window{inputs.data(), targets.data() + 1, kSeqLen, batch_size};
   const slm::Dropout dropout{0.4f, 11, 1000, batch_size};
   const std::atomic<bool> stop{false};
@@ -107,7 +111,7 @@ struct LongStep {
         targets(random_bytes(kSeqLen * batch_size + 1)) {}
 
   static slm::Config config() {
-    slm::Config config = rich();
+    slm::Config config = wide();
     config.embed_dim = config.state_dim = 64;
     config.num_layers = 1;
     return config;
@@ -176,6 +180,7 @@ void test_caller_is_asked_while_it_waits() {
   bool cancelled = false;
   const slm::Interrupt interrupt([] { return !slm::ThreadPool::is_inside_part(); });
   for (int step = 0; step < 100 && !cancelled; ++step) {
+    waiting.model.impl().backend->clear(*grads);
     try {
       pass.run({inputs.data(), targets.data() + 1, kSeqLen, kRows}, nullptr, slm::Dropout{}, *grads,
                nullptr);
@@ -213,9 +218,14 @@ void test_throwing_poll_ends_the_other_shards(int threads) {
 }  // namespace
 
 int main() {
-  for (const int64_t batch_size : {1, 7, 12, 13, 32}) test_threads_do_not_change_a_bit(batch_size);
   test_batches_are_cut();
-  for (const int64_t batch_size : {7, 12, 32}) test_shards_are_the_whole_batch(batch_size);
+  for (const slm::Config& config : {rich(), wide()}) {
+    for (const int64_t batch_size : {1, 7, 12, 13, 32})
+      test_threads_do_not_change_a_bit(config, batch_size);
+    for (const int64_t batch_size : {7, 12, 32})
+      for (const int64_t apart : {0, 1, 2})
+        test_shards_are_the_whole_batch(config, batch_size, apart);
+  }
   test_interrupted_step_leaves_nothing(1, 2);
   test_interrupted_step_leaves_nothing(1, 12);
   test_interrupted_step_leaves_nothing(2, 6);

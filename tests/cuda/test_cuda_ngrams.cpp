@@ -55,7 +55,7 @@ struct Side {
         T(c.seq_len),
         B(c.batch_size),
         weights(backend.make_weights(config, table)),
-        gradients(backend.make_gradients(config, table, 1 << 20)),
+        gradients(backend.make_gradients(config, table, 3 * T * B)),
         workspace(backend.make_workspace(config, {T, B, true})),
         m(backend.make_buffer(table.num_moments())),
         v(backend.make_buffer(table.num_moments())),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,27 @@ def test_the_name_of_its_kernels_is_told() -> None:
 
 
 needs_bf16 = pytest.mark.skipif(not bf16_is_here(), reason="bf16 cannot be had here")
+
+
+def test_auto_takes_it_where_it_is_faster(tmp_path: Path) -> None:
+    model = slm.Model(**TINY, precision="auto")
+    if not bf16_is_here():
+        assert model.precision == "float32"
+    elif slm._core.bf16_isa() == "amx_bf16":
+        assert model.precision == "bf16"
+    assert model.precision in ("float32", "bf16")
+    model.save(tmp_path / "m.safetensors")
+    assert slm.load(tmp_path / "m.safetensors", precision="auto").precision == model.precision
+    same = slm.Model(**TINY, precision=model.precision)
+    window = np.frombuffer(TEXT[:64], np.uint8).reshape(8, 8)
+    assert np.array_equal(model.logits(window), same.logits(window))
+
+
+def test_auto_is_float32_with_plain_kernels() -> None:
+    code = f"import slm; print(slm.Model(**{TINY!r}, precision='auto').precision)"
+    plain = os.environ | {"SLM_FORCE_ISA": "scalar"}
+    run = subprocess.run([sys.executable, "-c", code], env=plain, capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("float32\n", "")
 
 
 @needs_bf16
@@ -89,11 +113,42 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["train", "text.txt", "--preset", "seed-small", *small, *options]) == 0
     assert main(["generate", "--max-bytes", "5", *options]) == 0
     assert main(["score", "text.txt", *options]) == 0
+    assert main(["score", "text.txt", "--precision", "auto"]) == 0
+
+
+@needs_bf16
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_command_line_resumes_in_the_precision_of_the_run(
+    precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_bytes(TEXT)
+    small = ["--steps=2", "--seq-len=16", "--batch-size=2", "--embed-dim=8", "--state-dim=8"]
+    run = ["train", "text.txt", *small]
+    assert main([*run, "--precision", precision]) == 0
+    assert ("cpu in bf16;" in capsys.readouterr().err) == (precision == "bf16")
+    assert main([*run, "--resume", "--quiet"]) == 0
+    other = {"float32": "bf16", "bf16": "float32"}[precision]
+    assert main([*run, "--resume", "--precision", other]) == 1
+    assert f'its precision is "{precision}"' in capsys.readouterr().err
+
+
+def test_command_line_trains_in_the_faster_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_bytes(TEXT)
+    small = ["--steps=2", "--seq-len=16", "--batch-size=2", "--embed-dim=8", "--state-dim=8"]
+    assert main(["train", "text.txt", "--device=cpu", *small]) == 0
+    faster = slm.Model(**TINY, device="cpu", precision="auto").precision == "bf16"
+    assert (" in bf16;" in capsys.readouterr().err) == faster
 
 
 def test_others_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slm.Model(**TINY).save(tmp_path / "m.safetensors")
-    with pytest.raises(slm.ConfigError, match='"fp8", expected "float32", "bf16" or "tf32"'):
+    with pytest.raises(
+        slm.ConfigError, match='"fp8", expected "float32", "bf16", "tf32" or "auto"'
+    ):
         slm.Model(**TINY, precision="fp8")
     with pytest.raises(slm.ConfigError, match='"bf17"'):
         slm.load(tmp_path / "m.safetensors", precision="bf17")

@@ -19,9 +19,9 @@ struct Config {
   int64_t embed_dim = 128;      ///< E, width of the embedding and of every layer's input
   int64_t state_dim = 128;      ///< N, width of a layer's hidden state
   int64_t num_layers = 2;       ///< L
-  std::string init = "tuned";   ///< "seed" or "tuned": scale of the dense cell's initial values
+  std::string init = "tuned";   ///< "seed" or "tuned": scale of the embedding's initial values
   bool residual = false;        ///< a layer's input is added to its output
-  std::string norm = "none";    ///< "none", or "rms" before each layer and before the head
+  std::string norm = "none";    ///< "none", or "rms" before cells, SwiGLUs and the head
   int64_t mlp_dim = 0;          ///< M, width of a SwiGLU after each layer's cell; 0: none
   bool tie_embeddings = false;  ///< the head multiplies by the embedding
   /// n of the n-grams whose vectors are added to a byte's embedding: rising, from 2 to 8.
@@ -67,8 +67,9 @@ struct TrainConfig {
   float max_radius = 0;
   std::string sampling = "random";  ///< "random" windows, or "stream": the state is carried
   uint64_t seed = 0;                ///< of the window positions
-  /// Keep about √T of a window's time steps instead of all, and compute the rest twice: the same
-  /// bits from less memory, for a third more arithmetic.
+  /// Keep a part of a long window's time steps, about √n of its n chunks, and compute the rest
+  /// twice: the same bits from less memory, for a third more arithmetic. A chunk is of about 512
+  /// positions on the CPU; a window of one saves nothing.
   bool recompute = false;
 };
 

@@ -15,7 +15,8 @@ struct ModelOptions {
   std::string device = "auto";  ///< "auto", "cpu" or "cuda"
   int threads = 0;  ///< 0: one per core this process may use; results do not depend on it
   /// "float32", or "bf16": matrix products round their operands to bfloat16. Parameters, sums and
-  /// all else stay float32. Needs a CPU with AVX512-BF16.
+  /// all else stay float32. Needs a CPU with AVX512-BF16 or a CUDA device; "tf32" needs the latter.
+  /// "auto": "bf16" on CPUs where it is known to be faster, else "float32".
   std::string precision = "float32";
 };
 
@@ -26,8 +27,8 @@ struct TensorInfo {
   int64_t size = 0;            ///< number of values
 };
 
-/// The hidden state of `batch_size` independent texts: one (B, N) array per layer. Copying copies
-/// it.
+/// What `batch_size` independent texts leave behind: every layer's h, (B, N), and the latest bytes
+/// of each text, for n-grams and matches. Copying copies it.
 class State {
  public:
   State(const State& other);
@@ -84,7 +85,7 @@ class Model {
   /// How this model was trained, or how its preset says to.
   const TrainConfig& training() const;
   const std::string& device() const;
-  const std::string& precision() const;
+  const std::string& precision() const;  ///< "auto" is resolved
   int64_t num_parameters() const;
   MemoryPlan memory() const;
 

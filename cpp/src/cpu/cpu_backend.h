@@ -1,7 +1,7 @@
 #pragma once
-// The CPU side of backend.h, one file per operation: embedding.cpp with ngrams.cpp,
-// dense_layer.cpp, gated_layer.cpp, mlp.cpp, head.cpp, optimizer.cpp with radius.cpp; memory and
-// windows in cpu_backend.cpp.
+// The CPU side of backend.h, one file per operation: embedding.cpp with ngrams.cpp and
+// row_gradients.cpp, dense_layer.cpp, gated_layer.cpp, mlp.cpp, head.cpp, optimizer.cpp with
+// radius.cpp; memory and windows in cpu_backend.cpp.
 #include <algorithm>
 
 #include "cpu/blocks.h"

@@ -7,9 +7,10 @@
 
 namespace slm {
 
-// Most rows occur once in a step, and their gradient is that of the embedding at this position, of
-// which all tables take theirs. To copy it for each of them would move more memory than all else
-// that is done with it. So memory of its own is what a row gets when a sum has to be formed.
+// Most rows occur once in a step, and where a table is as wide as an embedding, their gradient is
+// that of the embedding at this position, of which all tables take theirs. To copy it for each of
+// them would move more memory than all else that is done with it. So memory of its own is what a
+// row gets when a sum has to be formed.
 struct RowGradient {
   const float* values = nullptr;  // (width,); null: nothing yet
   float* own = nullptr;           // where a sum is, or will be
@@ -38,7 +39,7 @@ struct TableGradients {
   const Tensor* table;
   std::vector<int32_t> slot_of_row;  // -1: has not occurred
   std::vector<int32_t> rows;         // of each slot
-  std::vector<int32_t> places;       // of each slot, for ngrams.cpp: zero in between
+  std::vector<int32_t> places;       // of each slot, for row_gradients.cpp: zero in between
   std::vector<RowGradient> slots;
   int64_t count = 0;  // slots in use
   FloatArray sums;    // (sums, width)

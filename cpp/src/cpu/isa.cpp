@@ -106,4 +106,16 @@ const Kernels* bf16_kernels() {
   return available.empty() ? nullptr : available.back();
 }
 
+bool bf16_is_faster() {
+  const Kernels* best = bf16_kernels();
+#ifdef SLM_HAS_AMX
+  if (best == &kAmxBf16Kernels) return true;
+#endif
+#ifdef SLM_HAS_BF16
+  if (best == &kAvx512Bf16Kernels) return __builtin_cpu_is("amd") != 0;
+#endif
+  static_cast<void>(best);  // where there are none
+  return false;
+}
+
 }  // namespace slm

@@ -19,6 +19,9 @@ const Kernels& active_kernels();
 std::vector<const Kernels*> available_bf16_kernels();
 const Kernels* bf16_kernels();  // the best one, or nullptr
 bool rounds_to_bf16(const Kernels& kernels);
+// Whether the best one was measured to be faster than the active one (docs/precision.md): with AMX,
+// and with AVX512-BF16 on AMD's CPUs, but not on Intel's.
+bool bf16_is_faster();
 
 inline std::string isa_name() { return active_kernels().name; }
 

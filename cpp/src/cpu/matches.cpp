@@ -18,6 +18,14 @@ uint64_t key_mask(int64_t length) {
   return length >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * length)) - 1;
 }
 
+// Whether any of `count` values has `a` and the one after it `b`.
+bool has_pair(const float* values, int64_t count, float a, float b) {
+  int pairs = 0;
+  for (int64_t i = 0; i < count; ++i)
+    pairs |= static_cast<int>(values[i] == a) & static_cast<int>(values[i + 1] == b);
+  return pairs != 0;
+}
+
 }  // namespace
 
 MatchFinder::MatchFinder(const Config& config, int64_t seq_len)
@@ -56,16 +64,32 @@ const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t*
 }
 
 // `window` is where the history ends. It is not copied: generation looks for one position at a
-// time.
+// time. Of blocks of places where the last bytes are others, none is tried.
 void MatchFinder::find_one_by_one(const float* window, const uint8_t* tokens, int64_t stride,
                                   int64_t seq_len) {
-  for (int64_t t = 0; t < seq_len; ++t)
-    find_matches(
-        [=](int64_t i) {
-          return i <= t ? tokens[(t - i) * stride] : static_cast<uint8_t>(window[t - i] - 1);
-        },
-        std::min(past_ + t, span_) + 1, lengths_.data(), static_cast<int64_t>(lengths_.size()),
-        [&](int64_t i, int64_t row) { rows_[i * seq_len + t] = static_cast<int32_t>(row); });
+  constexpr int64_t kBlock = 64;
+  const auto num = static_cast<int64_t>(lengths_.size());
+  for (int64_t t = 0; t < seq_len; ++t) {
+    const auto at = [=](int64_t i) {
+      return i <= t ? tokens[(t - i) * stride] : static_cast<uint8_t>(window[t - i] - 1);
+    };
+    const auto found = [&](int64_t i, int64_t row) {
+      rows_[i * seq_len + t] = static_cast<int32_t>(row);
+    };
+    const int64_t count = std::min(past_ + t, span_) + 1;
+    if (count < 2) continue;
+    const float last = 1.0f + at(0), before = 1.0f + at(1);
+    int64_t next = 0, back = 1;
+    while (back < count && next < num) {
+      const int64_t end = std::min(back + kBlock, count);
+      if (back > t && end < count && !has_pair(window + t - end, kBlock, before, last)) {
+        back = end;
+        continue;
+      }
+      for (; back < end && next < num; ++back)
+        if (at(back) == at(0)) next = try_match(at, count, back, lengths_.data(), num, next, found);
+    }
+  }
 }
 
 // Tries only the places where the same few bytes end.

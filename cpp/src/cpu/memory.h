@@ -182,7 +182,7 @@ struct CpuWorkspace final : Workspace {
   FloatArray dv;        // (chunk, B, E)
   FloatArray dm, dq;    // (chunk, B, M) and (chunk, B, 2M)
   FloatArray dn;        // (chunk, B, E): gradient of the looked-up vectors; their sum before drops
-  std::vector<uint64_t> keys;  // (orders, kChunkPositions): see ngrams.cpp
+  std::vector<uint64_t> keys;  // (orders, kChunkPositions): see row_gradients.cpp
   FloatArray masks;            // with a norm: (L, B, E): see util/dropout.h
 };
 

@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_part.h"
 
 namespace slm {
 namespace {
@@ -153,34 +152,6 @@ void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& fr
     auto& gradients = static_cast<CpuGradients&>(*each);
     to.loss += gradients.loss;
     gradients.restart();
-  }
-}
-
-// No value is moved but of rows that both have.
-void CpuBackend::merge_rows(TableGradients& from, TableGradients& to) const {
-  const int64_t width = to.table->cols();
-  for (int64_t i = 0; i < from.count; ++i) {
-    if (i + kAhead < from.count) {
-      prefetch(&to.slot_of_row[from.rows[i + kAhead]]);
-      prefetch(&from.slot_of_row[from.rows[i + kAhead]]);
-    }
-    const int32_t row = from.rows[i];
-    const RowGradient& more = from.slots[i];
-    RowGradient& sum = to.slots[to.slot(row)];
-    from.slot_of_row[row] = -1;
-    if (sum.own != nullptr) {
-      kernels_.add(more.values, sum.own, width);
-      continue;
-    }
-    const float* term = sum.values;
-    sum = more;
-    if (term == nullptr) continue;
-    if (sum.own == nullptr) {
-      sum.own = to.take();
-      copy_row(more.values, sum.own, width);
-      sum.values = sum.own;
-    }
-    kernels_.add(term, sum.own, width);
   }
 }
 

@@ -28,7 +28,6 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
   std::unique_ptr<Buffer> carried;
   if (chunks.count() > 1) {
     carried = backend.make_buffer(state_size(model.config, B));
-    if (state != nullptr) backend.copy(*state, *carried);
   }
   const Buffer* from = state;
   for (int64_t i = 0; i < chunks.count(); ++i) {
@@ -60,12 +59,11 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
 struct TrainingPass::Worker {
   Worker(const Model::Impl& model, int64_t seq_len, int64_t rows, bool recompute)
       : lane(model, seq_len, rows, recompute),
-        start(model.backend->make_buffer(state_size(model.config, rows))),
         inputs(static_cast<size_t>(seq_len * rows)),
         targets(inputs.size()) {}
 
   Lane lane;
-  std::unique_ptr<Buffer> start;
+  std::unique_ptr<Buffer> start;         // of shards: their part of the state
   std::vector<uint8_t> inputs, targets;  // (T, rows)
   std::vector<float> losses;             // the same, where they are asked for
   bool busy = false;
@@ -82,7 +80,10 @@ TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t ba
     workers_.push_back(std::make_unique<Worker>(model, seq_len, shard_rows(), recompute));
   for (int64_t i = 1; i < shards_; ++i)
     grads_.push_back(backend.make_gradients(model.config, model.table, seq_len * shard_rows()));
-  if (shards_ > 1) end_ = backend.make_buffer(state_size(model.config, batch_size));
+  if (shards_ == 1) return;
+  for (const auto& worker : workers_)
+    worker->start = backend.make_buffer(state_size(model.config, shard_rows()));
+  end_ = backend.make_buffer(state_size(model.config, batch_size));
 }
 
 TrainingPass::~TrainingPass() = default;
@@ -92,8 +93,9 @@ int64_t TrainingPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t b
   const int64_t shards = model.backend->num_shards(model.config, batch_size);
   const int64_t workers = std::min(shards, model.backend->num_workers());
   const int64_t rows = batch_size / shards;
-  const int64_t states = workers * state_size(model.config, rows) +
-                         (shards > 1 ? state_size(model.config, batch_size) : 0);
+  const int64_t states =
+      shards == 1 ? 0
+                  : workers * state_size(model.config, rows) + state_size(model.config, batch_size);
   return workers * Lane::bytes(model, seq_len, rows, recompute) +
          (shards - 1) * model.backend->gradients_bytes(model.table, seq_len * rows) +
          states * static_cast<int64_t>(sizeof(float));

@@ -51,9 +51,11 @@ class TrainingPass {
   TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
   ~TrainingPass();
 
-  // Adds to `grads` the losses, and the gradient of their mean. The window starts from `state`, or
-  // from the start of a text. Where `losses` is not null, the loss of each byte goes there, (T, B),
-  // which waits for it. Polls for interrupts; parameters and `state` are never touched.
+  // Adds to `grads` the losses, and the gradient of their mean; of an earlier run there may be
+  // nothing in them, which would refer to memory of this pass that is written again. The window
+  // starts from `state`, or from the start of a text. Where `losses` is not null, the loss of each
+  // byte goes there, (T, B), which waits for it. Polls for interrupts; parameters and `state` are
+  // never touched.
   void run(const Window& window, const Buffer* state, const Dropout& dropout, Gradients& grads,
            float* losses = nullptr);
   // Puts the state after the window of the latest run in `state`, once for each run.

@@ -6,8 +6,8 @@
 
 namespace slm {
 
-// A trained model moves little, at a tenth of the rate that made it; its n-gram rows, most of which
-// have seen little, move almost as they did in training.
+// A trained model moves little, at a tenth of the rate that made it; its rows of n-grams and
+// matches, most of which have seen little, move almost as they did in training.
 struct AdaptOptions {
   int64_t window = 32;          // bytes between two updates
   float learning_rate = 2e-4f;  // constant, from the first update on

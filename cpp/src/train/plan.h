@@ -32,8 +32,8 @@ struct Speed {
 };
 
 // The steps that fit into `seconds`, of which `elapsed` are gone and `done` steps are taken. The
-// evaluations, whose number is chosen or reduced so that they take about a tenth of the time, and
-// the last one are part of it.
+// evaluations, whose number is chosen or reduced so that they take about a twentieth of the time,
+// and the last one are part of it.
 Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& speed,
                   int64_t eval_every);
 

@@ -22,11 +22,10 @@ struct Trainer::Impl {
   // begun is given up by beginning another one.
   void begin(const Window& window, const Buffer* state, const Dropout& dropout,
              float* losses = nullptr);
-  void save_state(std::unique_ptr<Buffer>& state) {
-    pass_->save_state(state);
-  }  // of the step begun
-  void update(float lr);  // by the step begun last
-  float finish();         // waits for the update and says what step_window does
+  // Of the step begun last, as update is.
+  void save_state(std::unique_ptr<Buffer>& state) { pass_->save_state(state); }
+  void update(float lr);
+  float finish();  // waits for the update and says what step_window does
 
   Model::Impl& model;
   TrainConfig config;

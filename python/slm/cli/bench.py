@@ -43,7 +43,7 @@ def add_parser(commands: Commands) -> None:
     size.add_argument(
         "--recompute",
         action=argparse.BooleanOptionalAction,
-        help="keep about √T of a window's steps",
+        help="compute most of a long window twice, to save memory",
     )
 
 
@@ -95,7 +95,7 @@ def _print_figures(name: str, size: Preset, figures: dict[str, Any]) -> None:
         f"scoring     {_speed(f['score_bytes_per_second'])}",
     ]
     if "ngram_share" in f:
-        lines.insert(2, f"  n-grams   {f['ngram_share']:.1%} of a step")
+        lines.insert(2, f"  tables    {f['ngram_share']:.1%} of a step (n-grams and matches)")
     for peer, what in (("torch", "PyTorch"), ("torch_scan", "  with scan")):
         if f"{peer}_ratio" in f:
             speed = _speed(f[f"{peer}_bytes_per_second"])

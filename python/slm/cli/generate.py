@@ -23,7 +23,9 @@ def add_parser(commands: Commands) -> None:
     parser = new_parser(commands, "generate", __doc__)
     parser.set_defaults(run=run)
     add_model_option(parser)
-    parser.add_argument("--prompt", default="", metavar="P", help="text to continue; - reads it")
+    parser.add_argument(
+        "--prompt", default="", metavar="P", help="text to continue; - reads standard input"
+    )
     parser.add_argument(
         "--include-prompt",
         action=argparse.BooleanOptionalAction,

@@ -64,7 +64,8 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress, notes or messages")
 
 
-def add_device_options(parser: Options) -> None:
+def add_device_options(parser: Options, precision: str = "float32") -> None:
+    """`precision` is said to be the default; the caller puts it where the option is None."""
     parser.add_argument(
         "--device", default="auto", help='"auto", "cpu" or "cuda" (default: %(default)s)'
     )
@@ -76,9 +77,10 @@ def add_device_options(parser: Options) -> None:
     )
     parser.add_argument(
         "--precision",
-        default="float32",
+        metavar="P",
         help='"float32", or the faster "bf16" (on CPUs that have it and on CUDA devices) or "tf32" '
-        "(on CUDA devices) (default: %(default)s)",
+        '(on CUDA devices); "auto" is "bf16" on CPUs where that is known to be faster, else '
+        f'"float32" (default: {precision})',
     )
 
 
@@ -105,7 +107,8 @@ def open_model(args: argparse.Namespace) -> Model:
                 "of its own: train a model with `slm train`, or name one with -m"
             )
         message(args, f"there is no {DEFAULT_MODEL} here: using the English model of slm")
-    return load(path, device=args.device, threads=args.threads, precision=args.precision)
+    precision = "float32" if args.precision is None else args.precision
+    return load(path, device=args.device, threads=args.threads, precision=precision)
 
 
 def add_fields(parser: Options, config: type[Config | TrainConfig]) -> None:

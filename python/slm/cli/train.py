@@ -1,7 +1,7 @@
 """Train a model on text files, and write it to one file.
 
 Without FILE, the bundled corpus (tinyshakespeare) is the text. Beside MODEL stands a checkpoint,
-MODEL's name with .ckpt before its suffix, from which --resume goes on after an interruption.
+with .ckpt.safetensors for its suffix, from which --resume goes on after an interruption.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def add_parser(commands: Commands) -> None:
         help="length of the sample at every evaluation, 0 for none (default: %(default)s)",
     )
     run_options.add_argument("--seed", type=int, metavar="N", help="of all that is random")
-    add_device_options(run_options)
+    add_device_options(run_options, precision="auto")
     add_output_options(parser)
     model = parser.add_argument_group("the model", "Each overrides the preset.")
     model.add_argument(
@@ -111,7 +111,8 @@ def run(args: argparse.Namespace) -> None:
     text = slm.load_text(*args.files) if args.files else slm.sample_text()
     model = _model(args, checkpoint, len(text))
     what = " ".join(args.files) or "the bundled corpus (tinyshakespeare)"
-    message(args, f"{model.num_parameters:,} parameters on {model.device}; text: {what}")
+    where = model.device if model.precision == "float32" else f"{model.device} in {model.precision}"
+    message(args, f"{model.num_parameters:,} parameters on {where}; text: {what}")
     try:
         history = _train(args, model, text, checkpoint)
     except KeyboardInterrupt:
@@ -145,7 +146,7 @@ def _model(args: argparse.Namespace, checkpoint: Path, text_bytes: int) -> slm.M
     device: dict[str, Any] = {
         "device": args.device,
         "threads": args.threads,
-        "precision": args.precision,
+        "precision": "auto" if args.precision is None else args.precision,
     }
     values = given(args, slm.Config)
     if args.source:
@@ -153,11 +154,14 @@ def _model(args: argparse.Namespace, checkpoint: Path, text_bytes: int) -> slm.M
             args.parser.error("--from takes the whole model: give no preset and no option of it")
         return slm.load(args.source, **device)
     preset = fitting_preset(args.preset or slm.default_preset, text_bytes)
-    if args.resume and not args.preset:
-        config, training, length = _core.checkpoint_configs(os.fsencode(checkpoint))
-        if length.endswith(" seconds") and args.steps is None and args.seconds is None:
-            args.seconds = float(length.split()[0])
-        preset = slm.Preset(slm.Config(**config), slm.TrainConfig(**training))
+    if args.resume:
+        config, training, length, precision = _core.checkpoint_configs(os.fsencode(checkpoint))
+        if args.precision is None and precision:
+            device["precision"] = precision
+        if not args.preset:
+            if length.endswith(" seconds") and args.steps is None and args.seconds is None:
+                args.seconds = float(length.split()[0])
+            preset = slm.Preset(slm.Config(**config), slm.TrainConfig(**training))
     return slm.Model(preset, seed=args.seed or 0, **values, **device)
 
 
