@@ -87,8 +87,8 @@ def test_what_ngrams_cost_is_told(tmp_path: Path) -> None:
     assert f["multiplied_weights"] == 8 * 3 * 8 + 8 * 8 + 8 * 256
     assert f["ngram_share"] < 1
     lines = bench("--threads", "1", *NGRAMS, folder=tmp_path).splitlines()
-    assert [line.split()[0] for line in lines[3:6]] == ["training", "of", "n-grams"]
-    assert lines[5].endswith("% of a step")
+    assert [line.split()[0] for line in lines[3:6]] == ["training", "of", "tables"]
+    assert lines[5].endswith("% of a step (n-grams and matches)")
 
 
 def test_without_ngrams_all_else_is_the_same() -> None:

@@ -91,7 +91,7 @@ def test_train_says_python_does(tmp_path: Path) -> None:
         *("--validation", "valid.txt", "--schedule", "constant", "--eval-every", "3", *TINY),
         folder=tmp_path,
     )
-    model = slm.Model("seed-small", embed_dim=12, state_dim=10, seed=5)
+    model = slm.Model("seed-small", embed_dim=12, state_dim=10, seed=5, precision="auto")
     options: dict[str, Any] = {"batch_size": 4, "seq_len": 16, "learning_rate": 0.02}
     model.train(
         tmp_path / "text.txt",
