@@ -1,9 +1,10 @@
 """What precision="bf16" gains and costs, as the Markdown tables of docs/precision.md.
 
-    python benchmarks/bf16.py [--rounds 5] [--threads 1 2] [--steps 300] [--seeds 0 1 2]
+    python benchmarks/bf16.py [--rounds 5] [--threads 1 2]
+                              [--preset seed-small] [--steps 300] [--seeds 0 1 2]
 
-Speed: training steps of both precisions in turns, the best of each. Cost: the validation loss of
-seed-small on the bundled corpus after the same steps.
+Speed: training steps of both precisions in turns, the best of each. Cost: the validation loss of a
+preset on the bundled corpus after the same steps.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 import slm
 from slm import _core
 from slm.bench import machine
-from slm.bench.meters import LEARNING_RATE, Meter, best_of, repeated
-from slm.bench.sizes import label, reference_size
+from slm.bench.meters import Bench, Meter, best_of
+from slm.bench.sizes import label, recommended_sizes, reference_size
 
 PRECISIONS = ("float32", "bf16")
-SIZES = [
+REFERENCE = [
     reference_size(128, 128, 2, 128, 32),
     reference_size(256, 256, 4, 256, 16),
     reference_size(512, 256, 8, 256, 16),
 ]
+SIZES = recommended_sizes() | {label(size): size for size in REFERENCE}
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -34,30 +35,26 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> N
 
 def training(size: slm.Preset, precision: str, threads: int) -> Meter:
     """Bytes per second of a training step."""
-    model = slm.Model(size, device="cpu", threads=threads, precision=precision)
-    trainer = slm.Trainer(model, learning_rate=LEARNING_RATE, schedule="constant")
-    shape = (size.training.seq_len + 1, size.training.batch_size)
-    window = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    return repeated(lambda: trainer.step(window[:-1], window[1:]), window[1:].size, 0.3)
+    return Bench(size, threads=threads, seconds=0.3, device="cpu", precision=precision).training()
 
 
 def speed_rows(threads: Iterable[int], rounds: int) -> Iterable[list[str]]:
-    for size in SIZES:
+    for name, size in SIZES.items():
         for n in threads:
             best = best_of(rounds, {p: training(size, p, n) for p in PRECISIONS})
             exact, rounded = (best[p] for p in PRECISIONS)
             rates = [f"{rate / 1e3:.1f}" for rate in (exact, rounded)]
-            yield [label(size), str(n), *rates, f"{rounded / exact:.2f}"]
+            yield [name, str(n), *rates, f"{rounded / exact:.2f}"]
 
 
-def loss_rows(seeds: Iterable[int], steps: int) -> Iterable[list[str]]:
+def loss_rows(preset: str, seeds: Iterable[int], steps: int) -> Iterable[list[str]]:
     for seed in seeds:
-        losses = [validation_loss(precision, seed, steps) for precision in PRECISIONS]
+        losses = [validation_loss(preset, precision, seed, steps) for precision in PRECISIONS]
         yield [str(seed), *(f"{x:.4f}" for x in losses), f"{losses[1] - losses[0]:+.4f}"]
 
 
-def validation_loss(precision: str, seed: int, steps: int) -> float:
-    model = slm.Model("seed-small", seed=seed, precision=precision)
+def validation_loss(preset: str, precision: str, seed: int, steps: int) -> float:
+    model = slm.Model(preset, seed=seed, device="cpu", precision=precision)
     history = model.train(slm.sample_text(), steps=steps, seed=seed, eval_every=steps)
     return history.best_loss
 
@@ -66,6 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--preset", default="seed-small")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
@@ -75,7 +73,8 @@ def main() -> None:
     header = ["size", "threads", "float32, kB/s", "bf16, kB/s", "ratio"]
     table("Training", header, speed_rows(args.threads, args.rounds))
     header = ["seed", "float32", "bf16", "difference"]
-    table(f"Validation loss after {args.steps} steps", header, loss_rows(args.seeds, args.steps))
+    rows = loss_rows(args.preset, args.seeds, args.steps)
+    table(f"Validation loss of {args.preset} after {args.steps} steps", header, rows)
 
 
 if __name__ == "__main__":
