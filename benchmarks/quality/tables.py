@@ -185,7 +185,7 @@ def tables(records: list[Record]) -> str:
 
 
 def duration(seconds: float) -> str:
-    return f"{seconds:g} s" if seconds < 120 else f"{seconds / 60:g} min"
+    return f"{seconds:g} s" if seconds < 120 else f"{round(seconds / 60, 1):g} min"
 
 
 def write_between_markers(page: Path, name: str, text: str) -> None:
