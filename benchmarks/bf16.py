@@ -16,15 +16,10 @@ import slm
 from slm import _core
 from slm.bench import machine
 from slm.bench.meters import Bench, Meter, best_of
-from slm.bench.sizes import label, recommended_sizes, reference_size
+from slm.bench.sizes import standard_sizes
 
 PRECISIONS = ("float32", "bf16")
-REFERENCE = [
-    reference_size(128, 128, 2, 128, 32),
-    reference_size(256, 256, 4, 256, 16),
-    reference_size(512, 256, 8, 256, 16),
-]
-SIZES = recommended_sizes() | {label(size): size for size in REFERENCE}
+SIZES = {name: size for name, size in standard_sizes().items() if name != "seed"}
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

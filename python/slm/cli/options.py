@@ -65,7 +65,6 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device_options(parser: Options, precision: str = "float32") -> None:
-    """`precision` is said to be the default; the caller puts it where the option is None."""
     parser.add_argument(
         "--device", default="auto", help='"auto", "cpu" or "cuda" (default: %(default)s)'
     )
@@ -77,10 +76,10 @@ def add_device_options(parser: Options, precision: str = "float32") -> None:
     )
     parser.add_argument(
         "--precision",
-        metavar="P",
+        default=precision,
         help='"float32", or the faster "bf16" (on CPUs that have it and on CUDA devices) or "tf32" '
         '(on CUDA devices); "auto" is "bf16" on CPUs where that is known to be faster, else '
-        f'"float32" (default: {precision})',
+        '"float32" (default: %(default)s)',
     )
 
 
@@ -107,8 +106,7 @@ def open_model(args: argparse.Namespace) -> Model:
                 "of its own: train a model with `slm train`, or name one with -m"
             )
         message(args, f"there is no {DEFAULT_MODEL} here: using the English model of slm")
-    precision = "float32" if args.precision is None else args.precision
-    return load(path, device=args.device, threads=args.threads, precision=precision)
+    return load(path, device=args.device, threads=args.threads, precision=args.precision)
 
 
 def add_fields(parser: Options, config: type[Config | TrainConfig]) -> None:

@@ -146,7 +146,7 @@ def _model(args: argparse.Namespace, checkpoint: Path, text_bytes: int) -> slm.M
     device: dict[str, Any] = {
         "device": args.device,
         "threads": args.threads,
-        "precision": "auto" if args.precision is None else args.precision,
+        "precision": args.precision,
     }
     values = given(args, slm.Config)
     if args.source:
@@ -156,7 +156,7 @@ def _model(args: argparse.Namespace, checkpoint: Path, text_bytes: int) -> slm.M
     preset = fitting_preset(args.preset or slm.default_preset, text_bytes)
     if args.resume:
         config, training, length, precision = _core.checkpoint_configs(os.fsencode(checkpoint))
-        if args.precision is None and precision:
+        if args.precision == "auto" and precision:
             device["precision"] = precision
         if not args.preset:
             if length.endswith(" seconds") and args.steps is None and args.seconds is None:
