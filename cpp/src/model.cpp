@@ -146,12 +146,12 @@ void Model::set_parameter(const std::string& name, const float* values, int64_t 
 }
 
 State Model::new_state(int64_t batch_size) const {
-  check_window("Model::new_state", impl_->config, 1, batch_size, nullptr);
+  check_window("Model::new_state", *impl_, 1, batch_size, nullptr);
   return State(make_state(impl_->backend, impl_->config, batch_size));
 }
 
 void Model::step(const uint8_t* tokens, State& state, float* logits) const {
-  check_state("Model::step", impl_->config, state);
+  check_state("Model::step", *impl_, state);
   State::Impl& s = state.impl();
   forward_pass(*impl_, *s.workspace, {tokens, nullptr, 1, s.batch_size}, s.h.get(), logits,
                nullptr);
@@ -159,7 +159,7 @@ void Model::step(const uint8_t* tokens, State& state, float* logits) const {
 
 void Model::logits(const uint8_t* inputs, int64_t seq_len, int64_t batch_size, State* state,
                    float* out) const {
-  check_window("Model::logits", impl_->config, seq_len, batch_size, state);
+  check_window("Model::logits", *impl_, seq_len, batch_size, state);
   const auto workspace = forward_workspace(*impl_, seq_len, batch_size);
   forward_pass(*impl_, *workspace, {inputs, nullptr, seq_len, batch_size}, buffer_of(state), out,
                nullptr);
@@ -167,7 +167,7 @@ void Model::logits(const uint8_t* inputs, int64_t seq_len, int64_t batch_size, S
 
 float Model::loss(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                   int64_t batch_size, State* state) const {
-  check_window("Model::loss", impl_->config, seq_len, batch_size, state);
+  check_window("Model::loss", *impl_, seq_len, batch_size, state);
   const auto workspace = forward_workspace(*impl_, seq_len, batch_size);
   std::vector<float> losses(static_cast<size_t>(seq_len * batch_size));
   forward_pass(*impl_, *workspace, {inputs, targets, seq_len, batch_size}, buffer_of(state),
@@ -177,7 +177,7 @@ float Model::loss(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len
 
 float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                        int64_t batch_size, State* state, float* out) const {
-  check_window("Model::gradients", impl_->config, seq_len, batch_size, state);
+  check_window("Model::gradients", *impl_, seq_len, batch_size, state);
   const Backend& backend = *impl_->backend;
   TrainingPass pass(*impl_, seq_len, batch_size, impl_->training.recompute);
   const auto grads = backend.make_gradients(impl_->config, impl_->table, seq_len * batch_size);

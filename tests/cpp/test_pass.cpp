@@ -101,15 +101,37 @@ void test_long_sums_lose_no_accuracy() {
   CHECK_NEAR(difference / largest, 0, 1e-5);
 }
 
-// Its state is longer by the bytes that n-grams reach back to.
+// Model::step computes in the workspace of the state, whose arrays have the sizes of the model that
+// made it: a state of any other config is refused, whichever field differs.
 void test_state_of_another_model() {
-  slm::Config config = small();
-  config.ngram_orders = {3};
-  slm::State state = make_model(small()).new_state();
+  const slm::Config config = rich();
+  const Model model = make_model(config);
   const uint8_t byte = 0;
   Floats logits(slm::kVocabSize);
-  CHECK_THROWS(slm::ErrorKind::config, "another shape",
-               make_model(config).step(&byte, state, logits.data()));
+  const auto refused = [&](const auto& change) {
+    slm::Config other = config;
+    change(other);
+    slm::State state = make_model(other).new_state();
+    CHECK_THROWS(slm::ErrorKind::config, "another config", model.step(&byte, state, logits.data()));
+    CHECK_THROWS(slm::ErrorKind::config, "another config",
+                 model.logits(&byte, 1, 1, &state, logits.data()));
+  };
+  refused([](slm::Config& c) { c.embed_dim = 10; });
+  refused([](slm::Config& c) { c.state_dim = 21; });
+  refused([](slm::Config& c) { c.num_layers = 2; });
+  refused([](slm::Config& c) { c.residual = false; });
+  refused([](slm::Config& c) { c.norm = "none"; });
+  refused([](slm::Config& c) { c.mlp_dim = 0; });
+  refused([](slm::Config& c) { c.tie_embeddings = false; });
+  refused([](slm::Config& c) { c.ngram_orders = {5}; });
+  refused([](slm::Config& c) { c.ngram_buckets = 128; });
+  refused([](slm::Config& c) { c.ngram_dim = 0; });
+  refused([](slm::Config& c) { c.match_lengths = {3}; });
+  refused([](slm::Config& c) { c.match_span = 31; });
+
+  // One made by another model of the same config is welcome.
+  slm::State state = make_model(config).new_state();
+  model.step(&byte, state, logits.data());
 }
 
 // Their sizes in bytes would overflow, some of them to something small.

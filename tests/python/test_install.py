@@ -57,6 +57,12 @@ def test_cmake_refuses(tmp_path: Path, options: list[str], sentence: str) -> Non
     assert sentence in " ".join(done.stderr.split())
 
 
+def test_configures_with_cmakes_default_generator(tmp_path: Path) -> None:
+    """As in the README. Makefiles ask more of a project with CUDA than Ninja does."""
+    run(["cmake", "-G", "Unix Makefiles", "-S", ROOT, "-B", tmp_path])
+    assert (tmp_path / "Makefile").exists()
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")

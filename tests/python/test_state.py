@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import slm
@@ -122,3 +124,27 @@ def test_new_state_is_the_start_of_a_window(size: tuple[int, ...], options: Opti
     model = make_model(size, options)
     text = random_text(9, 2)
     np.testing.assert_array_equal(model.logits(text, model.new_state(2)), model.logits(text))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"mlp_dim": 64, "norm": "rms"},
+        {"ngram_orders": (8,)},
+        {"ngram_dim": 32},
+        {"norm": "rms"},
+        {"match_lengths": (3,)},
+        {"tie_embeddings": True},
+    ],
+    ids=str,
+)
+def test_a_state_of_another_config_is_refused(other: dict[str, Any]) -> None:
+    """It crashed the process, or wrote outside its memory: a state has a workspace of its model."""
+    size = {"embed_dim": 16, "state_dim": 16, "cell": "gated", "device": "cpu"}
+    plain, richer = slm.Model("seed-small", **size), slm.Model("seed-small", **size, **other)
+    token = np.array([97], np.uint8)
+    for model, stranger in [(plain, richer), (richer, plain)]:
+        with pytest.raises(slm.ConfigError, match="state was made by a model of another config"):
+            model.step(token, stranger.new_state())
+        with pytest.raises(slm.ConfigError, match="state was made by a model of another config"):
+            model.loss(token[:, None], token[:, None], stranger.new_state())

@@ -105,7 +105,7 @@ Trainer::~Trainer() = default;
 
 float Trainer::step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                     int64_t batch_size, State* state) {
-  check_window("Trainer::step", impl_->model.config, seq_len, batch_size, state);
+  check_window("Trainer::step", impl_->model, seq_len, batch_size, state);
   const float lr = slm::learning_rate(impl_->config, impl_->updates, impl_->config.steps);
   const TrainConfig& how = impl_->config;
   Dropout dropout;  // of which kAutoDropout, below 0, is none

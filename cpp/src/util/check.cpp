@@ -1,10 +1,11 @@
 #include "util/check.h"
 
+#include "config_fields.h"
 #include "model_impl.h"
 
 namespace slm {
 
-void check_window(const char* where, const Config& config, int64_t seq_len, int64_t batch_size,
+void check_window(const char* where, const Model::Impl& model, int64_t seq_len, int64_t batch_size,
                   const State* state) {
   if (seq_len < 1 || batch_size < 1)
     throw Error(ErrorKind::config,
@@ -17,20 +18,23 @@ void check_window(const char* where, const Config& config, int64_t seq_len, int6
                                        ") has more than the " + std::to_string(kMaxPositions) +
                                        " positions that one may have");
   if (state == nullptr) return;
-  check_state(where, config, *state);
+  check_state(where, model, *state);
   if (state->batch_size() != batch_size)
     throw Error(ErrorKind::config,
                 std::string(where) + ": the state is for " + std::to_string(state->batch_size()) +
                     " texts, but the window has batch_size " + std::to_string(batch_size));
 }
 
-void check_state(const char* where, const Config& config, const State& state) {
-  const Config& other = state.impl().config;
-  if (other.cell != config.cell || other.embed_dim != config.embed_dim ||
-      other.state_dim != config.state_dim || other.num_layers != config.num_layers ||
-      history_size(other) != history_size(config))
-    throw Error(ErrorKind::config,
-                std::string(where) + ": the state was made by a model of another shape");
+void check_state(const char* where, const Model::Impl& model, const State& state) {
+  const State::Impl& other = state.impl();
+  if (!same_fields(other.config, model.config))
+    throw Error(ErrorKind::config, std::string(where) +
+                                       ": the state was made by a model of another config; make "
+                                       "one with this model's new_state");
+  if (other.backend->name() != model.device)
+    throw Error(ErrorKind::config, std::string(where) + ": the state is on device \"" +
+                                       other.backend->name() + "\", and the model on \"" +
+                                       model.device + "\"");
 }
 
 }  // namespace slm

@@ -11,10 +11,11 @@ namespace slm {
 inline constexpr int64_t kMaxPositions = int64_t{1} << 36;
 
 // Throws Error(config): seq_len and batch_size must be at least 1, their product at most
-// kMaxPositions, and the state, if there is one, of that batch size and of a model of the same
-// shape.
-void check_window(const char* where, const Config& config, int64_t seq_len, int64_t batch_size,
+// kMaxPositions, and the state, if there is one, of that batch size.
+void check_window(const char* where, const Model::Impl& model, int64_t seq_len, int64_t batch_size,
                   const State* state);
-void check_state(const char* where, const Config& config, const State& state);
+// Throws Error(config) unless the state was made by a model of the same config on the same device:
+// Model::step computes in the state's own workspace.
+void check_state(const char* where, const Model::Impl& model, const State& state);
 
 }  // namespace slm
