@@ -30,9 +30,12 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   list(APPEND slm_isa_definitions SLM_HAS_X86)
   target_sources(slm PRIVATE ${slm_avx2_sources} ${slm_avx512_sources})
   set_source_files_properties(${slm_avx2_sources} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
-  # GCC before 13 takes the don't-care operand of its own AVX-512 intrinsics for uninitialized.
   set(avx512_options "-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx2;-mfma;\
--mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
+-mprefer-vector-width=512")
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # It takes the don't-care operand of its own AVX-512 intrinsics for uninitialized.
+    string(APPEND avx512_options ";-Wno-uninitialized;-Wno-maybe-uninitialized")
+  endif()
   set_source_files_properties(${slm_avx512_sources} PROPERTIES COMPILE_OPTIONS "${avx512_options}")
   include(CheckCXXCompilerFlag)
   check_cxx_compiler_flag(-mavx512bf16 SLM_COMPILER_HAS_BF16)  # GCC since 10, Clang since 9

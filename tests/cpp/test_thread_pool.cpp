@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "check.h"
+#include "sanitizer_macros.h"
 #include "util/thread_pool.h"
 
 namespace {
@@ -104,7 +105,7 @@ void test_fork() {
 
 // A sanitizer's own memory would not fit either.
 void test_too_many_threads() {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !SLM_ASAN && !SLM_TSAN
   CHECK(holds_in_a_fork([] {
     const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};  // holds some hundred stacks
     ::setrlimit(RLIMIT_AS, &limit);

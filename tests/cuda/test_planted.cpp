@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "launch.cuh"
+#include "sanitizer_macros.h"
 
 namespace {
 
@@ -153,7 +154,7 @@ void access(const std::string& what, bool fault) {
   cudaFreeAsync(out, stream);
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if SLM_ASAN
 
 struct Outcome {
   std::string output;

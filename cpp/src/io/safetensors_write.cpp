@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 
 #include "io/atomic_file.h"
 #include "io/json.h"
@@ -16,13 +18,13 @@ int64_t count_values(const TensorSource& tensor) {
   return count;
 }
 
-// Widest values first, so that all are aligned.
-std::vector<TensorSource> in_file_order(std::vector<TensorSource> tensors) {
-  std::stable_sort(tensors.begin(), tensors.end(),
-                   [](const TensorSource& a, const TensorSource& b) {
-                     return dtype_size(a.dtype) > dtype_size(b.dtype);
-                   });
-  return tensors;
+// Widest values first, so that all are aligned; those of one width stay in the order given.
+std::vector<TensorSource> in_file_order(const std::vector<TensorSource>& tensors) {
+  std::multimap<int64_t, TensorSource, std::greater<>> by_width;
+  for (const TensorSource& tensor : tensors) by_width.emplace(dtype_size(tensor.dtype), tensor);
+  std::vector<TensorSource> ordered;
+  for (auto& [width, tensor] : by_width) ordered.push_back(std::move(tensor));
+  return ordered;
 }
 
 std::string make_header(const std::vector<std::pair<std::string, std::string>>& metadata,

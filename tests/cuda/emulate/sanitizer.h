@@ -5,14 +5,16 @@
 
 #include <cstddef>
 
-#if defined(__SANITIZE_ADDRESS__)
+#include "../../cpp/sanitizer_macros.h"
+
+#if SLM_ASAN
 #include <dlfcn.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
 namespace emulate {
 
-#if defined(__SANITIZE_ADDRESS__)
+#if SLM_ASAN
 
 // The C library's longjmp itself. AddressSanitizer's would first clear a whole stack's shadow.
 inline void jump(jmp_buf to) {
