@@ -11,6 +11,7 @@ import pytest
 from project import ROOT, run
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKING = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob("[!.]*/README.md")})
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # The README's two commands, which .ci/run runs, and what Debian needs before them.
@@ -63,7 +64,7 @@ def test_install_commands_are_the_two_promised() -> None:
     assert install_commands(ROOT / "README.md") == promised
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     prose = BLOCK.sub("", page.read_text(encoding="utf-8"))
     targets = re.findall(r"\]\(([^)#]+)", prose)
