@@ -24,7 +24,6 @@ constexpr int64_t kMaxMatchSpan = 1 << 20;
 constexpr int64_t kMaxParameters = int64_t{1} << 33;
 constexpr int64_t kMaxSeqLen = int64_t{1} << 24;
 constexpr int64_t kMaxBatchSize = 65536;
-constexpr int64_t kMaxSteps = int64_t{1} << 53;  // exact in the schedule's double
 
 Preset seed_preset() {
   Preset preset;

@@ -7,6 +7,7 @@
 #include "backend.h"
 #include "check.h"
 #include "io/checkpoint.h"
+#include "io/run_state_json.h"
 #include "temporary_folder.h"
 #include "util/philox.h"
 
@@ -27,6 +28,7 @@ Checkpoint make_checkpoint(const std::vector<int64_t>& orders, const char* sampl
   checkpoint.training.batch_size = 2;
   checkpoint.plan = slm::Json::Object{};
   checkpoint.state.step = checkpoint.state.best_step = 1;
+  checkpoint.state.evaluations = {{1, 0.5, 2.0, 2.5}};
 
   const slm::TensorTable table(checkpoint.config);
   const auto parameters = static_cast<size_t>(table.num_parameters());
@@ -164,6 +166,48 @@ void test_refused(const TemporaryFolder& folder) {
            });
 }
 
+// Each number of a state has a range, and together they must be of a run.
+void test_states(const TemporaryFolder& folder) {
+  slm::RunState good;
+  good.step = 12;
+  good.planned_steps = 20;
+  good.planned_at = 3;
+  good.eval_every = 5;
+  good.best_step = 5;
+  good.loss_count = 2;
+  good.evaluations = {{5, 1.0, 2.0, 2.5}, {10, 2.0, 1.5, 2.6}};
+  const auto read = [](const slm::RunState& state) {
+    return slm::run_state_from_json(slm::run_state_to_json(state), "the state");
+  };
+  CHECK_EQ(read(good).evaluations.size(), 2);
+  const auto refuse = [&](const std::string& part, auto change) {
+    slm::RunState bad = good;
+    change(bad);
+    CHECK_THROWS(ErrorKind::format, part, read(bad));
+  };
+  using S = slm::RunState;
+  constexpr int64_t kTooMany = slm::kMaxSteps + 1;
+  refuse("\"step\" of the state is 9007199254740993", [](S& s) { s.step = kTooMany; });
+  refuse("\"planned_steps\" of the state is", [](S& s) { s.planned_steps = kTooMany; });
+  refuse("\"since_best\" of the state is", [](S& s) { s.since_best = INT64_MAX; });
+  refuse("\"loss_count\" of the state is -1", [](S& s) { s.loss_count = -1; });
+  refuse("\"training_seconds\" of the state is", [](S& s) { s.training_seconds = -1; });
+  refuse("\"step\" of an evaluation", [](S& s) { s.evaluations[1].step = kTooMany; });
+  refuse("cannot be", [](S& s) { s.step = 13; });  // of which a loss is missing
+  refuse("cannot be", [](S& s) { s.loss_count = 0; });
+  refuse("cannot be", [](S& s) { s.planned_steps = 11; });
+  refuse("cannot be", [](S& s) { s.planned_at = 13; });
+  refuse("cannot be", [](S& s) { s.eval_every = 0; });
+  refuse("cannot be", [](S& s) { s.best_step = 11; });
+  refuse("cannot be", [](S& s) { s.evaluations[0].step = 10; });
+  refuse("cannot be", [](S& s) { s.evaluations[1].step = 14; });
+
+  Checkpoint checkpoint = make_checkpoint({}, "random");
+  checkpoint.state.step = kTooMany;
+  save(folder.path("a"), checkpoint);
+  CHECK_THROWS(ErrorKind::format, "the field \"step\"", load_checkpoint(folder.path("a")));
+}
+
 }  // namespace
 
 int main() {
@@ -174,5 +218,6 @@ int main() {
   }
   test_shapes(folder);
   test_refused(folder);
+  test_states(folder);
   return test_result();
 }

@@ -225,8 +225,10 @@ void test_bad_options() {
   refused("seconds is -2 but", [](FitOptions& o) { o.seconds = -2; });
   refused("seconds is inf but", [](FitOptions& o) { o.seconds = INFINITY; });
   refused("seconds is nan but", [](FitOptions& o) { o.seconds = NAN; });
+  refused("steps is 9.00719925e+15 but", [](FitOptions& o) { o.steps = slm::kMaxSteps + 1; });
   refused("eval_every is -1", [](FitOptions& o) { o.eval_every = -1; });
   refused("patience is -1", [](FitOptions& o) { o.patience = -1; });
+  refused("patience is 9.2", [](FitOptions& o) { o.patience = INT64_MAX; });
   refused("checkpoint_seconds is -1", [](FitOptions& o) { o.checkpoint_seconds = -1; });
   refused("fraction is 1 but", [](FitOptions& o) { o.validation_fraction = 1; });
   refused("fraction is nan but", [](FitOptions& o) { o.validation_fraction = NAN; });

@@ -331,6 +331,31 @@ void test_bad_files(const TemporaryFolder& folder) {
   CHECK_EQ(folder.list(), "changed.ckpt cut.ckpt model.safetensors run.ckpt ");
 }
 
+// The longest run has more positions than 64 bits count.
+void test_last_step_of_the_longest_run(const TemporaryFolder& folder) {
+  slm::Preset preset = tiny("stream");
+  preset.model.norm = "rms";
+  preset.training.seq_len = 512;
+  preset.training.dropout = preset.training.layer_dropout = slm::kAutoDropout;
+  preset.training.noise = slm::kAutoDropout;
+  FitOptions options = make_options(folder.path("long.ckpt"));
+  options.steps = slm::kMaxSteps;
+  Model model(preset);
+  slm::Trainer trainer(model, preset.training);
+  const auto stop = [](const Progress&) { return false; };
+  CHECK_EQ(trainer.fit(kText, options, stop).config.dropout, 0.5f);
+
+  slm::Checkpoint checkpoint = slm::load_checkpoint(options.checkpoint);
+  checkpoint.state.step = slm::kMaxSteps - 1;
+  checkpoint.state.loss_count = slm::kMaxSteps - 1;
+  save_checkpoint(options.checkpoint, slm::TensorTable(preset.model), checkpoint);
+  options.resume = true;
+  const History history = trainer.fit(kText, options);
+  CHECK_EQ(history.steps, slm::kMaxSteps);
+  CHECK(!history.stopped);
+  CHECK(history.bytes_per_second > 0);
+}
+
 void test_fingerprint() {
   CHECK_EQ(slm::fingerprint(""), "cbf29ce484222325");  // the published vectors of FNV-1a
   CHECK_EQ(slm::fingerprint("a"), "af63dc4c8601ec8c");
@@ -367,6 +392,7 @@ int main() {
   test_best_without_a_disk(tiny("random"));
   test_refused(folder);
   test_bad_files(folder);
+  test_last_step_of_the_longest_run(folder);
   test_fingerprint();
   return test_result();
 }

@@ -34,6 +34,9 @@ struct Config {
   int64_t match_span = 4096;  ///< bytes of the text, from the latest back, where that may be
 };
 
+/// Most steps of a run: any number of them is exact in the schedule's double.
+inline constexpr int64_t kMaxSteps = int64_t{1} << 53;
+
 /// TrainConfig::dropout, layer_dropout or noise that is chosen by how often a run reads its text.
 inline constexpr float kAutoDropout = -1;
 

@@ -19,17 +19,28 @@ Json evaluation_to_json(const Evaluation& evaluation) {
 }
 
 template <typename T>
-T not_negative(T value, const char* name, const std::string& where) {
-  if (value < 0)
+T checked(T value, bool ok, const char* name, const std::string& where, const char* allowed) {
+  if (!ok)
     throw Error(ErrorKind::format, "the field \"" + std::string(name) + "\" of " + where + " is " +
-                                       std::to_string(value) + " but must be at least 0");
+                                       std::to_string(value) + " but must be " + allowed);
   return value;
+}
+
+int64_t count(JsonFields& fields, const char* name, const std::string& where) {
+  const int64_t value = fields.integer(name);
+  return checked(value, value >= 0 && value <= kMaxSteps, name, where,
+                 "from 0 to 9007199254740992");
+}
+
+double seconds(JsonFields& fields, const char* name, const std::string& where) {
+  const double value = fields.number(name);
+  return checked(value, value >= 0, name, where, "at least 0");
 }
 
 Evaluation evaluation_from_json(const Json& json, const std::string& where) {
   JsonFields fields(json, where);
   Evaluation evaluation;
-  evaluation.step = not_negative(fields.integer("step"), "step", where);
+  evaluation.step = count(fields, "step", where);
   evaluation.seconds = fields.number("seconds");
   evaluation.train_loss = fields.number("train_loss");
   evaluation.validation_loss = fields.at("validation_loss").get_if<std::nullptr_t>()
@@ -37,6 +48,27 @@ Evaluation evaluation_from_json(const Json& json, const std::string& where) {
                                    : fields.number("validation_loss");
   fields.finish();
   return evaluation;
+}
+
+// Numbers that are each in range may still be of no run.
+void expect_consistent(const RunState& state, const std::string& where) {
+  int64_t evaluated_at = 0;
+  bool ok = true;
+  for (const Evaluation& evaluation : state.evaluations) {
+    ok = ok && evaluation.step > evaluated_at;
+    evaluated_at = evaluation.step;
+  }
+  ok = ok && evaluated_at <= state.step && state.loss_count == state.step - evaluated_at;
+  ok = ok && state.best_step <= evaluated_at && state.planned_at <= state.step;
+  if (state.planned_steps > 0) ok = ok && state.eval_every > 0 && state.step <= state.planned_steps;
+  if (ok) return;
+  const auto number = [](int64_t value) { return std::to_string(value); };
+  throw Error(ErrorKind::format,
+              where + " is at step " + number(state.step) + " of " + number(state.planned_steps) +
+                  ", planned at step " + number(state.planned_at) + ", evaluated every " +
+                  number(state.eval_every) + " steps and last at step " + number(evaluated_at) +
+                  ", best at step " + number(state.best_step) + ", with " +
+                  number(state.loss_count) + " losses since, which cannot be");
 }
 
 }  // namespace
@@ -65,34 +97,24 @@ Json run_state_to_json(const RunState& state) {
 
 RunState run_state_from_json(const Json& json, const std::string& where) {
   JsonFields fields(json, where);
-  const auto count = [&](const char* name) {
-    return not_negative(fields.integer(name), name, where);
-  };
-  const auto seconds = [&](const char* name) {
-    return not_negative(fields.number(name), name, where);
-  };
   RunState state;
-  state.step = count("step");
-  state.planned_steps = count("planned_steps");
-  state.planned_at = count("planned_at");
-  state.eval_every = count("eval_every");
-  state.validation_bytes = count("validation_bytes");
-  state.evaluation_seconds = seconds("evaluation_seconds");
-  state.best_step = count("best_step");
+  state.step = count(fields, "step", where);
+  state.planned_steps = count(fields, "planned_steps", where);
+  state.planned_at = count(fields, "planned_at", where);
+  state.eval_every = count(fields, "eval_every", where);
+  state.validation_bytes = count(fields, "validation_bytes", where);
+  state.evaluation_seconds = seconds(fields, "evaluation_seconds", where);
+  state.best_step = count(fields, "best_step", where);
   state.best_loss = fields.number("best_loss");
-  state.since_best = count("since_best");
+  state.since_best = count(fields, "since_best", where);
   state.loss_sum = fields.number("loss_sum");
-  state.loss_count = count("loss_count");
-  state.seconds = seconds("seconds");
-  state.training_seconds = seconds("training_seconds");
+  state.loss_count = count(fields, "loss_count", where);
+  state.seconds = seconds(fields, "seconds", where);
+  state.training_seconds = seconds(fields, "training_seconds", where);
   for (const Json& evaluation : fields.array("evaluations"))
     state.evaluations.push_back(evaluation_from_json(evaluation, "an evaluation in " + where));
   fields.finish();
-  if (state.planned_steps > 0 && (state.eval_every == 0 || state.step > state.planned_steps))
-    throw Error(ErrorKind::format,
-                where + " has a plan of " + std::to_string(state.planned_steps) +
-                    " steps, evaluations every " + std::to_string(state.eval_every) +
-                    " of them, and is at step " + std::to_string(state.step) + ", which cannot be");
+  expect_consistent(state, where);
   return state;
 }
 

@@ -39,7 +39,8 @@ std::string bytes_in_words(size_t count) {
 
 void validate(const FitOptions& options) {
   const auto count = [](int64_t value, const char* option) {
-    expect(value >= 0, option, static_cast<double>(value), "at least 0");
+    expect(value >= 0 && value <= kMaxSteps, option, static_cast<double>(value),
+           "from 0 to 9007199254740992");
   };
   count(options.steps, "steps");
   count(options.eval_every, "eval_every");

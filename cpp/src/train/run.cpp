@@ -58,7 +58,6 @@ void Run::remember_training() { trainer_.model.training = config_; }
 // What is chosen depends on the plan. Until there is one, in the first part of a run by time,
 // nothing is dropped.
 Dropout Run::dropout(int64_t step) const {
-  const int64_t positions = config_.seq_len * config_.batch_size;
   const bool has_norm = trainer_.model.config.norm != "none";
   Dropout dropout;
   dropout.rate = config_.dropout;
@@ -67,7 +66,7 @@ Dropout Run::dropout(int64_t step) const {
   if (config_.layer_dropout == kAutoDropout)
     dropout.layer_rate = has_norm ? auto_layer_dropout(passes()) : 0;
   dropout.seed = config_.seed;
-  dropout.first = dropout.row = static_cast<uint64_t>(step * positions);
+  dropout.first = dropout.row = first_position(step, config_.seq_len, config_.batch_size);
   return dropout;
 }
 
@@ -76,7 +75,7 @@ float Run::noise() const {
 }
 
 double Run::passes() const {
-  return static_cast<double>(state_.planned_steps * config_.seq_len * config_.batch_size) /
+  return static_cast<double>(state_.planned_steps) * window_bytes() /
          static_cast<double>(split_.training.size());
 }
 
@@ -184,10 +183,13 @@ void Run::start_window(int64_t step) {
   model.backend->write(start_values_.data(), window_state_->size(), *window_state_, 0);
 }
 
+double Run::window_bytes() const {
+  return static_cast<double>(config_.seq_len * config_.batch_size);
+}
+
 double Run::bytes_per_second() const {
   if (state_.training_seconds <= 0) return 0;
-  return static_cast<double>(state_.step * config_.seq_len * config_.batch_size) /
-         state_.training_seconds;
+  return static_cast<double>(state_.step) * window_bytes() / state_.training_seconds;
 }
 
 History Run::history(bool stopped) const {

@@ -61,6 +61,7 @@ class Run {
   bool no_patience_left() const;
   void tell_best();
   double elapsed() const { return state_.seconds + now_() - start_; }
+  double window_bytes() const;  // that a step reads
   double bytes_per_second() const;
 
   Trainer::Impl& trainer_;

@@ -112,7 +112,7 @@ float Trainer::step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_l
   dropout.rate = std::max(how.dropout, 0.0f);
   dropout.layer_rate = std::max(how.layer_dropout, 0.0f);
   dropout.seed = how.seed;
-  dropout.first = dropout.row = static_cast<uint64_t>(impl_->updates * seq_len * batch_size);
+  dropout.first = dropout.row = first_position(impl_->updates, seq_len, batch_size);
   const Window window =
       impl_->noise.on({inputs, targets, seq_len, batch_size}, how.noise, how.seed, dropout.first);
   return impl_->step_window(window, state ? &state->impl().h : nullptr, dropout, lr);

@@ -8,6 +8,12 @@
 
 namespace slm {
 
+// The number of a step's first position, by which its random numbers are drawn: modulo 2^64, which
+// the longest runs pass.
+inline uint64_t first_position(int64_t step, int64_t seq_len, int64_t batch_size) {
+  return static_cast<uint64_t>(step) * static_cast<uint64_t>(seq_len * batch_size);
+}
+
 struct Trainer::Impl {
   Impl(Model::Impl& model, const TrainConfig& config);
 
