@@ -32,7 +32,7 @@ def test_cpp_program_uses_installed_package(cpp_build: Path, tmp_path: Path) -> 
     assert headers == {path.name for path in (ROOT / "cpp/include/slm").iterdir()}
 
     build = tmp_path / "build"
-    source = ROOT / "tests" / "install"
+    source = ROOT / "examples" / "embed"
     run(["cmake", "-G", "Ninja", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}"])
     run(["cmake", "--build", build])
     said = run([build / "embed", tmp_path / "embed.safetensors"])

@@ -1,4 +1,5 @@
-// A program of somebody else: trains a tiny model on a text, saves it, loads it and lets it write.
+// A program that embeds slm: it trains a tiny model on a text, saves it, loads it and lets it
+// write.
 #include <cstdio>
 #include <string>
 
