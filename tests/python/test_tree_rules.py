@@ -1,6 +1,7 @@
 """The rules of the tree: who may include what, what the core must not do, how long a file may be.
 Each rule comes with a planted violation, so that it is known to be able to fail."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -146,6 +147,19 @@ def test_rule_can_fail(rule: Rule) -> None:
 def test_words_in_comments_and_strings_are_free() -> None:
     broken = code_has(r"\babort\s*\(")
     assert not broken('// abort() is for others\nthrow Error("abort()");  /* abort() */\n')
+
+
+def test_workflow_presets_that_are_named_exist() -> None:
+    presets = json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))
+    there = {preset["name"] for preset in presets["workflowPresets"]}
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "developing.md").read_text(encoding="utf-8")
+    for named in [
+        re.findall(r"\bpreset: (\w+)", workflow),
+        re.findall(r"cmake --workflow --preset (\w+)", page),
+    ]:
+        assert named
+        assert {*named} <= there
 
 
 def unlinked(pages: set[str], texts: list[str]) -> set[str]:
