@@ -34,7 +34,7 @@ py::dict history_fields(const History& history) {
   return fields;
 }
 
-float step(Trainer& trainer, py::handle inputs, py::handle targets, py::handle state_in) {
+float train_step(Trainer& trainer, py::handle inputs, py::handle targets, py::handle state_in) {
   const Window w(inputs, targets);
   State* state = state_of(state_in);
   return run_long([&] {
@@ -80,7 +80,7 @@ void register_trainer(py::module_& m) {
              return Trainer(model, from_dict<TrainConfig>(config));
            }),
            py::keep_alive<1, 2>(), py::arg("model"), py::arg("config"))
-      .def("step", &step, py::arg("inputs"), py::arg("targets"), py::arg("state"))
+      .def("step", &train_step, py::arg("inputs"), py::arg("targets"), py::arg("state"))
       .def("fit", &fit, py::arg("text"), py::arg("validation"), py::arg("options"),
            py::arg("callback"))
       .def_property_readonly("steps_done", &Trainer::steps_done)
