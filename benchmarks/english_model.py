@@ -22,7 +22,7 @@ from typing import TypeAlias
 import slm
 from quality import runs, texts
 from slm.bench.machine import cpu_name
-from slm.cli.options import add_fields, given
+from slm.cli.options import add_fields, overrides_from_args
 from slm.text import ByteArray
 
 DATA = Path(__file__).resolve().parents[1] / "python" / "slm" / "data"
@@ -38,7 +38,7 @@ RECIPE = {
     "ngram_orders": (2, 3, 4, 5, 6),
     "ngram_buckets": 16384,
     "learning_rate": 6e-3,
-    "ngram_rate": 3.0,
+    "table_lr_scale": 3.0,
 }
 
 #: By the name of a text: nats per byte of the model itself, and as it was exported.
@@ -126,7 +126,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     args = parser().parse_args()
-    overrides = {**RECIPE, **given(args, slm.Config), **given(args, slm.TrainConfig)}
+    overrides = {
+        **RECIPE,
+        **overrides_from_args(args, slm.Config),
+        **overrides_from_args(args, slm.TrainConfig),
+    }
     steps = overrides.pop("steps", None)
     seconds = None if steps else 60 * args.minutes
     how = {"seconds": seconds, "steps": steps, "seed": args.seed, "threads": args.threads}

@@ -76,7 +76,7 @@ def growth_rows(threads: int, rounds: int) -> Iterable[list[str]]:
     for what, sizes in GROWTH.items():
         meters = {label(size): Bench(size, threads=threads).training() for size in sizes}
         rates = best_of(rounds, meters)
-        windows = [size.training.seq_len * size.training.batch_size for size in sizes]
+        windows = [size.train_config.seq_len * size.train_config.batch_size for size in sizes]
         seconds = [w / r for w, r in zip(windows, rates.values(), strict=True)]
         cells = [f"{s * 1e3:.2f} ms ({s / seconds[0] / 2**i:.2f})" for i, s in enumerate(seconds)]
         yield [what, label(sizes[0]), *cells]

@@ -22,13 +22,16 @@ from typing import Any
 
 import slm
 from quality import records, runs, samples, search, tables, texts
-from slm.cli.options import add_fields, given
+from slm.cli.options import add_fields, overrides_from_args
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def run(args: argparse.Namespace) -> None:
-    overrides = {**given(args, slm.Config), **given(args, slm.TrainConfig)}
+    overrides = {
+        **overrides_from_args(args, slm.Config),
+        **overrides_from_args(args, slm.TrainConfig),
+    }
     overrides.pop("steps", None)
     recipe = runs.Recipe(args.preset, overrides, **how_long(args))
     keep(args.results, runs.run(recipe, texts.corpus(args.text), args.adapt))

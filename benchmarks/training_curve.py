@@ -31,7 +31,7 @@ def train() -> tuple[list[slm.Evaluation], list[str]]:
             evaluations.append(progress.evaluation)
             samples.append(model.generate(PROMPT, SAMPLE_BYTES, temperature=0.7, seed=1))
 
-    every = model.training.steps // 20
+    every = model.train_config.steps // 20
     model.train(slm.sample_text(), eval_every=every, callback=after_step)
     return evaluations, samples
 

@@ -6,7 +6,7 @@ namespace slm {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kMaxPositions = 65536;  // that one call covers
+constexpr int64_t kCallPositions = 65536;  // that one call covers
 
 // `count` values in parts of `width` that are at a distance in either array; without `from`, zeros.
 __global__ void copy_parts(const float* from, int64_t from_stride, int64_t width, int64_t count,
@@ -93,7 +93,7 @@ int64_t CudaBackend::workspace_bytes(const Config& config, const WorkspaceShape&
 // As many as training windows have, so that each is one range; a text that is only read goes
 // through in pieces of so many, for which the memory is planned.
 int64_t CudaBackend::chunk_steps(const Config&, int64_t batch_size) const {
-  return std::max<int64_t>(1, kMaxPositions / batch_size);
+  return std::max<int64_t>(1, kCallPositions / batch_size);
 }
 
 void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
@@ -110,9 +110,9 @@ void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   ws.dropout = dropout;
   if (dropout.rate > 0)
     launch(stream_, 1, 1, set_numbers, DropNumbers(dropout), ws.drop_numbers.get());
-  if (dropout.layer_rate > 0)
+  if (dropout.locked_rate > 0)
     launch(stream_, num_blocks(ws.masks.size(), kThreads), kThreads, make_masks,
-           Philox(dropout.seed, PhiloxStream::layers), dropout.layer_rate, dropout.row, ws.L, ws.B,
+           Philox(dropout.seed, PhiloxStream::layers), dropout.locked_rate, dropout.row, ws.L, ws.B,
            ws.E, device_data(ws.masks));
   ws.computed = 0;
   if (ws.K == 0) return;

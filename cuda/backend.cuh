@@ -1,20 +1,16 @@
 #pragma once
 // The CUDA side of backend.h, one file per operation, named as on the CPU: embedding.cu with
 // ngrams.cu, layer_part.cu with norm.cu, dense_layer.cu with scan.cu, gated_layer.cu, mlp.cu,
-// head.cu, optimizer.cu with radius.cu; buffers and windows in backend.cu. Everything runs in order
-// on one stream, and only the calls that return numbers wait for it.
+// head.cu, optimizer.cu with spectral_radius.cu; buffers and windows in backend.cu. Everything runs
+// in order on one stream, and only the calls that return numbers wait for it.
 #include <mutex>
 
 #include "gemm.cuh"
-#include "report.cuh"
 #include "staging.cuh"
+#include "update_result.cuh"
 #include "workspace.cuh"
 
 namespace slm {
-
-// Positions whose gradients are added up before the sum goes into the total: kChunkPositions on the
-// CPU.
-constexpr int kTile = 512;
 
 class CudaBackend : public Backend {
  public:
@@ -41,8 +37,8 @@ class CudaBackend : public Backend {
                     const Buffer* state, const Dropout&) const override;
   void begin_backward(Workspace&) const override;
   void save_state(const Workspace&, Buffer& state) const override;
-  void replay(Workspace&, const Weights&, const Gradients*, int64_t operations, int64_t steps,
-              const std::function<void()>& run) const override;
+  void capture_or_run(Workspace&, const Weights&, const Gradients*, int64_t operations,
+                      int64_t steps, const std::function<void()>& run) const override;
 
   void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;
   void embed_backward(const Weights&, Workspace&, Gradients&, int64_t t0,
@@ -59,17 +55,18 @@ class CudaBackend : public Backend {
   void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
   void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0, int64_t t1) const override;
   void read_logits(const Workspace&, int64_t count, float* out) const override;
-  void draw(Workspace&, const SampleOptions&, const DrawAt* where, int64_t count,
-            uint8_t* bytes) const override;
+  void sample(Workspace&, const SampleOptions&, const SampleRequest* where, int64_t count,
+              uint8_t* bytes) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
   void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const override;
 
-  std::unique_ptr<Report> make_report(const TensorTable&, bool max_radius) const override;
-  int64_t report_bytes(const TensorTable&, bool max_radius) const override;
+  std::unique_ptr<UpdateResult> make_update_result(const TensorTable&,
+                                                   bool max_spectral_radius) const override;
+  int64_t update_result_bytes(const TensorTable&, bool max_spectral_radius) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
-              Report&) const override;
-  StepResult read_report(const Report&) const override;
-  bool runs_ahead() const override { return true; }
+              UpdateResult&) const override;
+  StepResult read_update_result(const UpdateResult&) const override;
+  bool is_async() const override { return true; }
   void clear(Gradients&) const override;
 
  private:
@@ -101,21 +98,22 @@ class CudaBackend : public Backend {
   // The cells; layer_forward and layer_backward do the norm before them. Where there is a residual,
   // y has u already, and where dx_begun, dx has dy: the cell adds to it.
   void dense_forward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
-                     const LayerRange&) const;
+                     const LayerChunk&) const;
   void dense_backward(const CudaWeights&, const LayerTensors&, CudaWorkspace&, CudaGradients&,
-                      const LayerRange&, const LayerGradients&) const;
+                      const LayerChunk&, const LayerChunkGradients&) const;
   void gated_forward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
-                     const LayerRange&) const;
+                     const LayerChunk&) const;
   void gated_backward(const CudaWeights&, const LayerTensors&, CudaWorkspace&, CudaGradients&,
-                      const LayerRange&, const LayerGradients&) const;
+                      const LayerChunk&, const LayerChunkGradients&) const;
 
   // s = swish(h).
   void swish(const float* h, int64_t size, float* s) const;
 
-  void judge(CudaGradients&, float clip_norm, CudaReport&) const;
+  void compute_clip_scale(CudaGradients&, float clip_norm, CudaUpdateResult&) const;
   // Leaves the sums of the squares of some parts of x, and returns their number.
   unsigned sum_squares(const float* x, int64_t n, unsigned most, double* sums) const;
-  void bound_radius(float* weights, const TensorTable&, float max_radius, CudaReport&) const;
+  void bound_spectral_radius(float* weights, const TensorTable&, float max_spectral_radius,
+                             CudaUpdateResult&) const;
 
   const Stream stream_;
   const Staging staging_{stream_};

@@ -23,7 +23,7 @@ __global__ void swish_backward(const float* h, float* s, float* d, int64_t size)
   if (i >= size) return;
   const Swish swish(h[i]);
   s[i] = swish.value;
-  d[i] *= swish.slope();
+  d[i] *= swish.derivative();
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ void CudaBackend::swish(const float* h, int64_t size, float* s) const {
 }
 
 void CudaBackend::dense_forward(const CudaWeights& weights, const LayerTensors& w,
-                                CudaWorkspace& ws, const LayerRange& r) const {
+                                CudaWorkspace& ws, const LayerChunk& r) const {
   const int64_t E = r.E, N = r.N, row = r.B * N;
   gemm_(r.positions, N, E, {r.v, E}, {weights.at(w.B), E, Op::transpose}, 0, r.h, N);
   scan(gemm_, r.B, N, {weights.at(w.A), N, Op::transpose}, {r.h, row, r.steps},
@@ -47,8 +47,8 @@ void CudaBackend::dense_forward(const CudaWeights& weights, const LayerTensors& 
 
 // In mirrored order. dh begins as the gradient by s.
 void CudaBackend::dense_backward(const CudaWeights& weights, const LayerTensors& w,
-                                 CudaWorkspace& ws, CudaGradients& gradients, const LayerRange& r,
-                                 const LayerGradients& d) const {
+                                 CudaWorkspace& ws, CudaGradients& gradients, const LayerChunk& r,
+                                 const LayerChunkGradients& d) const {
   const int64_t E = r.E, N = r.N, O = d.O, P = r.positions, row = r.B * N;
   gemm_(P, N, O, {d.dy, O}, {weights.at(w.C), N}, 0, d.dh, N);
   launch(stream_, num_blocks(P * N, kThreads), kThreads, swish_backward, r.h, r.s, d.dh, P * N);

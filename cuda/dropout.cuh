@@ -1,9 +1,9 @@
 #pragma once
 // Which values, n-grams or matches a training window drops: the same as on the CPU
-// (util/dropout.h).
+// (numerics/dropout.h).
 #include "backend.h"
-#include "util/dropout.h"
-#include "util/philox.h"
+#include "numerics/dropout.h"
+#include "numerics/philox.h"
 
 namespace slm {
 

@@ -7,8 +7,8 @@
 namespace slm {
 namespace {
 
-constexpr int kThreads = 128;                 // of a block: columns of the table
-constexpr int kPerThread = kTile / kThreads;  // tokens that a thread looks at in a tile
+constexpr int kThreads = 128;                           // of a block: columns of the table
+constexpr int kPerThread = kChunkPositions / kThreads;  // tokens that a thread looks at in a tile
 constexpr int kWarpSize = 32;
 constexpr unsigned kAllLanes = 0xFFFFFFFF;
 
@@ -52,11 +52,11 @@ __device__ int sum_before(int count, int& total) {
 // Block (v, i) adds the gradients of byte v to columns [i, i + 1) kThreads of its row.
 __global__ void scatter_rows(const float* dy, const uint8_t* tokens, int64_t positions, int64_t E,
                              float* table) {
-  __shared__ int matches[kTile];  // positions in the tile that have the byte, rising
+  __shared__ int matches[kChunkPositions];  // positions in the tile that have the byte, rising
   const unsigned v = blockIdx.x;
   const int64_t e = int64_t{blockIdx.y} * kThreads + threadIdx.x;
   float total = e < E ? table[v * E + e] : 0.0f;
-  for (int64_t tile = 0; tile < positions; tile += kTile) {
+  for (int64_t tile = 0; tile < positions; tile += kChunkPositions) {
     bool found[kPerThread];
     const int first = threadIdx.x * kPerThread;
     int count = 0;

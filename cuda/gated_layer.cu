@@ -155,7 +155,7 @@ __global__ void __launch_bounds__(kScanThreads)
       dh += input[i];
       const float d_z = dh * (1.0f - a[i]);
       const float d_f = (hs[i + 1] - (z[i] + channel.bias_z)) * (a[i] * d_z);
-      const float d_g = d_out[i] * hs[i] * out.slope();
+      const float d_g = d_out[i] * hs[i] * out.derivative();
       s[t * channels + channel.index] = hs[i] * out.value;
       d_gates[gate] = d_f;
       d_gates[gate + N] = d_z;
@@ -184,7 +184,7 @@ unsigned scan_threads(int64_t steps) {
 }  // namespace
 
 void CudaBackend::gated_forward(const CudaWeights& weights, const LayerTensors& tensors,
-                                CudaWorkspace& ws, const LayerRange& p) const {
+                                CudaWorkspace& ws, const LayerChunk& p) const {
   const int64_t E = p.E, N = p.N, channels = p.B * N;
   float* gates = ws.gates_at(p.layer, p.t0);
   gemm_(p.positions, 3 * N, E, {p.v, E}, {weights.at(tensors.in), E, Op::transpose}, 0, gates,
@@ -197,8 +197,8 @@ void CudaBackend::gated_forward(const CudaWeights& weights, const LayerTensors& 
 
 // In mirrored order. ds lies in the place of dh, which the scan keeps in registers.
 void CudaBackend::gated_backward(const CudaWeights& weights, const LayerTensors& tensors,
-                                 CudaWorkspace& ws, CudaGradients& gradients, const LayerRange& p,
-                                 const LayerGradients& back) const {
+                                 CudaWorkspace& ws, CudaGradients& gradients, const LayerChunk& p,
+                                 const LayerChunkGradients& back) const {
   const int64_t E = p.E, N = p.N, channels = p.B * N;
   float* d_gates = ws.row_of(ws.d_gates, p.t0, 3 * N);
   float* sums = device_data(ws.block_sums);

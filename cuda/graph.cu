@@ -46,11 +46,11 @@ void Graph::launch(cudaStream_t stream) const {
 
 // The first time they run as they are: a library may have to get ready, which cannot be recorded,
 // and a window that never comes again is not worth recording.
-void CudaBackend::replay(Workspace& any_workspace, const Weights& weights,
-                         const Gradients* gradients, int64_t operations, int64_t steps,
-                         const std::function<void()>& run) const {
+void CudaBackend::capture_or_run(Workspace& any_workspace, const Weights& weights,
+                                 const Gradients* gradients, int64_t operations, int64_t steps,
+                                 const std::function<void()>& run) const {
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
-  Recordings::Key key = {operations, steps,  ws.dropout.rate > 0, ws.dropout.layer_rate > 0,
+  Recordings::Key key = {operations, steps,  ws.dropout.rate > 0, ws.dropout.locked_rate > 0,
                          nullptr,    nullptr};
   key.weights = device_data(static_cast<const CudaWeights&>(weights).values);
   if (gradients != nullptr)

@@ -9,7 +9,7 @@ void CudaBackend::layer_forward(const Weights& any_weights, Workspace& any_works
                                 int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CudaWeights&>(any_weights);
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
-  const LayerRange range(weights, ws, layer, t0, t1);
+  const LayerChunk range(weights, ws, layer, t0, t1);
   const LayerTensors& tensors = weights.layers[static_cast<size_t>(layer)];
   if (range.norm != nullptr)
     norm_forward(ws, range.norm, range.mask, range.u, range.positions, range.v,
@@ -29,8 +29,8 @@ void CudaBackend::layer_backward(const Weights& any_weights, Workspace& any_work
   const auto& weights = static_cast<const CudaWeights&>(any_weights);
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
   auto& gradients = static_cast<CudaGradients&>(any_gradients);
-  const LayerRange range(weights, ws, layer, t0, t1);
-  const LayerGradients back(range, ws);
+  const LayerChunk range(weights, ws, layer, t0, t1);
+  const LayerChunkGradients back(range, ws);
   const LayerTensors& tensors = weights.layers[static_cast<size_t>(layer)];
   if (range.norm != nullptr)
     norm_forward(ws, range.norm, range.mask, range.u, range.positions, range.v);

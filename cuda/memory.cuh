@@ -89,7 +89,7 @@ struct Ngrams {
         span(config.match_span),
         offset(table.num_dense()),
         narrow(width != config.embed_dim) {
-    for (const Lookup& lookup : lookups(config)) {
+    for (const SparseTable& lookup : sparse_tables(config)) {
       length[orders] = lookup.length;
       first_row[orders] = table.at(lookup.name + ".weight").moment_offset - offset;
       projection[orders] = narrow ? table.at(lookup.name + ".projection.weight").offset : 0;
@@ -101,8 +101,8 @@ struct Ngrams {
   int64_t width, history, rows, buckets, matches, span;
   int64_t offset;  // of the first row, in the flat buffer
   bool narrow;     // rows are projected to E
-  int64_t length[kMaxLookups], first_row[kMaxLookups];
-  int64_t projection[kMaxLookups];  // (E, width): offsets in the flat buffer
+  int64_t length[kMaxSparseTables], first_row[kMaxSparseTables];
+  int64_t projection[kMaxSparseTables];  // (E, width): offsets in the flat buffer
 };
 
 // The parameters of one layer. What a model does not have is null.

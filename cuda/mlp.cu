@@ -25,7 +25,7 @@ __global__ void swiglu_backward(const float* q, const float* dm, int64_t M, floa
     const Swish gate(q[i]);
     const float up = q[M + i], d = dm[i];
     m[i] = gate.value * up;
-    dq[i] = d * up * gate.slope();
+    dq[i] = d * up * gate.derivative();
     dq[M + i] = d * gate.value;
   }
 }

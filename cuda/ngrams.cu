@@ -5,8 +5,8 @@
 // adds up a row's gradients alone, in that order and in the CPU's tiles. So there are no atomics,
 // and every sum has the CPU's bits.
 #include "backend.cuh"
-#include "util/match.h"
-#include "util/ngram.h"
+#include "numerics/match.h"
+#include "numerics/ngram.h"
 
 namespace slm {
 namespace {
@@ -102,9 +102,9 @@ __global__ void project_weights(Ngrams ngrams, const float* parameters, const in
   if (at >= E * width) return;
   const int64_t i = blockIdx.y, j = at / width, k = at % width;
   float total = grads[ngrams.projection[i] + at];
-  for (int64_t tile = 0; tile < positions; tile += kTile) {
+  for (int64_t tile = 0; tile < positions; tile += kChunkPositions) {
     float sum = 0;
-    for (int64_t r = tile; r < positions && r < tile + kTile; ++r) {
+    for (int64_t r = tile; r < positions && r < tile + kChunkPositions; ++r) {
       const int64_t row = rows[r * ngrams.orders + i];
       if (row >= 0) sum = fmaf(de[r * E + j], parameters[ngrams.offset + row * width + k], sum);
     }
@@ -136,13 +136,13 @@ __global__ void add_to_rows(const Occurrence* sorted, int64_t count, int64_t ord
   if (row == rows || (begin > 0 && sorted[begin - 1].row == row)) return;
   for (int64_t k = threadIdx.x; k < width; k += kThreads) {
     float total = values[row * width + k], sum = 0;
-    int64_t tile = sorted[begin].index / orders / kTile;
+    int64_t tile = sorted[begin].index / orders / kChunkPositions;
     for (int64_t i = begin; i < count && sorted[i].row == row; ++i) {
       const int64_t index = sorted[i].index;
-      if (index / orders / kTile != tile) {
+      if (index / orders / kChunkPositions != tile) {
         total += sum;
         sum = 0;
-        tile = index / orders / kTile;
+        tile = index / orders / kChunkPositions;
       }
       sum += dx[index / sharing * width + k];
     }

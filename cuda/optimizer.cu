@@ -1,4 +1,4 @@
-// AdamW and the gradient's norm over the flat buffers, and the optimiser of looked-up rows. Whether
+// AdamW and the gradient's norm over the flat buffers, and the optimizer of looked-up rows. Whether
 // a step is finite and by how much its gradient is clipped is decided on the device, so that
 // nothing here waits. Multiply-adds are explicit and the same as in the CPU's vector kernels, and
 // nvcc is told not to fuse others (-fmad=false), so that a step gives the same bits on both.
@@ -24,13 +24,13 @@ struct AdamWFactors {
   float inv_correction2;  // 1 / correction2
 };
 
-__global__ void update_values(AdamWFactors f, const Verdict* verdict, float* w, float* g, float* m,
+__global__ void update_values(AdamWFactors f, const ClipResult* clip, float* w, float* g, float* m,
                               float* v, int64_t n) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= n) return;
-  const float grad = g[i] * verdict->grad_scale;
+  const float grad = g[i] * clip->grad_scale;
   g[i] = 0;
-  if (!verdict->finite) return;
+  if (!clip->finite) return;
   m[i] = fmaf(f.beta1, m[i], (1.0f - f.beta1) * grad);
   v[i] = fmaf(f.beta2, v[i], (1.0f - f.beta2) * (grad * grad));
   const float step = f.rate * m[i] / (sqrtf(v[i] * f.inv_correction2) + f.epsilon);
@@ -51,13 +51,13 @@ __device__ double power(double beta, int64_t k) {
 
 // kLanes threads do a row; what they sum, and how, is the CPU's LaneSum. A row that has not
 // occurred goes along with no values, since all of a warp have to meet.
-__global__ void update_rows(RowFactors f, const Verdict* verdict, int64_t rows, int64_t width,
+__global__ void update_rows(RowFactors f, const ClipResult* clip, int64_t rows, int64_t width,
                             float* w, float* g, float* updates, float* moments, uint8_t* touched) {
   const int64_t row = int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kLanes;
   const unsigned lane = threadIdx.x % kLanes;
   const bool occurred = row < rows && touched[row] != 0;
   const int64_t n = occurred ? width : 0;
-  const float grad_scale = verdict->grad_scale;
+  const float grad_scale = clip->grad_scale;
   w += row * width;
   g += row * width;
   const float k = occurred ? updates[row] + 1 : 1, before = occurred ? moments[row] : 0;
@@ -75,12 +75,12 @@ __global__ void update_rows(RowFactors f, const Verdict* verdict, int64_t rows, 
       static_cast<float>(1.0 / (1.0 - power(double{f.beta2}, static_cast<int64_t>(k))));
   const float step = f.rate / (sqrtf(v * inv_correction) + f.epsilon);
   for (int64_t i = lane; i < n; i += kLanes) {
-    if (verdict->finite) w[i] = fmaf(-(g[i] * grad_scale), step, w[i]);
+    if (clip->finite) w[i] = fmaf(-(g[i] * grad_scale), step, w[i]);
     g[i] = 0;
   }
   if (lane != 0) return;
   touched[row] = 0;
-  if (!verdict->finite) return;
+  if (!clip->finite) return;
   updates[row] = k;
   moments[row] = v;
 }
@@ -115,31 +115,32 @@ __global__ void sum_row_squares(const float* g, const uint8_t* touched, int64_t 
 
 // One block: what the squares in `sums` and the sum of the losses say of a step.
 __global__ void judge_step(const double* sums, int64_t n, double* loss, float clip_norm,
-                           Verdict* verdict) {
+                           ClipResult* clip) {
   __shared__ double partial[kThreads];
   double sum = 0;
   for (int64_t i = threadIdx.x; i < n; i += kThreads) sum += sums[i];
   sum = block_sum<kThreads>(sum, partial);
   if (threadIdx.x != 0) return;
   const StepResult result = {*loss, sqrt(sum)};
-  *verdict = {result, result.grad_scale(clip_norm), result.finite()};
+  *clip = {result, result.grad_scale(clip_norm), result.finite()};
   *loss = 0;
 }
 
 }  // namespace
 
-std::unique_ptr<Report> CudaBackend::make_report(const TensorTable& table, bool max_radius) const {
-  return std::make_unique<CudaReport>(stream_, table, max_radius);
+std::unique_ptr<UpdateResult> CudaBackend::make_update_result(const TensorTable& table,
+                                                              bool max_spectral_radius) const {
+  return std::make_unique<CudaUpdateResult>(stream_, table, max_spectral_radius);
 }
 
-int64_t CudaBackend::report_bytes(const TensorTable& table, bool max_radius) const {
-  int64_t bytes = sizeof(Verdict);
-  const RadiusArrays counted(DeviceMemory(bytes), table, max_radius);
+int64_t CudaBackend::update_result_bytes(const TensorTable& table, bool max_spectral_radius) const {
+  int64_t bytes = sizeof(ClipResult);
+  const SpectralRadiusArrays counted(DeviceMemory(bytes), table, max_spectral_radius);
   return bytes;
 }
 
-StepResult CudaBackend::read_report(const Report& any_report) const {
-  const auto& report = static_cast<const CudaReport&>(any_report);
+StepResult CudaBackend::read_update_result(const UpdateResult& any_report) const {
+  const auto& report = static_cast<const CudaUpdateResult&>(any_report);
   report.arrived.wait();
   return *report.result.get();
 }
@@ -150,7 +151,8 @@ unsigned CudaBackend::sum_squares(const float* x, int64_t n, unsigned most, doub
   return blocks;
 }
 
-void CudaBackend::judge(CudaGradients& gradients, float clip_norm, CudaReport& report) const {
+void CudaBackend::compute_clip_scale(CudaGradients& gradients, float clip_norm,
+                                     CudaUpdateResult& report) const {
   const Ngrams& ngrams = gradients.ngrams;
   const std::lock_guard<std::mutex> lock(norm_mutex_);
   unsigned blocks =
@@ -161,9 +163,9 @@ void CudaBackend::judge(CudaGradients& gradients, float clip_norm, CudaReport& r
     blocks += kNormBlocks;
   }
   launch(stream_, 1, kThreads, judge_step, norm_sums_.get(), blocks, gradients.loss.get(),
-         clip_norm, report.verdict.get());
+         clip_norm, report.clip.get());
   // Its first member.
-  cuda_check(cudaMemcpyAsync(report.result.get(), report.verdict.get(), sizeof(StepResult),
+  cuda_check(cudaMemcpyAsync(report.result.get(), report.clip.get(), sizeof(StepResult),
                              cudaMemcpyDeviceToHost, stream_),
              "copy memory");
   report.arrived.record(stream_);
@@ -171,11 +173,11 @@ void CudaBackend::judge(CudaGradients& gradients, float clip_norm, CudaReport& r
 
 void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, Buffer& v,
                          const TensorTable& table, const AdamWStep& step,
-                         Report& any_report) const {
+                         UpdateResult& any_report) const {
   auto& gradients = static_cast<CudaGradients&>(any_gradients);
-  auto& report = static_cast<CudaReport&>(any_report);
-  judge(gradients, step.clip_norm, report);
-  const Verdict* verdict = report.verdict.get();
+  auto& report = static_cast<CudaUpdateResult&>(any_report);
+  compute_clip_scale(gradients, step.clip_norm, report);
+  const ClipResult* clip = report.clip.get();
   AdamWFactors factors = {};
   factors.rate = step.learning_rate / step.correction1;
   factors.beta1 = step.beta1;
@@ -185,22 +187,23 @@ void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, 
   float *w = device_data(weights.flat()), *g = gradients.values.get();
   // Tensors that follow each other with the same decay are one launch.
   const std::vector<Tensor>& tensors = table.tensors();
-  for (size_t i = 0; i < tensors.size() && !tensors[i].by_row;) {
+  for (size_t i = 0; i < tensors.size() && !tensors[i].sparse;) {
     const int64_t at = tensors[i].offset;
     const float scale = tensors[i].decay_scale;
     int64_t size = 0;
-    for (; i < tensors.size() && !tensors[i].by_row && tensors[i].decay_scale == scale; ++i)
+    for (; i < tensors.size() && !tensors[i].sparse && tensors[i].decay_scale == scale; ++i)
       size += tensors[i].info.size;
     factors.decay = 1.0f - step.learning_rate * step.weight_decay * scale;
-    launch(stream_, num_blocks(size, kThreads), kThreads, update_values, factors, verdict, w + at,
+    launch(stream_, num_blocks(size, kThreads), kThreads, update_values, factors, clip, w + at,
            g + at, device_data(m) + at, device_data(v) + at, size);
   }
-  if (step.max_radius > 0) bound_radius(w, table, step.max_radius, report);
+  if (step.max_spectral_radius > 0)
+    bound_spectral_radius(w, table, step.max_spectral_radius, report);
   const Ngrams& ngrams = gradients.ngrams;
   if (ngrams.rows == 0) return;
-  const RowFactors row_factors{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon};
-  launch(stream_, num_blocks(ngrams.rows, kRowsPerBlock), kThreads, update_rows, row_factors,
-         verdict, ngrams.rows, ngrams.width, w + ngrams.offset, g + ngrams.offset,
+  const RowFactors row_factors{step.learning_rate * step.table_lr_scale, step.beta2, step.epsilon};
+  launch(stream_, num_blocks(ngrams.rows, kRowsPerBlock), kThreads, update_rows, row_factors, clip,
+         ngrams.rows, ngrams.width, w + ngrams.offset, g + ngrams.offset,
          device_data(m) + ngrams.offset, device_data(v) + ngrams.offset, gradients.touched.get());
 }
 

@@ -1,7 +1,7 @@
-// From logits to bytes, with the arithmetic of cpp/src/sample/sampler.cpp but for the order of
+// From logits to bytes, with the arithmetic of cpp/src/numerics/sampling.cpp but for the order of
 // sums: a block of 256 threads draws a row's byte, and only that goes to the host.
 #include "backend.cuh"
-#include "sample/sampler.h"
+#include "numerics/sampling.h"
 
 namespace slm {
 namespace {
@@ -66,7 +66,7 @@ __device__ double running_sum(double value, double& total) {
   return sum;
 }
 
-__device__ double normalised(double p) {
+__device__ double normalized(double p) {
   double total;
   running_sum(p, total);
   return p * (1 / total);
@@ -103,7 +103,7 @@ __device__ double kept_of_sorted(const Sampling& sampling, double p) {
   const Candidate candidate = sorted(p);
   double value = candidate.value;
   if (sampling.top_k > 0 && sampling.top_k < kThreads)
-    value = normalised(rank < sampling.top_k ? value : 0.0);
+    value = normalized(rank < sampling.top_k ? value : 0.0);
   if (sampling.top_p < 1) {
     double total;
     const double sum_before = running_sum(value, total) - value;
@@ -126,44 +126,49 @@ __device__ int byte_at(double uniform, double p) {
   return first.value > 0 ? first.byte : last.byte;
 }
 
-__device__ int draw(const Sampling& sampling, const DrawAt& at, float logit) {
+__device__ int sample(const Sampling& sampling, const SampleRequest& at, float logit) {
   const auto byte = static_cast<int>(threadIdx.x);
   double not_finite;
   running_sum(fabsf(logit) <= 3.402823466e38f ? 0 : 1, not_finite);
   if (not_finite > 0) return -1;
   const Candidate most = first_of(logit, byte);
   if (sampling.most_probable) return most.byte;
-  double p = normalised(exp((logit - most.value) * sampling.scale));
+  double p = normalized(exp((logit - most.value) * sampling.scale));
   const bool sorts = (sampling.top_k > 0 && sampling.top_k < kThreads) || sampling.top_p < 1;
   if (sorts) p = kept_of_sorted(sampling, p);
   const double largest = first_of(p, byte).value;
   if (p < sampling.min_p * largest * (1 - kSampleSlack)) p = 0;
-  const auto probability = static_cast<float>(normalised(p));
+  const auto probability = static_cast<float>(normalized(p));
   const Philox random(sampling.seed, PhiloxStream::sample, at.sample);
   return byte_at(random.uniform_double(at.position), probability);
 }
 
-__global__ void draw_bytes(const float* logits, const DrawAt* where, Sampling sampling,
-                           int16_t* drawn) {
-  const DrawAt at = where[blockIdx.x];
-  const int byte = draw(sampling, at, logits[at.row * kVocabSize + threadIdx.x]);
-  if (threadIdx.x == 0) drawn[blockIdx.x] = static_cast<int16_t>(byte);
+__global__ void sample_rows(const float* logits, const SampleRequest* requests, Sampling sampling,
+                            int16_t* sampled) {
+  const SampleRequest at = requests[blockIdx.x];
+  const int byte = sample(sampling, at, logits[at.row * kVocabSize + threadIdx.x]);
+  if (threadIdx.x == 0) sampled[blockIdx.x] = static_cast<int16_t>(byte);
 }
 
 }  // namespace
 
-void CudaBackend::draw(Workspace& any_workspace, const SampleOptions& options, const DrawAt* where,
-                       int64_t count, uint8_t* bytes) const {
+void CudaBackend::sample(Workspace& any_workspace, const SampleOptions& options,
+                         const SampleRequest* requests, int64_t count, uint8_t* bytes) const {
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
-  copy_bytes(where, static_cast<size_t>(count) * sizeof(DrawAt), ws.draws.get(),
+  copy_bytes(requests, static_cast<size_t>(count) * sizeof(SampleRequest), ws.requests.get(),
              cudaMemcpyHostToDevice);
-  launch(stream_, num_blocks(count, 1), kThreads, draw_bytes, device_data(ws.logits),
-         ws.draws.get(), Sampling(options), ws.drawn.get());
-  std::vector<int16_t> drawn(static_cast<size_t>(count));
-  copy_bytes(ws.drawn.get(), drawn.size() * sizeof(int16_t), drawn.data(), cudaMemcpyDeviceToHost);
-  for (size_t i = 0; i < drawn.size(); ++i) {
-    if (drawn[i] < 0) return Backend::draw(ws, options, where, count, bytes);  // says what is wrong
-    bytes[i] = static_cast<uint8_t>(drawn[i]);
+  launch(stream_, num_blocks(count, 1), kThreads, sample_rows, device_data(ws.logits),
+         ws.requests.get(), Sampling(options), ws.sampled.get());
+  std::vector<int16_t> sampled(static_cast<size_t>(count));
+  copy_bytes(ws.sampled.get(), sampled.size() * sizeof(int16_t), sampled.data(),
+             cudaMemcpyDeviceToHost);
+  for (size_t i = 0; i < sampled.size(); ++i) {
+    if (sampled[i] < 0) {  // the logits are not finite: the host says which
+      std::vector<float> logits(static_cast<size_t>((requests[i].row + 1) * kVocabSize));
+      read_logits(ws, requests[i].row + 1, logits.data());
+      return sample_bytes(logits.data(), options, requests + i, 1, bytes + i);
+    }
+    bytes[i] = static_cast<uint8_t>(sampled[i]);
   }
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 // Of the elements k, k + 2, k + 4, ..., `count` of them, each takes in the one
 // before it.
-void take_in(const Gemm& gemm, int64_t B, int64_t N, const Matrix& A, const Sequence& x, int64_t k,
-             int64_t count) {
+void norm_input(const Gemm& gemm, int64_t B, int64_t N, const Matrix& A, const Sequence& x,
+                int64_t k, int64_t count) {
   float* to = x.first + k * x.stride;
   int64_t next = 2 * x.stride;
   if (next < 0) {  // from the lowest address up
@@ -48,15 +48,15 @@ int64_t scan_levels(int64_t count, int64_t N, int64_t B) {
 void scan(const Gemm& gemm, int64_t B, int64_t N, const Matrix& A, const Sequence& x,
           int64_t levels, float* powers) {
   if (levels == 0) {
-    for (int64_t k = 0; k < x.count; ++k) take_in(gemm, B, N, A, x, k, 1);
+    for (int64_t k = 0; k < x.count; ++k) norm_input(gemm, B, N, A, x, k, 1);
     return;
   }
-  take_in(gemm, B, N, A, x, 1, x.count / 2);
+  norm_input(gemm, B, N, A, x, 1, x.count / 2);
   const Matrix stored{A.data, A.stride}, square{powers, N, A.op};
   gemm(N, N, N, stored, stored, 0, powers, N);
   scan(gemm, B, N, square, {x.first + x.stride, 2 * x.stride, x.count / 2}, levels - 1,
        powers + N * N);
-  take_in(gemm, B, N, A, x, 0, (x.count + 1) / 2);
+  norm_input(gemm, B, N, A, x, 0, (x.count + 1) / 2);
 }
 
 }  // namespace slm

@@ -1,4 +1,4 @@
-// Keeps the spectral radius of dense cells' A at a bound (util/radius.h).
+// Keeps the spectral radius of dense cells' A at a bound (numerics/spectral_radius.h).
 #include <cmath>
 #include <utility>
 
@@ -25,35 +25,37 @@ __global__ void divide_by_norm(const double* sums, int64_t count, float* x, int6
 }
 
 // By radius_scale, as on the CPU.
-__global__ void scale_down(const double* norms, float max_radius, const Verdict* verdict, float* a,
-                           int64_t n) {
+__global__ void scale_down(const double* norms, float max_spectral_radius, const ClipResult* clip,
+                           float* a, int64_t n) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i >= n || !verdict->finite) return;
+  if (i >= n || !clip->finite) return;
   double bound = norms[kSquarings];
   for (int k = kSquarings - 1; k >= 0; --k) bound = norms[k] * sqrt(bound);
-  if (bound > double{max_radius}) a[i] *= static_cast<float>(double{max_radius} / bound);
+  if (bound > double{max_spectral_radius})
+    a[i] *= static_cast<float>(double{max_spectral_radius} / bound);
 }
 
 }  // namespace
 
-void CudaBackend::bound_radius(float* weights, const TensorTable& table, float max_radius,
-                               CudaReport& report) const {
-  RadiusArrays& arrays = report.radius;
-  static_assert(RadiusArrays::kBlocks <= kThreads, "a thread for each sum");
+void CudaBackend::bound_spectral_radius(float* weights, const TensorTable& table,
+                                        float max_spectral_radius, CudaUpdateResult& report) const {
+  SpectralRadiusArrays& arrays = report.radius;
+  static_assert(SpectralRadiusArrays::kBlocks <= kThreads, "a thread for each sum");
   for (const Tensor& tensor : table.tensors()) {
-    if (!tensor.recurs) continue;
+    if (!tensor.is_recurrent) continue;
     const int64_t n = tensor.rows(), size = tensor.info.size;
     const unsigned grid = num_blocks(size, kThreads);
     float *x = arrays.powers.get(), *square = x + size;
     copy_floats(weights + tensor.offset, size, x);
     for (int k = 0; k <= kSquarings; ++k, std::swap(x, square)) {
-      const unsigned blocks = sum_squares(x, size, RadiusArrays::kBlocks, arrays.sums.get());
+      const unsigned blocks =
+          sum_squares(x, size, SpectralRadiusArrays::kBlocks, arrays.sums.get());
       launch(stream_, grid, kThreads, divide_by_norm, arrays.sums.get(), blocks, x, size,
              arrays.norms.get() + k);
       if (k < kSquarings) gemm_.exact(n, n, n, {x, n}, {x, n}, square, n);
     }
-    launch(stream_, grid, kThreads, scale_down, arrays.norms.get(), max_radius,
-           report.verdict.get(), weights + tensor.offset, size);
+    launch(stream_, grid, kThreads, scale_down, arrays.norms.get(), max_spectral_radius,
+           report.clip.get(), weights + tensor.offset, size);
   }
 }
 

@@ -3,7 +3,7 @@
 // in page-locked memory, where the device finds them when it gets there.
 #include <cstring>
 
-#include "report.cuh"
+#include "update_result.cuh"
 
 namespace slm {
 

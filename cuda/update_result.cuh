@@ -1,12 +1,12 @@
 #pragma once
 // What an update finds out on the device about its step, and how the host gets to know.
 #include "memory.cuh"
-#include "util/radius.h"
+#include "numerics/spectral_radius.h"
 
 namespace slm {
 
 // What the kernels of an update go by.
-struct Verdict {
+struct ClipResult {
   StepResult result;
   float grad_scale;
   bool finite;  // where it is not, the update changes nothing
@@ -31,26 +31,27 @@ class HostArray {
   std::unique_ptr<T, Free> data_;
 };
 
-// What an update with a max_radius works in (radius.cu); else empty.
-struct RadiusArrays {
+// What an update with a max_spectral_radius works in (spectral_radius.cu); else empty.
+struct SpectralRadiusArrays {
   static constexpr unsigned kBlocks = 64;  // that sum the squares of a matrix, at most
 
-  RadiusArrays(const DeviceMemory& memory, const TensorTable& table, bool max_radius)
-      : powers(memory, max_radius ? 2 * table.recurrent_size() : 0),
-        norms(memory, max_radius ? kSquarings + 1 : 0),
-        sums(memory, max_radius ? kBlocks : 0) {}
+  SpectralRadiusArrays(const DeviceMemory& memory, const TensorTable& table,
+                       bool max_spectral_radius)
+      : powers(memory, max_spectral_radius ? 2 * table.recurrent_size() : 0),
+        norms(memory, max_spectral_radius ? kSquarings + 1 : 0),
+        sums(memory, max_spectral_radius ? kBlocks : 0) {}
 
   DeviceArray<float> powers;  // room for two matrices like a dense cell's A
   DeviceArray<double> norms;  // of its powers
   DeviceArray<double> sums;   // of a block's squares each
 };
 
-struct CudaReport final : Report {
-  CudaReport(const Stream& stream, const TensorTable& table, bool max_radius)
-      : verdict(stream, 1), radius(stream, table, max_radius), result(1) {}
+struct CudaUpdateResult final : UpdateResult {
+  CudaUpdateResult(const Stream& stream, const TensorTable& table, bool max_spectral_radius)
+      : clip(stream, 1), radius(stream, table, max_spectral_radius), result(1) {}
 
-  DeviceArray<Verdict> verdict;
-  RadiusArrays radius;
+  DeviceArray<ClipResult> clip;
+  SpectralRadiusArrays radius;
   HostArray<StepResult> result;
   Event arrived;
 };

@@ -65,8 +65,8 @@ CudaWorkspace::CudaWorkspace(const DeviceMemory& memory, const Config& model,
       v(memory, normed ? positions * E : 0),
       m(memory, positions * M),
       powers(memory, scan_halvings * N * N),
-      draws(memory, shape.training ? 0 : B),
-      drawn(memory, shape.training ? 0 : B),
+      requests(memory, shape.training ? 0 : B),
+      sampled(memory, shape.training ? 0 : B),
       dy(memory, backward_positions * E),
       du(memory, backward_positions * E),
       dh(memory, shape.training ? (T + 1) * B * N : 0),
@@ -85,7 +85,7 @@ CudaWorkspace::CudaWorkspace(const DeviceMemory& memory, const Config& model,
       drop_numbers(memory, shape.training ? 1 : 0),
       masks(memory, shape.training && normed ? L * B * E : 0) {}
 
-LayerRange::LayerRange(const CudaWeights& weights, CudaWorkspace& ws, int64_t index, int64_t from,
+LayerChunk::LayerChunk(const CudaWeights& weights, CudaWorkspace& ws, int64_t index, int64_t from,
                        int64_t to)
     : layer(index),
       t0(from),
@@ -104,7 +104,7 @@ LayerRange::LayerRange(const CudaWeights& weights, CudaWorkspace& ws, int64_t in
       h(ws.h_at(index, from)),
       s(ws.row_of(ws.s, from, N)) {}
 
-LayerGradients::LayerGradients(const LayerRange& range, CudaWorkspace& ws)
+LayerChunkGradients::LayerChunkGradients(const LayerChunk& range, CudaWorkspace& ws)
     : O(range.makes_logits ? kVocabSize : range.E),
       dy(range.makes_logits ? device_data(ws.logits) : ws.row_of(ws.dy, range.t0, range.E)),
       du(ws.row_of(ws.du, range.t0, range.E)),

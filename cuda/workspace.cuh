@@ -6,6 +6,7 @@
 #include "dropout.cuh"
 #include "graph.cuh"
 #include "memory.cuh"
+#include "numerics/sampling.h"
 #include "scan.cuh"
 
 namespace slm {
@@ -41,7 +42,8 @@ struct CudaWorkspace final : Workspace {
   }
   // What the input of a layer, or of the head, is multiplied by, (B, E), or null.
   const float* mask(int64_t level) const {
-    return dropout.layer_rate > 0 && level > 0 ? device_data(masks) + (level - 1) * B * E : nullptr;
+    return dropout.locked_rate > 0 && level > 0 ? device_data(masks) + (level - 1) * B * E
+                                                : nullptr;
   }
   // Of an array (T, B, width).
   float* row_of(CudaBuffer& array, int64_t t, int64_t width) {
@@ -78,8 +80,8 @@ struct CudaWorkspace final : Workspace {
   CudaBuffer m;       // (T, B, M): what the SwiGLU's second product takes in
   CudaBuffer powers;  // dense: A^2, A^4, ...: (scan_halvings, N, N)
 
-  DeviceArray<DrawAt> draws;   // where bytes are drawn, without training: (B,)
-  DeviceArray<int16_t> drawn;  // and the bytes, or -1 for logits that are not finite
+  DeviceArray<SampleRequest> requests;  // where bytes are sampled, without training: (B,)
+  DeviceArray<int16_t> sampled;         // and the bytes, or -1 for logits that are not finite
 
   // From here on, training alone.
   CudaBuffer dy, du;      // (T, B, E), swapped from layer to layer
@@ -94,12 +96,12 @@ struct CudaWorkspace final : Workspace {
   DeviceArray<Occurrence> occurrences, sorted;  // (T, B, orders)
   DeviceArray<int32_t> digit_counts;            // (tiles, kDigits)
   DeviceArray<DropNumbers> drop_numbers;        // of the window: one
-  CudaBuffer masks;                             // with a norm: (L, B, E): see util/dropout.h
+  CudaBuffer masks;                             // with a norm: (L, B, E): see numerics/dropout.h
 };
 
 // A range of time of one layer: where its arrays begin.
-struct LayerRange {
-  LayerRange(const CudaWeights& weights, CudaWorkspace& ws, int64_t index, int64_t from,
+struct LayerChunk {
+  LayerChunk(const CudaWeights& weights, CudaWorkspace& ws, int64_t index, int64_t from,
              int64_t to);
 
   const int64_t layer, t0, steps, B, E, N, positions;
@@ -111,8 +113,8 @@ struct LayerRange {
 };
 
 // The same for the way back.
-struct LayerGradients {
-  LayerGradients(const LayerRange& range, CudaWorkspace& ws);
+struct LayerChunkGradients {
+  LayerChunkGradients(const LayerChunk& range, CudaWorkspace& ws);
 
   const int64_t O;  // width of dy
   float *const dy, *const du, *const dv, *const dh;

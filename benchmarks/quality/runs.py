@@ -74,7 +74,7 @@ def train(recipe: Recipe, text: ByteArray, choose: ByteArray) -> tuple[slm.Model
         **here,
         "notes": history.notes,
         "config": asdict(model.config),
-        "training": asdict(done),
+        "train_config": asdict(done),
         "curve": [
             [round(e.seconds, 3), e.step, round(e.validation_loss, 5)] for e in history.evaluations
         ],

@@ -15,12 +15,12 @@ def section(recipe: Recipe, corpus: Corpus) -> str:
     texts = model.generate(
         "", BYTES, temperature=TEMPERATURE, seed=0, num_samples=SAMPLES, include_prompt=False
     )
-    blocks = "\n".join(f"```text\n{shown(text)}\n```\n" for text in texts)
+    blocks = "\n".join(f"```text\n{display_values(text)}\n```\n" for text in texts)
     how_long = duration(round(record["seconds_taken"]))
     where = f"{record['threads']} threads of {record['cpu']}"
     return f"After {how_long} of {corpus.name} on {where}:\n\n{blocks}"
 
 
-def shown(text: str) -> str:
+def display_values(text: str) -> str:
     """Without empty lines at the ends, and what a fence of Markdown would take for its end."""
     return "\n".join(line.rstrip() for line in text.strip("\n").splitlines()).replace("```", "'''")

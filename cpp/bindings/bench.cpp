@@ -1,9 +1,9 @@
 // What `slm bench` needs of the core beside the public API.
 #include <chrono>
 
-#include "cpu/probe.h"
+#include "cpu/peak.h"
+#include "evaluate/score.h"
 #include "fields.h"
-#include "score.h"
 #include "timed_backend.h"
 #include "util/thread_pool.h"
 #include "window.h"

@@ -8,7 +8,7 @@ void register_config(py::module_& m) {
       "preset",
       [](const std::string& name, int64_t text_bytes) {
         const Preset p = preset(name, text_bytes);
-        return py::make_tuple(to_dict(p.model), to_dict(p.training));
+        return py::make_tuple(to_dict(p.config), to_dict(p.train_config));
       },
       py::arg("name"), py::arg("text_bytes") = 0);
 }

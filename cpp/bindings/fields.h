@@ -11,7 +11,7 @@ namespace slm::python {
 
 // The validation text is a view, so it is passed on its own.
 template <class F>
-void each_field(FitOptions& o, F&& f) {
+void for_each_field(FitOptions& o, F&& f) {
   f("seconds", o.seconds);
   f("validation_fraction", o.validation_fraction);
   f("eval_every", o.eval_every);
@@ -22,7 +22,7 @@ void each_field(FitOptions& o, F&& f) {
 }
 
 template <class F>
-void each_field(SampleOptions& o, F&& f) {
+void for_each_field(SampleOptions& o, F&& f) {
   f("temperature", o.temperature);
   f("top_k", o.top_k);
   f("top_p", o.top_p);
@@ -79,7 +79,7 @@ inline void read_field(const char* name, py::handle value, std::vector<int64_t>&
 template <class Options>
 Options from_dict(const py::dict& values) {
   Options options;
-  each_field(options, [&](const char* name, auto& field, auto...) {
+  for_each_field(options, [&](const char* name, auto& field, auto...) {
     if (values.contains(name)) read_field(name, values[name], field);
   });
   return options;
@@ -103,8 +103,8 @@ py::object to_python(const T& value) {
 template <class Options>
 py::dict to_dict(Options options) {
   py::dict values;
-  each_field(options,
-             [&](const char* name, auto& field, auto...) { values[name] = to_python(field); });
+  for_each_field(options,
+                 [&](const char* name, auto& field, auto...) { values[name] = to_python(field); });
   return values;
 }
 

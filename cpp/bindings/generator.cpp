@@ -1,6 +1,6 @@
 #include "arrays.h"
 #include "fields.h"
-#include "sample/sampler.h"
+#include "numerics/sampling.h"
 
 namespace slm::python {
 namespace {

@@ -14,9 +14,9 @@ ModelOptions model_options(py::handle seed, py::handle device, py::handle thread
   return options;
 }
 
-Model make_model(const py::dict& config, const py::dict& training, py::handle seed,
+Model make_model(const py::dict& config, const py::dict& train_config, py::handle seed,
                  py::handle device, py::handle threads, py::handle precision) {
-  const Preset preset{from_dict<Config>(config), from_dict<TrainConfig>(training)};
+  const Preset preset{from_dict<Config>(config), from_dict<TrainConfig>(train_config)};
   const ModelOptions options = model_options(seed, device, threads, precision);
   return run_long([&] { return Model(preset, options); });
 }
@@ -115,7 +115,7 @@ void register_model(py::module_& m) {
           "An independent copy: advancing one leaves the other where it is.");
 
   py::class_<Model>(m, "Model")
-      .def(py::init(&make_model), py::arg("config"), py::arg("training"), py::arg("seed"),
+      .def(py::init(&make_model), py::arg("config"), py::arg("train_config"), py::arg("seed"),
            py::arg("device"), py::arg("threads"), py::arg("precision"))
       .def_static(
           "load",
@@ -131,8 +131,8 @@ void register_model(py::module_& m) {
           },
           py::arg("path"), py::arg("dtype"))
       .def_property_readonly("config", [](const Model& model) { return to_dict(model.config()); })
-      .def_property_readonly("training",
-                             [](const Model& model) { return to_dict(model.training()); })
+      .def_property_readonly("train_config",
+                             [](const Model& model) { return to_dict(model.train_config()); })
       .def_property_readonly("device", &Model::device)
       .def_property_readonly("precision", &Model::precision)
       .def_property_readonly("num_parameters", &Model::num_parameters)

@@ -67,7 +67,7 @@ py::tuple checkpoint_configs(const std::string& path) {
     const auto* words = value ? value->get_if<std::string>() : nullptr;
     return words ? *words : std::string();
   };
-  return py::make_tuple(to_dict(checkpoint.config), to_dict(checkpoint.training),
+  return py::make_tuple(to_dict(checkpoint.config), to_dict(checkpoint.train_config),
                         planned("length"),  // "8 seconds" or "1500 steps"
                         planned("precision"));
 }

@@ -4,8 +4,8 @@
 //
 // An operation works on one layer and the time range [t0, t1) of a window, returns nothing, and may
 // run asynchronously, in order. Numbers come back to the caller only through the read_ calls and
-// `draw`, and only these wait.
-// Operations are const and thread-safe as long as each call has its own Workspace.
+// `sample`, and only these wait.
+// GraphKey are const and thread-safe as long as each call has its own Workspace.
 //
 //   T seq_len   B batch_size   E embed_dim   N state_dim   L num_layers   V = 256
 //   O = V in the last layer of a model without a head, E in all others.
@@ -20,6 +20,12 @@
 namespace slm {
 
 struct SampleOptions;  // slm/generator.h
+struct SampleRequest;  // numerics/sampling.h
+
+// The most positions (time steps x batch rows) whose gradients are summed before the sum goes into
+// the total. Every device uses this bound, so that all of them add up in the same order. On the CPU
+// it is also the size of a chunk, whose arrays stay in the L2 cache from operation to operation.
+constexpr int64_t kChunkPositions = 512;
 
 // float32 memory of a backend.
 class Buffer {
@@ -70,23 +76,23 @@ inline int64_t state_size(const Config& config, int64_t batch_size) {
 
 // Which values a training window drops. Position (t, b) has the number first + t * batch_size + b,
 // by which its random numbers are drawn; batch_size is that of the whole window where this one is a
-// part of it, or 0. What layer_rate drops is the same at all time steps, and `row` + b is the
+// part of it, or 0. What locked_rate drops is the same at all time steps, and `row` + b is the
 // number that it is drawn by.
 struct Dropout {
   float rate = 0;  // of n-grams and matches, or of the embedding
   uint64_t seed = 0;
   uint64_t first = 0;
   int64_t batch_size = 0;
-  float layer_rate = 0;  // of what goes into the layers but the first, and into the head
+  float locked_rate = 0;  // of what goes into the layers but the first, and into the head
   uint64_t row = 0;
 };
 
 struct AdamWStep {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
-  float ngram_rate;                // times learning_rate
+  float table_lr_scale;            // times learning_rate
   float correction1, correction2;  // 1 - beta^k at update k, counted from 1
   float clip_norm;                 // the gradient is scaled down to it; 0: never
-  float max_radius = 0;            // of every A that recurs; 0: any
+  float max_spectral_radius = 0;   // of every A that recurs; 0: any
 };
 
 // What has become of a training step.
@@ -103,17 +109,10 @@ struct StepResult {
   }
 };
 
-// Where the result of an update arrives; and what an update with a max_radius works in.
-class Report {
+// Where the result of an update arrives; and what an update with a max_spectral_radius works in.
+class UpdateResult {
  public:
-  virtual ~Report() = default;
-};
-
-// Where a byte is drawn: a row of the latest head_logits, and the random number to draw it by.
-struct DrawAt {
-  int64_t row;
-  uint32_t sample;    // number of the text in the whole of a generation
-  uint64_t position;  // of the byte in that text
+  virtual ~UpdateResult() = default;
 };
 
 class Backend {
@@ -164,6 +163,8 @@ class Backend {
   // Time steps that one call should cover, so that its arrays stay in cache. Depends on the config
   // and the batch size alone: sums over time are cut at these bounds, whatever the threads.
   virtual int64_t chunk_steps(const Config&, int64_t batch_size) const = 0;
+  // Texts that are scored in lockstep as the rows of one batch. Does not change a result.
+  virtual int64_t score_rows(const Config&) const { return 64; }
   // Takes in the tokens (T, B), which must stay as they are as long as the window is worked on;
   // targets may be null. The window starts from `state`, which must stay until save_state, or from
   // the start of a text.
@@ -174,8 +175,8 @@ class Backend {
   // Calls `run`, whose operations depend on nothing but what is in the arguments before it: kind of
   // operations, time steps, the objects. So a backend may record them and from then on repeat them
   // without calling it. They begin no window and read nothing.
-  virtual void replay(Workspace&, const Weights&, const Gradients*, int64_t /*operations*/,
-                      int64_t /*steps*/, const std::function<void()>& run) const {
+  virtual void capture_or_run(Workspace&, const Weights&, const Gradients*, int64_t /*operations*/,
+                              int64_t /*steps*/, const std::function<void()>& run) const {
     run();
   }
   // The state after the last time step that was computed. `state` may be what the window started
@@ -210,32 +211,33 @@ class Backend {
                              int64_t t1) const = 0;
   // The first `count` rows of 256 that the latest head_logits computed.
   virtual void read_logits(const Workspace&, int64_t count, float* out) const = 0;
-  // bytes[i], drawn from the logits where[i].row as docs/sampling.md says. There are at most as
-  // many as the batch has rows. Error(training) for a logit that is not finite.
-  virtual void draw(Workspace&, const SampleOptions&, const DrawAt* where, int64_t count,
-                    uint8_t* bytes) const;
+  // bytes[i], sampled from the logits of row requests[i].row as docs/sampling.md says. There are at
+  // most as many requests as the batch has rows. Error(training) for a logit that is not finite.
+  virtual void sample(Workspace&, const SampleOptions&, const SampleRequest* requests,
+                      int64_t count, uint8_t* bytes) const = 0;
   // -log p of the targets, (t1 - t0, B), of all ranges that head_loss has seen.
   virtual void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
   // Adds the same to the losses of the step.
   virtual void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const = 0;
 
-  // --- optimiser
-  // For updates of a model with this table, with a max_radius or without.
-  virtual std::unique_ptr<Report> make_report(const TensorTable&, bool max_radius) const = 0;
-  virtual int64_t report_bytes(const TensorTable&, bool max_radius) const = 0;
+  // --- optimizer
+  // For updates of a model with this table, with a max_spectral_radius or without.
+  virtual std::unique_ptr<UpdateResult> make_update_result(const TensorTable&,
+                                                           bool max_spectral_radius) const = 0;
+  virtual int64_t update_result_bytes(const TensorTable&, bool max_spectral_radius) const = 0;
   // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of tables that are
   // looked up the rows that occurred: v of a row is the mean of its squared gradient, without m and
   // without decay, and its correction counts the row's own updates. `m` and `v` have num_moments
   // values; where `v` holds a row's v, `m` holds its number of updates. Then every A whose spectral
-  // radius may be above max_radius is scaled down (util/radius.h). Where the losses or the
-  // gradients' norm are not finite it changes none of these. Zeroes gradients and losses. Does not
-  // call params_changed.
+  // radius may be above max_spectral_radius is scaled down (numerics/spectral_radius.h). Where the
+  // losses or the gradients' norm are not finite it changes none of these. Zeroes gradients and
+  // losses. Does not call params_changed.
   virtual void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
-                      const AdamWStep&, Report&) const = 0;
+                      const AdamWStep&, UpdateResult&) const = 0;
   // Waits for the latest update that got this report, and for nothing that was called after it.
-  virtual StepResult read_report(const Report&) const = 0;
+  virtual StepResult read_update_result(const UpdateResult&) const = 0;
   // Whether a caller gains by calling the next step's operations before it reads a report.
-  virtual bool runs_ahead() const { return false; }
+  virtual bool is_async() const { return false; }
   // Adds the gradients `from`, one after the other, to others, and zeroes them; these may go on
   // reading what `from` has in memory until they are used up or cleared. Of shards: a backend that
   // makes one of every window has nothing to add.

@@ -1,4 +1,4 @@
-#include "util/check.h"
+#include "check_window.h"
 
 #include "config_fields.h"
 #include "model_impl.h"

@@ -6,10 +6,6 @@
 
 namespace slm {
 
-// Most positions (time steps x texts) of a window. Whatever else the config allows, the sizes in
-// bytes of all its arrays are then far from overflowing.
-inline constexpr int64_t kMaxPositions = int64_t{1} << 36;
-
 // Throws Error(config): seq_len and batch_size must be at least 1, their product at most
 // kMaxPositions, and the state, if there is one, of that batch size.
 void check_window(const char* where, const Model::Impl& model, int64_t seq_len, int64_t batch_size,

@@ -6,10 +6,9 @@
 #include <sstream>
 #include <utility>
 
+#include "numerics/ngram.h"
 #include "slm/error.h"
 #include "tensors.h"
-#include "util/check.h"
-#include "util/ngram.h"
 #include "util/quote.h"
 
 namespace slm {
@@ -27,16 +26,16 @@ constexpr int64_t kMaxBatchSize = 65536;
 
 Preset seed_preset() {
   Preset preset;
-  preset.model.embed_dim = 512;
-  preset.model.state_dim = 256;
-  preset.model.num_layers = 8;
-  preset.model.init = "seed";
-  preset.training.seq_len = 1024;
-  preset.training.batch_size = 16;
-  preset.training.learning_rate = 1e-4f;
-  preset.training.clip_norm = 0;
-  preset.training.warmup_steps = 0;
-  preset.training.schedule = "constant";
+  preset.config.embed_dim = 512;
+  preset.config.state_dim = 256;
+  preset.config.num_layers = 8;
+  preset.config.init = "seed";
+  preset.train_config.seq_len = 1024;
+  preset.train_config.batch_size = 16;
+  preset.train_config.learning_rate = 1e-4f;
+  preset.train_config.clip_norm = 0;
+  preset.train_config.warmup_steps = 0;
+  preset.train_config.schedule = "constant";
   return preset;
 }
 
@@ -44,32 +43,32 @@ Preset seed_preset() {
 Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ngram_orders,
                    int64_t ngram_buckets, int64_t match_span) {
   Preset preset;
-  preset.model.cell = "gated";
-  preset.model.residual = true;
-  preset.model.norm = "rms";
-  preset.model.embed_dim = embed_dim;
-  preset.model.state_dim = state_dim;
-  preset.model.num_layers = 1;
-  preset.model.ngram_orders = std::move(ngram_orders);
-  preset.model.ngram_buckets = ngram_buckets;
-  preset.model.match_lengths = {3, 4, 6};
-  preset.model.match_span = match_span;
-  preset.training.sampling = "stream";
-  preset.training.learning_rate = 8e-3f;
-  preset.training.final_rate = 0.02f;
-  preset.training.beta2 = 0.98f;
-  preset.training.weight_decay = 0.05f;
-  preset.training.warmup_steps = 100;
-  preset.training.dropout = preset.training.layer_dropout = kAutoDropout;
-  preset.training.noise = kAutoDropout;
+  preset.config.cell = "gated";
+  preset.config.residual = true;
+  preset.config.norm = "rms";
+  preset.config.embed_dim = embed_dim;
+  preset.config.state_dim = state_dim;
+  preset.config.num_layers = 1;
+  preset.config.ngram_orders = std::move(ngram_orders);
+  preset.config.ngram_buckets = ngram_buckets;
+  preset.config.match_lengths = {3, 4, 6};
+  preset.config.match_span = match_span;
+  preset.train_config.sampling = "stream";
+  preset.train_config.learning_rate = 8e-3f;
+  preset.train_config.min_lr_ratio = 0.02f;
+  preset.train_config.beta2 = 0.98f;
+  preset.train_config.weight_decay = 0.05f;
+  preset.train_config.warmup_steps = 100;
+  preset.train_config.dropout = preset.train_config.locked_dropout = kAutoDropout;
+  preset.train_config.input_noise = kAutoDropout;
   return preset;
 }
 
 // More layers train slower, and at a lower rate.
 Preset deeper(Preset preset, int64_t num_layers, int64_t mlp_dim, float learning_rate) {
-  preset.model.num_layers = num_layers;
-  preset.model.mlp_dim = mlp_dim;
-  preset.training.learning_rate = learning_rate;
+  preset.config.num_layers = num_layers;
+  preset.config.mlp_dim = mlp_dim;
+  preset.train_config.learning_rate = learning_rate;
   return preset;
 }
 
@@ -145,9 +144,9 @@ void check_ngrams(const Config& config) {
 void check_matches(const Config& config) {
   check_rising("a length of match_lengths", config.match_lengths, kMaxMatchLength);
   check_range("match_span", config.match_span, 1, kMaxMatchSpan);
-  if (num_lookups(config) > kMaxLookups)
-    refuse("the number of ngram_orders and match_lengths together", num_lookups(config),
-           "at most " + std::to_string(kMaxLookups));
+  if (num_sparse_tables(config) > kMaxSparseTables)
+    refuse("the number of ngram_orders and match_lengths together", num_sparse_tables(config),
+           "at most " + std::to_string(kMaxSparseTables));
 }
 
 }  // namespace
@@ -158,7 +157,7 @@ Preset preset(const std::string& name, int64_t text_bytes) {
   for (const auto& [known, found] : presets()) {
     if (known != name) continue;
     Preset fitting = found;
-    int64_t& buckets = fitting.model.ngram_buckets;
+    int64_t& buckets = fitting.config.ngram_buckets;
     while (text_bytes > 0 && buckets > kFewest && buckets / 2 >= text_bytes) buckets /= 2;
     return fitting;
   }
@@ -202,13 +201,14 @@ void validate(const TrainConfig& config) {
              "finite, at least 0 (0 does not clip)");
   check_range("warmup_steps", config.warmup_steps, 0, kMaxSteps);
   check_choice("schedule", config.schedule, {"cosine", "constant"});
-  check_real("final_rate", config.final_rate, config.final_rate >= 0 && config.final_rate <= 1,
-             "from 0 to 1");
-  check_real("ngram_rate", config.ngram_rate, config.ngram_rate >= 0, "finite, at least 0");
+  check_real("min_lr_ratio", config.min_lr_ratio,
+             config.min_lr_ratio >= 0 && config.min_lr_ratio <= 1, "from 0 to 1");
+  check_real("table_lr_scale", config.table_lr_scale, config.table_lr_scale >= 0,
+             "finite, at least 0");
   check_dropout("dropout", config.dropout);
-  check_dropout("layer_dropout", config.layer_dropout);
-  check_dropout("noise", config.noise);
-  check_real("max_radius", config.max_radius, config.max_radius >= 0,
+  check_dropout("locked_dropout", config.locked_dropout);
+  check_dropout("input_noise", config.input_noise);
+  check_real("max_spectral_radius", config.max_spectral_radius, config.max_spectral_radius >= 0,
              "finite, at least 0 (0 keeps no bound)");
   check_choice("sampling", config.sampling, {"random", "stream"});
 }

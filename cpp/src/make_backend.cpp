@@ -1,9 +1,7 @@
-#include "backend.h"
-
 #include <algorithm>
 
+#include "backend.h"
 #include "cpu/cpu_backend.h"
-#include "sample/sampler.h"
 
 namespace slm {
 namespace {
@@ -24,17 +22,6 @@ const Kernels& kernels_of(const std::string& precision) {
 }
 
 }  // namespace
-
-void Backend::draw(Workspace& workspace, const SampleOptions& options, const DrawAt* where,
-                   int64_t count, uint8_t* bytes) const {
-  int64_t rows = 0;
-  for (int64_t i = 0; i < count; ++i) rows = std::max(rows, where[i].row + 1);
-  std::vector<float> logits(static_cast<size_t>(rows * kVocabSize));
-  read_logits(workspace, rows, logits.data());
-  for (int64_t i = 0; i < count; ++i)
-    bytes[i] = draw_byte(logits.data() + where[i].row * kVocabSize, options, where[i].sample,
-                         where[i].position);
-}
 
 std::shared_ptr<const Backend> make_backend(const std::string& device, int threads,
                                             const std::string& precision) {

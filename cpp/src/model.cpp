@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "check_window.h"
+#include "evaluate/score.h"
 #include "io/model_file.h"
-#include "layers/pass.h"
-#include "score.h"
-#include "util/check.h"
+#include "pass/training_pass.h"
 
 namespace slm {
 namespace {
@@ -45,14 +45,13 @@ std::unique_ptr<State::Impl> make_state(std::shared_ptr<const Backend> backend,
 
 }  // namespace
 
-Model::Impl::Impl(const Config& model_config, const TrainConfig& train_config,
-                  const ModelOptions& options)
+Model::Impl::Impl(const Config& model_config, const TrainConfig& how, const ModelOptions& options)
     : config(checked(model_config)),
-      training(train_config),
+      train_config(how),
       table(config),
       backend(make_backend(options.device, options.threads, options.precision)),
       weights(backend->make_weights(config, table)) {
-  validate(training);
+  validate(train_config);
   for (const Tensor& tensor : table.tensors()) infos.push_back(tensor.info);
   device = backend->name();
   precision = resolve_precision(options.precision, device);
@@ -60,7 +59,7 @@ Model::Impl::Impl(const Config& model_config, const TrainConfig& train_config,
 
 Model::Impl::Impl(const Impl& other)
     : config(other.config),
-      training(other.training),
+      train_config(other.train_config),
       table(other.table),
       infos(other.infos),
       device(other.device),
@@ -75,7 +74,7 @@ Model::Model(const Config& config, const ModelOptions& options)
     : Model(Preset{config, TrainConfig{}}, options) {}
 
 Model::Model(const Preset& preset, const ModelOptions& options)
-    : impl_(std::make_unique<Impl>(preset.model, preset.training, options)) {
+    : impl_(std::make_unique<Impl>(preset.config, preset.train_config, options)) {
   std::vector<float> values;
   uint32_t index = 0;
   for (const Tensor& tensor : impl_->table.tensors()) {
@@ -88,7 +87,7 @@ Model::Model(const Preset& preset, const ModelOptions& options)
 
 Model Model::load(const std::string& path, const ModelOptions& options) {
   const ModelFile file = load_model_file(path);
-  Model model(std::make_unique<Impl>(file.config, file.training, options));
+  Model model(std::make_unique<Impl>(file.config, file.train_config, options));
   Impl& impl = model.impl();
   impl.backend->write(file.parameters.data(), impl.table.num_parameters(), impl.weights->flat(), 0);
   impl.backend->params_changed(*impl.weights);
@@ -103,23 +102,23 @@ Model::~Model() = default;
 void Model::save(const std::string& path, const std::string& dtype) const {
   std::vector<float> values(static_cast<size_t>(num_parameters()));
   parameters(values.data());
-  export_model_file(path, impl_->config, impl_->training, impl_->table, values.data(), dtype);
+  save_model_file(path, impl_->config, impl_->train_config, impl_->table, values.data(), dtype);
 }
 
 const Config& Model::config() const { return impl_->config; }
-const TrainConfig& Model::training() const { return impl_->training; }
+const TrainConfig& Model::train_config() const { return impl_->train_config; }
 const std::string& Model::device() const { return impl_->device; }
 const std::string& Model::precision() const { return impl_->precision; }
 int64_t Model::num_parameters() const { return impl_->table.num_parameters(); }
 MemoryPlan Model::memory() const {
   const Backend& backend = *impl_->backend;
-  const TrainConfig& how = impl_->training;
+  const TrainConfig& how = impl_->train_config;
   constexpr int64_t kFloatBytes = sizeof(float);
   MemoryPlan plan;
   plan.weights = backend.weights_bytes(impl_->config, impl_->table);
   plan.optimizer = backend.gradients_bytes(impl_->table, how.seq_len * how.batch_size) +
                    2 * impl_->table.num_moments() * kFloatBytes +
-                   backend.report_bytes(impl_->table, how.max_radius > 0);
+                   backend.update_result_bytes(impl_->table, how.max_spectral_radius > 0);
   plan.window = TrainingPass::bytes(*impl_, how.seq_len, how.batch_size, how.recompute);
   plan.state = backend.workspace_bytes(impl_->config, {1, 1, /*training=*/false}) +
                state_size(impl_->config, 1) * kFloatBytes;
@@ -179,7 +178,7 @@ float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t se
                        int64_t batch_size, State* state, float* out) const {
   check_window("Model::gradients", *impl_, seq_len, batch_size, state);
   const Backend& backend = *impl_->backend;
-  TrainingPass pass(*impl_, seq_len, batch_size, impl_->training.recompute);
+  TrainingPass pass(*impl_, seq_len, batch_size, impl_->train_config.recompute);
   const auto grads = backend.make_gradients(impl_->config, impl_->table, seq_len * batch_size);
   std::vector<float> losses(static_cast<size_t>(seq_len * batch_size));
   pass.run({inputs, targets, seq_len, batch_size}, buffer_of(state), Dropout{}, *grads,

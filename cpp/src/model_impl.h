@@ -17,11 +17,11 @@ struct State::Impl {
 };
 
 struct Model::Impl {
-  Impl(const Config& config, const TrainConfig& training, const ModelOptions& options);
+  Impl(const Config& config, const TrainConfig& train_config, const ModelOptions& options);
   explicit Impl(const Impl& other);  // the same backend, and weights of its own
 
   Config config;
-  TrainConfig training;
+  TrainConfig train_config;
   TensorTable table;
   std::vector<TensorInfo> infos;
   std::string device, precision;

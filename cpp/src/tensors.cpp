@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "util/match.h"
-#include "util/philox.h"
+#include "numerics/match.h"
+#include "numerics/philox.h"
 
 namespace slm {
 namespace {
@@ -14,8 +14,8 @@ float inverse_root(int64_t width) { return 1.0f / std::sqrt(static_cast<float>(w
 
 }  // namespace
 
-std::vector<Lookup> lookups(const Config& config) {
-  std::vector<Lookup> result;
+std::vector<SparseTable> sparse_tables(const Config& config) {
+  std::vector<SparseTable> result;
   for (const int64_t n : config.ngram_orders)
     result.push_back({"ngram." + std::to_string(n), n, n == 2 ? kBigrams : config.ngram_buckets});
   for (const int64_t m : config.match_lengths)
@@ -28,13 +28,13 @@ TensorTable::TensorTable(const Config& config) {
   // The tuned scale starts embeddings at the size of one: with ±1/√E the first layers see almost no
   // signal, which costs a fifth of a nat after a minute of training.
   add_matrix("embedding.weight", kVocabSize, E, config.init == "seed" ? inverse_root(E) : 1.0f);
-  tensors_.back().multiplies = config.tie_embeddings;
+  tensors_.back().is_matmul_weight = config.tie_embeddings;
   for (int64_t i = 0; i < config.num_layers; ++i) add_layer(config, i);
   if (has_head(config)) {
     if (config.norm == "rms") add_norm("norm.weight", E);
     if (!config.tie_embeddings) add_matrix("head.weight", kVocabSize, E, inverse_root(E));
   }
-  add_lookups(config);
+  add_sparse_tables(config);
 }
 
 void TensorTable::add_layer(const Config& config, int64_t index) {
@@ -45,7 +45,7 @@ void TensorTable::add_layer(const Config& config, int64_t index) {
     const bool makes_logits = !has_head(config) && index + 1 == config.num_layers;
     const int64_t O = makes_logits ? kVocabSize : E;
     add_matrix(layer + "A", N, N, 0.5f * inverse_root(N));
-    tensors_.back().recurs = true;
+    tensors_.back().is_recurrent = true;
     add_matrix(layer + "B", N, E, 1.5f * inverse_root(E));
     add_matrix(layer + "C", O, N, 1.5f * inverse_root(N));
     add_matrix(layer + "D", O, E, 1.5f * inverse_root(E));
@@ -62,15 +62,15 @@ void TensorTable::add_layer(const Config& config, int64_t index) {
 }
 
 // Tables start at zero, so that a row that never occurs need not be stored.
-void TensorTable::add_lookups(const Config& config) {
+void TensorTable::add_sparse_tables(const Config& config) {
   const int64_t width = ngram_width(config);
   if (width != config.embed_dim)
-    for (const Lookup& lookup : lookups(config))
+    for (const SparseTable& lookup : sparse_tables(config))
       add_matrix(lookup.name + ".projection.weight", config.embed_dim, width, inverse_root(width));
   num_dense_ = num_parameters_;
-  for (const Lookup& lookup : lookups(config)) {
+  for (const SparseTable& lookup : sparse_tables(config)) {
     Tensor& table = add(lookup.name + ".weight", {lookup.rows, width}, {});
-    table.by_row = true;
+    table.sparse = true;
     num_moments_ += table.rows() - table.moments;
     table.moments = table.rows();
   }
@@ -95,7 +95,7 @@ Tensor& TensorTable::add(const std::string& name, std::vector<int64_t> shape,
 
 void TensorTable::add_matrix(const std::string& name, int64_t rows, int64_t cols,
                              float init_bound) {
-  add(name, {rows, cols}, {init_bound}).multiplies = true;
+  add(name, {rows, cols}, {init_bound}).is_matmul_weight = true;
 }
 
 void TensorTable::add_norm(const std::string& name, int64_t width) {
@@ -104,7 +104,7 @@ void TensorTable::add_norm(const std::string& name, int64_t width) {
 
 int64_t TensorTable::recurrent_size() const {
   for (const Tensor& tensor : tensors_)
-    if (tensor.recurs) return tensor.info.size;
+    if (tensor.is_recurrent) return tensor.info.size;
   return 0;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The one tensor table. Allocation, initial values, optimiser, model files and tests all walk it,
+// The one tensor table. Allocation, initial values, optimizer, model files and tests all walk it,
 // so a new parameter is one line in tensors.cpp and nothing else has to know its name.
 #include <algorithm>
 #include <string>
@@ -8,6 +8,10 @@
 #include "slm/model.h"
 
 namespace slm {
+
+// Most positions (time steps x texts) of a window. Whatever else the config allows, the sizes in
+// bytes of all its arrays are then far from overflowing.
+inline constexpr int64_t kMaxPositions = int64_t{1} << 36;
 
 // The first `ramp` initial values rise from `first` to `last`; the others are uniform in ±bound.
 struct InitialValues {
@@ -20,11 +24,11 @@ struct Tensor {
   TensorInfo info;
   int64_t offset = 0;  // of its first value in the flat buffer of parameters
   InitialValues init;
-  float decay_scale = 1;    // times the training config's weight_decay
-  bool multiplies = false;  // a matrix that rows of values are multiplied by
-  bool recurs = false;      // a dense cell's A, by which its state is multiplied
-  bool by_row = false;      // of n-grams or matches: only rows that occur are read and updated
-  int64_t moments = 0;      // of its values in the optimiser's flat buffers: one per value, or row
+  float decay_scale = 1;          // times the training config's weight_decay
+  bool is_matmul_weight = false;  // a matrix that rows of values are multiplied by
+  bool is_recurrent = false;      // a dense cell's A, by which its state is multiplied
+  bool sparse = false;  // of n-grams or matches: only rows that occur are read and updated
+  int64_t moments = 0;  // of its values in the optimizer's flat buffers: one per value, or row
   int64_t moment_offset = 0;
 
   int64_t rows() const { return info.shape[0]; }
@@ -51,22 +55,22 @@ class TensorTable {
   void add_matrix(const std::string& name, int64_t rows, int64_t cols, float init_bound);
   void add_norm(const std::string& name, int64_t width);
   void add_layer(const Config& config, int64_t layer);
-  void add_lookups(const Config& config);
+  void add_sparse_tables(const Config& config);
 
   std::vector<Tensor> tensors_;
   int64_t num_parameters_ = 0, num_dense_ = 0, num_moments_ = 0;
 };
 
 // A table in which every position looks up a row, or none: of n-grams or of matches.
-struct Lookup {
+struct SparseTable {
   std::string name;  // of the table, without ".weight"
   int64_t length;    // of the n-gram or, at least, of the match
   int64_t rows;
 };
-constexpr int64_t kMaxLookups = 8;  // a Philox block decides which of them a position drops
+constexpr int64_t kMaxSparseTables = 8;  // a Philox block decides which of them a position drops
 
-std::vector<Lookup> lookups(const Config& config);  // the n-grams first, by length
-inline int64_t num_lookups(const Config& config) {
+std::vector<SparseTable> sparse_tables(const Config& config);  // the n-grams first, by length
+inline int64_t num_sparse_tables(const Config& config) {
   return static_cast<int64_t>(config.ngram_orders.size() + config.match_lengths.size());
 }
 

@@ -165,9 +165,9 @@ void TimedBackend::read_logits(const Workspace& workspace, int64_t count, float*
   timed("read_logits", [&] { inner_->read_logits(workspace, count, out); });
 }
 
-void TimedBackend::draw(Workspace& workspace, const SampleOptions& options, const DrawAt* where,
-                        int64_t count, uint8_t* bytes) const {
-  timed("draw", [&] { inner_->draw(workspace, options, where, count, bytes); });
+void TimedBackend::sample(Workspace& workspace, const SampleOptions& options,
+                          const SampleRequest* where, int64_t count, uint8_t* bytes) const {
+  timed("sample", [&] { inner_->sample(workspace, options, where, count, bytes); });
 }
 
 void TimedBackend::read_losses(const Workspace& workspace, int64_t t0, int64_t t1,
@@ -180,20 +180,23 @@ void TimedBackend::add_losses(const Workspace& workspace, int64_t t0, int64_t t1
   timed("add_losses", [&] { inner_->add_losses(workspace, t0, t1, grads); });
 }
 
-std::unique_ptr<Report> TimedBackend::make_report(const TensorTable& table, bool max_radius) const {
-  return inner_->make_report(table, max_radius);
+std::unique_ptr<UpdateResult> TimedBackend::make_update_result(const TensorTable& table,
+                                                               bool max_spectral_radius) const {
+  return inner_->make_update_result(table, max_spectral_radius);
 }
-int64_t TimedBackend::report_bytes(const TensorTable& table, bool max_radius) const {
-  return inner_->report_bytes(table, max_radius);
+int64_t TimedBackend::update_result_bytes(const TensorTable& table,
+                                          bool max_spectral_radius) const {
+  return inner_->update_result_bytes(table, max_spectral_radius);
 }
 
 void TimedBackend::update(Weights& weights, Gradients& grads, Buffer& m, Buffer& v,
-                          const TensorTable& table, const AdamWStep& step, Report& report) const {
+                          const TensorTable& table, const AdamWStep& step,
+                          UpdateResult& report) const {
   timed("update", [&] { inner_->update(weights, grads, m, v, table, step, report); });
 }
 
-StepResult TimedBackend::read_report(const Report& report) const {
-  return timed("read_report", [&] { return inner_->read_report(report); });
+StepResult TimedBackend::read_update_result(const UpdateResult& report) const {
+  return timed("read_update_result", [&] { return inner_->read_update_result(report); });
 }
 
 void TimedBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,

@@ -61,16 +61,17 @@ class TimedBackend final : public Backend {
   void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
   void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0, int64_t t1) const override;
   void read_logits(const Workspace&, int64_t count, float* out) const override;
-  void draw(Workspace&, const SampleOptions&, const DrawAt* where, int64_t count,
-            uint8_t* bytes) const override;
+  void sample(Workspace&, const SampleOptions&, const SampleRequest* where, int64_t count,
+              uint8_t* bytes) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
   void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const override;
 
-  std::unique_ptr<Report> make_report(const TensorTable&, bool max_radius) const override;
-  int64_t report_bytes(const TensorTable&, bool max_radius) const override;
+  std::unique_ptr<UpdateResult> make_update_result(const TensorTable&,
+                                                   bool max_spectral_radius) const override;
+  int64_t update_result_bytes(const TensorTable&, bool max_spectral_radius) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
-              Report&) const override;
-  StepResult read_report(const Report&) const override;
+              UpdateResult&) const override;
+  StepResult read_update_result(const UpdateResult&) const override;
   void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
                      Gradients& to) const override;
   void clear(Gradients&) const override;

@@ -12,12 +12,12 @@ int main(int argc, char** argv) try {
 
   slm::Preset preset = slm::preset("seed-small");
   preset.model.embed_dim = preset.model.state_dim = 32;
-  preset.training.steps = 200;
-  preset.training.seq_len = 32;
-  preset.training.batch_size = 8;
+  preset.train_config.steps = 200;
+  preset.train_config.seq_len = 32;
+  preset.train_config.batch_size = 8;
 
   slm::Model model(preset);
-  slm::Trainer trainer(model, preset.training);
+  slm::Trainer trainer(model, preset.train_config);
   const slm::History history = trainer.fit(text);
   model.save(path);
 

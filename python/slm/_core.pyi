@@ -44,7 +44,7 @@ class Model:
     def __init__(
         self,
         config: dict[str, Any],
-        training: dict[str, Any],
+        train_config: dict[str, Any],
         seed: int,
         device: str,
         threads: int | None,
@@ -56,7 +56,7 @@ class Model:
     @property
     def config(self) -> dict[str, Any]: ...
     @property
-    def training(self) -> dict[str, Any]: ...
+    def train_config(self) -> dict[str, Any]: ...
     @property
     def device(self) -> str: ...
     @property

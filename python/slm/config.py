@@ -62,10 +62,10 @@ class TrainConfig:
     sampling: str = _option('"random" windows from zero state, or "stream": the state is carried')
     seed: int = _option("of the window positions")
     recompute: bool = _option("compute most of a long window twice, to keep a part of it in memory")
-    final_rate: float = _option(
+    min_lr_ratio: float = _option(
         "where the cosine ends, as a share of the highest learning rate", default=0.0
     )
-    ngram_rate: float = _option(
+    table_lr_scale: float = _option(
         "learning rate of the tables of n-grams and matches, as a multiple of the others'",
         default=3.0,
     )
@@ -75,31 +75,31 @@ class TrainConfig:
         '"auto", stored as -1, chooses it by how often the run reads the text',
         default=0.0,
     )
-    layer_dropout: float = _option(
+    locked_dropout: float = _option(
         "share of the values that go into a layer but the first, or into the head, that a step "
         'leaves out, the same at all bytes of a window; "auto" as for dropout',
         default=0.0,
     )
-    noise: float = _option(
+    input_noise: float = _option(
         "share of the input bytes that a step replaces by others of its window; "
         '"auto" as for dropout',
         default=0.0,
     )
-    max_radius: float = _option(
+    max_spectral_radius: float = _option(
         "what the spectral radius of a dense cell's A is kept at, at most; 0 keeps no bound",
         default=0.0,
     )
 
 
 #: The fields that are lists.
-LISTS = ("ngram_orders", "match_lengths")
+LIST_FIELDS = ("ngram_orders", "match_lengths")
 
 #: The fields that may be "auto", and what that is stored as.
-DROPOUTS = ("dropout", "layer_dropout", "noise")
-AUTO_DROPOUT = -1.0
+AUTO_FIELDS = ("dropout", "locked_dropout", "input_noise")
+AUTO = -1.0
 
 
-def lookup_tables(config: Config) -> list[str]:
+def sparse_tables(config: Config) -> list[str]:
     """The names of the tensors in which every byte looks up a row: of n-grams, then of matches."""
     lengths = {"ngram": config.ngram_orders, "match": config.match_lengths}
     return [f"{kind}.{n}.weight" for kind, numbers in lengths.items() for n in numbers]
@@ -109,8 +109,8 @@ def lookup_tables(config: Config) -> list[str]:
 class Preset:
     """A model and the way to train it."""
 
-    model: Config
-    training: TrainConfig
+    config: Config
+    train_config: TrainConfig
 
 
 def presets(text_bytes: int = 0) -> dict[str, Preset]:
@@ -122,16 +122,16 @@ def presets(text_bytes: int = 0) -> dict[str, Preset]:
 
 
 def preset(name: str, text_bytes: int = 0) -> Preset:
-    model, training = _core.preset(name, text_bytes)
-    return Preset(Config(**model), TrainConfig(**training))
+    config, train_config = _core.preset(name, text_bytes)
+    return Preset(Config(**config), TrainConfig(**train_config))
 
 
 def override(config: Config | TrainConfig, values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `config`, with those of `values` that are not None in their place."""
     fields = {**asdict(config), **{k: v for k, v in values.items() if v is not None}}
-    for name in DROPOUTS:
+    for name in AUTO_FIELDS:
         if isinstance(fields.get(name), str):
             if fields[name] != "auto":
                 raise TypeError(f'{name} must be a number or "auto", got {fields[name]!r}')
-            fields[name] = AUTO_DROPOUT
+            fields[name] = AUTO
     return fields

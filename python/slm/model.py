@@ -81,7 +81,7 @@ class Model:
         elif not isinstance(preset, Preset):
             raise TypeError(f"preset must be a name or a Preset, got {type(preset).__name__}")
         config = override(
-            preset.model,
+            preset.config,
             {
                 "cell": cell,
                 "embed_dim": embed_dim,
@@ -99,8 +99,8 @@ class Model:
                 "match_span": match_span,
             },
         )
-        training = override(preset.training, {})
-        self._core = _core.Model(config, training, seed, device, threads, precision)
+        train_config = override(preset.train_config, {})
+        self._core = _core.Model(config, train_config, seed, device, threads, precision)
 
     @property
     def config(self) -> Config:
@@ -108,9 +108,9 @@ class Model:
         return Config(**self._core.config)
 
     @property
-    def training(self) -> TrainConfig:
+    def train_config(self) -> TrainConfig:
         """How the model was trained, or how its preset says to. `train` starts from it."""
-        return TrainConfig(**self._core.training)
+        return TrainConfig(**self._core.train_config)
 
     @property
     def device(self) -> str:

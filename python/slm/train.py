@@ -67,9 +67,9 @@ Callback = Callable[[Progress], object]
 class Trainer:
     """AdamW on a model, one window at a time.
 
-    The keywords are the fields of `TrainConfig`, whose values come from `model.training`. `steps`
-    is where the learning rate's schedule ends. "auto" for a dropout, which chooses by how often a
-    text is read, is none here. Do not use the model on another thread meanwhile.
+    The keywords are the fields of `TrainConfig`, whose values come from `model.train_config`.
+    `steps` is where the learning rate's schedule ends. "auto" for a dropout, which chooses by how
+    often a text is read, is none here. Do not use the model on another thread meanwhile.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class Trainer:
         warmup_steps: int | None = None,
         schedule: str | None = None,
         recompute: bool | None = None,
-        final_rate: float | None = None,
-        ngram_rate: float | None = None,
+        min_lr_ratio: float | None = None,
+        table_lr_scale: float | None = None,
         dropout: float | Literal["auto"] | None = None,
-        layer_dropout: float | Literal["auto"] | None = None,
-        noise: float | Literal["auto"] | None = None,
-        max_radius: float | None = None,
+        locked_dropout: float | Literal["auto"] | None = None,
+        input_noise: float | Literal["auto"] | None = None,
+        max_spectral_radius: float | None = None,
     ) -> None:
         self._core = _trainer(
             model,
@@ -106,12 +106,12 @@ class Trainer:
                 "warmup_steps": warmup_steps,
                 "schedule": schedule,
                 "recompute": recompute,
-                "final_rate": final_rate,
-                "ngram_rate": ngram_rate,
+                "min_lr_ratio": min_lr_ratio,
+                "table_lr_scale": table_lr_scale,
                 "dropout": dropout,
-                "layer_dropout": layer_dropout,
-                "noise": noise,
-                "max_radius": max_radius,
+                "locked_dropout": locked_dropout,
+                "input_noise": input_noise,
+                "max_spectral_radius": max_spectral_radius,
             },
         )
 
@@ -159,12 +159,12 @@ def train(
     sampling: str | None = None,
     seed: int | None = None,
     recompute: bool | None = None,
-    final_rate: float | None = None,
-    ngram_rate: float | None = None,
+    min_lr_ratio: float | None = None,
+    table_lr_scale: float | None = None,
     dropout: float | Literal["auto"] | None = None,
-    layer_dropout: float | Literal["auto"] | None = None,
-    noise: float | Literal["auto"] | None = None,
-    max_radius: float | None = None,
+    locked_dropout: float | Literal["auto"] | None = None,
+    input_noise: float | Literal["auto"] | None = None,
+    max_spectral_radius: float | None = None,
     validation: float | Text | None = 0.1,
     eval_every: int = 0,
     patience: int = 0,
@@ -181,7 +181,8 @@ def train(
     a list of those, which is joined. A single file is memory-mapped.
     steps, seconds: how long, by one of the two; neither: the training config's steps. Seconds are
     wall time with evaluation.
-    seq_len ... max_radius: fields of `TrainConfig`; None takes the model's (`model.training`).
+    seq_len ... max_spectral_radius: fields of `TrainConfig`; None takes the model's
+    (`model.train_config`).
     validation: a share of the text, cut off its end (at most 1 MiB), or another text, or None.
     eval_every: steps between evaluations; 0: about ten in the run. patience: stop after so many
     evaluations without a new best; 0: never.
@@ -220,12 +221,12 @@ def train(
             "sampling": sampling,
             "seed": seed,
             "recompute": recompute,
-            "final_rate": final_rate,
-            "ngram_rate": ngram_rate,
+            "min_lr_ratio": min_lr_ratio,
+            "table_lr_scale": table_lr_scale,
             "dropout": dropout,
-            "layer_dropout": layer_dropout,
-            "noise": noise,
-            "max_radius": max_radius,
+            "locked_dropout": locked_dropout,
+            "input_noise": input_noise,
+            "max_spectral_radius": max_spectral_radius,
         },
     )
     fraction, validation_text = _validation(validation)
@@ -267,7 +268,7 @@ def _trainer(model: Model, values: dict[str, Any]) -> _core.Trainer:
     core = getattr(model, "_core", None)
     if not isinstance(core, _core.Model):
         raise TypeError(f"model must be a slm.Model, got {type(model).__name__}")
-    return _core.Trainer(core, override(model.training, values))
+    return _core.Trainer(core, override(model.train_config, values))
 
 
 def _validation(validation: float | Text | None) -> tuple[float, ByteArray | None]:

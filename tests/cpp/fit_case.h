@@ -16,13 +16,13 @@ using slm::Trainer;
 
 inline slm::Preset tiny() {
   slm::Preset preset;
-  preset.model.embed_dim = 12;
-  preset.model.state_dim = 10;
-  preset.model.num_layers = 1;
-  preset.training.seq_len = 16;
-  preset.training.batch_size = 4;
-  preset.training.warmup_steps = 2;
-  preset.training.steps = 30;
+  preset.config.embed_dim = 12;
+  preset.config.state_dim = 10;
+  preset.config.num_layers = 1;
+  preset.train_config.seq_len = 16;
+  preset.train_config.batch_size = 4;
+  preset.train_config.warmup_steps = 2;
+  preset.train_config.steps = 30;
   return preset;
 }
 

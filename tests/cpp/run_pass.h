@@ -4,8 +4,8 @@
 #include <numeric>
 #include <vector>
 
-#include "layers/pass.h"
-#include "util/philox.h"
+#include "numerics/philox.h"
+#include "pass/training_pass.h"
 
 using Floats = std::vector<float>;
 using Bytes = std::vector<uint8_t>;
@@ -48,7 +48,7 @@ inline slm::Model make_model(const slm::Config& config, int threads = 2) {
   options.threads = threads;
   slm::Model model(config, options);
   for (const slm::Tensor& tensor : model.impl().table.tensors()) {
-    if (!tensor.by_row) continue;
+    if (!tensor.sparse) continue;
     Floats values(static_cast<size_t>(tensor.info.size));
     const slm::Philox random(6, slm::PhiloxStream::init);
     for (size_t i = 0; i < values.size(); ++i) values[i] = random.uniform(i) - 0.5f;
@@ -106,7 +106,7 @@ inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, 
 }
 
 inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, bool recompute) {
-  const float layer_rate = model.config().norm == "none" ? 0 : 0.25f;
-  return run(model, seq_len, batch_size, recompute, {0.4f, 11, 1000, 0, layer_rate, 1000},
+  const float locked_rate = model.config().norm == "none" ? 0 : 0.25f;
+  return run(model, seq_len, batch_size, recompute, {0.4f, 11, 1000, 0, locked_rate, 1000},
              warm_state(model, batch_size));
 }

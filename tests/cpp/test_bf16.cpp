@@ -8,8 +8,8 @@
 
 #include "check.h"
 #include "cpu/isa.h"
+#include "numerics/philox.h"
 #include "slm/slm.h"
-#include "util/philox.h"
 
 namespace {
 
@@ -51,8 +51,8 @@ void test_matmul(const Kernels& kernels, int64_t outer, int64_t inner, int64_t d
   Floats packed(static_cast<size_t>(kernels.packed_size(depth, cols)));
   for (const bool transposed : {false, true})
     for (const bool accumulate : {false, true}) {
-      const int64_t by_row = transposed ? 1 : cols, by_col = transposed ? depth : 1;
-      kernels.pack(w.data(), by_row, by_col, depth, cols, packed.data());
+      const int64_t sparse = transposed ? 1 : cols, by_col = transposed ? depth : 1;
+      kernels.pack(w.data(), sparse, by_col, depth, cols, packed.data());
       Floats y = before;
       kernels.matmul({outer, inner}, {x.data(), inner * depth, depth}, {packed.data(), depth, cols},
                      {y.data(), inner * cols, cols}, accumulate);
@@ -61,7 +61,7 @@ void test_matmul(const Kernels& kernels, int64_t outer, int64_t inner, int64_t d
         for (int64_t n = 0; n < cols; ++n) {
           Sum sum;
           for (int64_t k = 0; k < depth; ++k)
-            sum.add(x[size_t(r * depth + k)], w[size_t(k * by_row + n * by_col)]);
+            sum.add(x[size_t(r * depth + k)], w[size_t(k * sparse + n * by_col)]);
           const auto at = size_t(r * cols + n);
           if (accumulate) sum.value += double{before[at]};
           worst = std::max(worst, std::abs(double{y[at]} - sum.value) / (1 + sum.size));
@@ -74,7 +74,7 @@ void test_outer_sum(const Kernels& kernels, int64_t depth, int64_t rows, int64_t
   const Floats dy = random_floats(depth * rows, 4), x = random_floats(depth * cols, 5);
   const Floats before = random_floats(rows * cols, 6);
   Floats dw = before;
-  kernels.outer_sum(dy.data(), rows, x.data(), cols, depth, dw.data(), cols, rows, cols);
+  kernels.gemm_tn(dy.data(), rows, x.data(), cols, depth, dw.data(), cols, rows, cols);
   double worst = 0;
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < cols; ++j) {

@@ -167,8 +167,8 @@ void test_rms(int64_t n, float scale) {
     kernels.rms_backward(x.data(), w.data(), d_w.data(), d_x.data(), n);
     return joined({want_x ? &d_x : &d_w});
   };
-  const double slope = 1 / std::sqrt(double{scale * scale} / 100 + 1e-6);
-  compare("rms_backward by x", by_x, 1e-6 * (1 + slope),
+  const double derivative = 1 / std::sqrt(double{scale * scale} / 100 + 1e-6);
+  compare("rms_backward by x", by_x, 1e-6 * (1 + derivative),
           [&](const Kernels& kernels) { return backward(kernels, true); });
   compare("rms_backward by w", by_w, 2e-6,
           [&](const Kernels& kernels) { return backward(kernels, false); });
@@ -217,9 +217,9 @@ void test_column_sums(int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < n; ++j)
       expected[static_cast<size_t>(j)] += double{x[static_cast<size_t>(r * stride + j)]};
-  compare("column_sums", expected, 1e-5, [&](const Kernels& kernels) {
+  compare("bias_grad", expected, 1e-5, [&](const Kernels& kernels) {
     Output out(start);
-    kernels.column_sums(x.data(), stride, rows, out.data(), n);
+    kernels.bias_grad(x.data(), stride, rows, out.data(), n);
     return joined({&out});
   });
 }
@@ -227,8 +227,8 @@ void test_column_sums(int64_t rows, int64_t n) {
 void test_column_sums_are_formed_first() {
   const Floats ones(100, 1.0f);
   for (const Kernels* kernels : all_sets()) {
-    float sum = 1e8f;  // whose neighbours are 8 away
-    kernels->column_sums(ones.data(), 1, 100, &sum, 1);
+    float sum = 1e8f;  // whose neighbors are 8 away
+    kernels->bias_grad(ones.data(), 1, 100, &sum, 1);
     CHECK_NEAR(sum, 1e8 + 100, 4);
   }
 }
@@ -256,7 +256,7 @@ void test_drop(int64_t n, uint32_t threshold) {
 }
 
 void test_row_update(int64_t n, float grad_size) {
-  const slm::RowArgs args = {0.01f, 0.98f, 1e-8f, 0.5f / grad_size};
+  const slm::RowwiseArgs args = {0.01f, 0.98f, 1e-8f, 0.5f / grad_size};
   const Floats start = random_floats(n, 16);
   const auto gradient = [&](uint32_t step) { return random_floats(n, 17 + step, grad_size); };
   const auto inv_correction = [](uint32_t step) {
@@ -274,12 +274,12 @@ void test_row_update(int64_t n, float grad_size) {
     for (size_t i = 0; i < g.size(); ++i) expected[i] -= 0.01 * scale * double{g[i]} / size;
   }
   expected.push_back(v);
-  compare("row_update", expected, 1e-6, [&](const Kernels& kernels) {
+  compare("rowwise_rmsprop", expected, 1e-6, [&](const Kernels& kernels) {
     Output w(start);
     float moment = 0;
     for (uint32_t step = 1; step <= 3; ++step)
-      moment = kernels.row_update(args, inv_correction(step), moment, gradient(step).data(),
-                                  w.data(), n);
+      moment = kernels.rowwise_rmsprop(args, inv_correction(step), moment, gradient(step).data(),
+                                       w.data(), n);
     return concatenated(joined({&w}), {moment});
   });
 }

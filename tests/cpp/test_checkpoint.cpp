@@ -8,8 +8,8 @@
 #include "check.h"
 #include "io/checkpoint.h"
 #include "io/run_state_json.h"
+#include "numerics/philox.h"
 #include "temporary_folder.h"
-#include "util/philox.h"
 
 using slm::Checkpoint;
 using slm::ErrorKind;
@@ -24,8 +24,8 @@ Checkpoint make_checkpoint(const std::vector<int64_t>& orders, const char* sampl
   checkpoint.config.state_dim = 2;
   checkpoint.config.ngram_orders = orders;
   checkpoint.config.ngram_buckets = 16;
-  checkpoint.training.sampling = sampling;
-  checkpoint.training.batch_size = 2;
+  checkpoint.train_config.sampling = sampling;
+  checkpoint.train_config.batch_size = 2;
   checkpoint.plan = slm::Json::Object{};
   checkpoint.state.step = checkpoint.state.best_step = 1;
   checkpoint.state.evaluations = {{1, 0.5, 2.0, 2.5}};
@@ -44,14 +44,14 @@ Checkpoint make_checkpoint(const std::vector<int64_t>& orders, const char* sampl
   fill(checkpoint.m, moments);
   fill(checkpoint.v, moments);
   for (const slm::Tensor& tensor : table.tensors()) {
-    if (!tensor.by_row) continue;
+    if (!tensor.sparse) continue;
     float* rows = checkpoint.weights.data() + tensor.offset;
     std::fill_n(rows, tensor.info.size, 0.0f);
     rows[4] = -0.0f;
     rows[tensor.info.size - 1] = 1e-45f;
     std::fill_n(checkpoint.best.data() + tensor.offset, tensor.info.size, 0.0f);
   }
-  if (checkpoint.training.sampling == "stream") {
+  if (checkpoint.train_config.sampling == "stream") {
     const auto hidden = static_cast<size_t>(slm::hidden_size(checkpoint.config, 2));
     const auto K = static_cast<size_t>(slm::history_size(checkpoint.config));
     fill(checkpoint.stream, static_cast<size_t>(slm::state_size(checkpoint.config, 2)));
@@ -110,7 +110,7 @@ void test_shapes(const TemporaryFolder& folder) {
 std::pair<slm::Metadata, std::vector<slm::TensorSource>> parts_of(const std::string& path) {
   const TensorFile file(path);
   slm::Metadata metadata;
-  for (const char* key : {"slm.format", "slm.config", "slm.training", "slm.checkpoint"})
+  for (const char* key : {"slm.format", "slm.config", "slm.train_config", "slm.checkpoint"})
     metadata.emplace_back(key, *file.metadata(key));
   std::vector<slm::TensorSource> sources;
   for (const slm::TensorEntry& entry : file.tensors()) {

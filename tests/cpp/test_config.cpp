@@ -17,21 +17,21 @@ namespace {
 
 void test_presets() {
   for (const std::string& name : slm::preset_names()) {
-    validate(slm::preset(name).model);
-    validate(slm::preset(name).training);
+    validate(slm::preset(name).config);
+    validate(slm::preset(name).train_config);
   }
   const slm::Preset seed = slm::preset("seed");
-  CHECK_EQ(slm::TensorTable(seed.model).num_parameters(), 4653056);
-  CHECK_EQ(seed.training.learning_rate, 1e-4f);
-  CHECK_EQ(seed.training.clip_norm, 0.0f);
-  CHECK_EQ(seed.training.schedule, "constant");
-  CHECK_EQ(slm::preset(slm::kDefaultPreset).model.embed_dim, 128);
+  CHECK_EQ(slm::TensorTable(seed.config).num_parameters(), 4653056);
+  CHECK_EQ(seed.train_config.learning_rate, 1e-4f);
+  CHECK_EQ(seed.train_config.clip_norm, 0.0f);
+  CHECK_EQ(seed.train_config.schedule, "constant");
+  CHECK_EQ(slm::preset(slm::kDefaultPreset).config.embed_dim, 128);
   CHECK_THROWS(ErrorKind::config, "preset is \"nano2\"; it must be \"nano\"", slm::preset("nano2"));
 }
 
 void test_buckets_by_the_text() {
   const auto buckets = [](int64_t text_bytes) {
-    return slm::preset("small", text_bytes).model.ngram_buckets;
+    return slm::preset("small", text_bytes).config.ngram_buckets;
   };
   CHECK_EQ(buckets(0), 16384);
   CHECK_EQ(buckets(int64_t{1} << 40), 16384);
@@ -39,7 +39,7 @@ void test_buckets_by_the_text() {
   CHECK_EQ(buckets(8192), 8192);
   CHECK_EQ(buckets(1000), 1024);
   CHECK_EQ(buckets(1), 256);
-  CHECK_EQ(slm::preset("base", 10000).model.ngram_buckets, 16384);
+  CHECK_EQ(slm::preset("base", 10000).config.ngram_buckets, 16384);
   CHECK_THROWS(ErrorKind::config, "text_bytes is -1", slm::preset("small", -1));
 }
 
@@ -127,15 +127,15 @@ void test_json() {
 
   for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 62, (uint64_t{1} << 63) - 1,
                               uint64_t{1} << 63, std::numeric_limits<uint64_t>::max()}) {
-    TrainConfig training;
-    training.seed = seed;
-    training.learning_rate = 0.0012345679f;
-    const Json json = Json::parse(training_to_json(training).dump(), "x");
-    const TrainConfig back = slm::training_from_json(json, "x");
+    TrainConfig train_config;
+    train_config.seed = seed;
+    train_config.learning_rate = 0.0012345679f;
+    const Json json = Json::parse(train_config_to_json(train_config).dump(), "x");
+    const TrainConfig back = slm::train_config_from_json(json, "x");
     CHECK_EQ(back.seed, seed);
-    CHECK_EQ(back.learning_rate, training.learning_rate);
-    CHECK_EQ(back.beta2, training.beta2);
-    CHECK_EQ(training_to_json(back).dump(), json.dump());
+    CHECK_EQ(back.learning_rate, train_config.learning_rate);
+    CHECK_EQ(back.beta2, train_config.beta2);
+    CHECK_EQ(train_config_to_json(back).dump(), json.dump());
   }
 }
 
@@ -156,8 +156,8 @@ template <typename C>
 std::set<std::string> added_fields() {
   std::set<std::string> names;
   C config;
-  slm::each_field(config, [&](const char* name, const auto&, slm::FieldAge age) {
-    if (age == slm::FieldAge::added) names.insert(name);
+  slm::for_each_field(config, [&](const char* name, const auto&, slm::Presence age) {
+    if (age == slm::Presence::optional) names.insert(name);
   });
   return names;
 }
@@ -165,7 +165,7 @@ std::set<std::string> added_fields() {
 // What one field allows where the others do not.
 bool is_allowed(const std::string& name, const std::string& text) {
   if (name == "ngram_orders" || name == "match_lengths") return text == "[]";
-  const bool may_be_auto = name == "dropout" || name == "layer_dropout" || name == "noise";
+  const bool may_be_auto = name == "dropout" || name == "locked_dropout" || name == "input_noise";
   return may_be_auto && text == "-1";
 }
 
@@ -202,8 +202,8 @@ int main() {
   test_json();
   test_every_field<Config>(config_to_json(Config{}),
                            [](const Json& json) { slm::config_from_json(json, "the file"); });
-  test_every_field<TrainConfig>(training_to_json(TrainConfig{}), [](const Json& json) {
-    slm::training_from_json(json, "the file");
+  test_every_field<TrainConfig>(train_config_to_json(TrainConfig{}), [](const Json& json) {
+    slm::train_config_from_json(json, "the file");
   });
   return test_result();
 }

@@ -7,9 +7,9 @@
 
 #include "check.h"
 #include "cpu/cpu_backend.h"
+#include "numerics/dropout.h"
 #include "run_pass.h"
 #include "slm/trainer.h"
-#include "util/dropout.h"
 
 namespace {
 
@@ -25,7 +25,7 @@ struct Window {
     table = slm::TensorTable(config);
     Floats values(static_cast<size_t>(table.num_parameters()));
     for (const slm::Tensor& tensor : table.tensors())
-      if (tensor.by_row)
+      if (tensor.sparse)
         std::fill_n(values.begin() + tensor.offset, tensor.info.size,
                     tensor.info.name == "ngram.2.weight" ? 1.0f : 10.0f);
     weights = backend.make_weights(config, table);
@@ -182,20 +182,20 @@ void test_gradients_are_of_what_was_computed() {
         model.set_parameter(tensor.info.name, moved.data(), tensor.info.size);
         return run(model, 17, 4, false, dropout, state).loss;
       };
-      const double slope = (loss_at(kStep) - loss_at(-kStep)) / (2 * kStep);
+      const double derivative = (loss_at(kStep) - loss_at(-kStep)) / (2 * kStep);
       model.set_parameter(tensor.info.name, before, tensor.info.size);
-      CHECK_NEAR(slope, std::sqrt(squares), 2e-3 * std::sqrt(squares) + 1e-4);
+      CHECK_NEAR(derivative, std::sqrt(squares), 2e-3 * std::sqrt(squares) + 1e-4);
     }
   }
 }
 
 void test_needs_a_norm() {
   slm::TrainConfig how;
-  how.layer_dropout = 0.1f;
+  how.locked_dropout = 0.1f;
   slm::Model plain = make_model(small()), fitting = make_model(rich());
   CHECK_THROWS(slm::ErrorKind::config, "norm \"rms\"", slm::Trainer(plain, how));
   CHECK_EQ(slm::Trainer(fitting, how).steps_done(), 0);
-  how.layer_dropout = slm::kAutoDropout;
+  how.locked_dropout = slm::kAutoDropout;
   CHECK_EQ(slm::Trainer(plain, how).steps_done(), 0);
 }
 

@@ -5,7 +5,7 @@
 
 #include "check.h"
 #include "slm/slm.h"
-#include "train/adapt.h"
+#include "train/dynamic_evaluation.h"
 
 using slm::ErrorKind;
 using slm::Model;
@@ -16,16 +16,16 @@ namespace {
 
 Model make_model(int threads = 1) {
   slm::Preset preset;
-  preset.model.cell = "gated";
-  preset.model.embed_dim = 24;
-  preset.model.state_dim = 20;
-  preset.model.residual = true;
-  preset.model.norm = "rms";
-  preset.model.ngram_orders = {3, 4};
-  preset.model.ngram_buckets = 512;
-  preset.model.match_lengths = {3};
-  preset.model.match_span = 70;
-  preset.training.dropout = 0.5f;  // of training alone
+  preset.config.cell = "gated";
+  preset.config.embed_dim = 24;
+  preset.config.state_dim = 20;
+  preset.config.residual = true;
+  preset.config.norm = "rms";
+  preset.config.ngram_orders = {3, 4};
+  preset.config.ngram_buckets = 512;
+  preset.config.match_lengths = {3};
+  preset.config.match_span = 70;
+  preset.train_config.dropout = 0.5f;  // of training alone
   return Model(preset, {3, "cpu", threads});
 }
 
@@ -36,7 +36,7 @@ std::string make_text() {
 }
 
 const std::string kText = make_text();
-const slm::AdaptOptions kOptions;
+const slm::DynamicEvaluationOptions kOptions;
 const auto kWindow = static_cast<size_t>(kOptions.window);
 
 const uint8_t* bytes(const std::string& text) {
@@ -102,7 +102,7 @@ void test_against_steps() {
   how.warmup_steps = 0;
   how.schedule = "constant";
   how.learning_rate = kOptions.learning_rate;
-  how.ngram_rate = kOptions.ngram_rate;
+  how.table_lr_scale = kOptions.table_lr_scale;
   slm::Trainer trainer(model, how);
   slm::State state = model.new_state();
   const std::string all = "\n" + text;
@@ -120,11 +120,11 @@ void test_against_steps() {
 void test_what_comes_again_is_cheaper() {
   const Model model = make_model();
   const size_t size = kText.size();
-  slm::AdaptOptions fast;  // a model that knows nothing has much to learn
+  slm::DynamicEvaluationOptions fast;  // a model that knows nothing has much to learn
   fast.learning_rate = 1e-3f;
-  fast.ngram_rate = 3;
+  fast.table_lr_scale = 3;
   const Floats thrice = read_by(kText + kText + kText, [&](auto... a) {
-                          return slm::adapt_to(model.impl(), a..., fast).score;
+                          return slm::evaluate_dynamically(model.impl(), a..., fast).score;
                         }).log_probs;
   const double first = cost(thrice, 0, size), second = cost(thrice, size, 2 * size);
   CHECK(second < 0.95 * first);
@@ -142,7 +142,7 @@ void test_keeps_what_it_learns() {
   CHECK_EQ(kept.score.nats_per_byte, expected.score.nats_per_byte);
   CHECK(parameters(model) != before);
   CHECK(model.score(kText).nats_per_byte < untouched.score(kText).nats_per_byte);
-  CHECK_EQ(model.training().steps, slm::TrainConfig{}.steps);
+  CHECK_EQ(model.train_config().steps, slm::TrainConfig{}.steps);
   // The layouts that the kernels read have been learned too.
   CHECK(adapting(model, kText).score.nats_per_byte < expected.score.nats_per_byte);
 }

@@ -1,15 +1,15 @@
 // fit: what it reports, what it keeps, when it ends.
 #include <cmath>
 
+#include "evaluate/score.h"
 #include "fit_case.h"
-#include "score.h"
 #include "train/schedule.h"
 
 namespace {
 
 void test_report() {
   Model model(tiny());
-  Trainer trainer(model, model.training());
+  Trainer trainer(model, model.train_config());
   FitOptions options;
   options.eval_every = 8;
   std::vector<double> losses;
@@ -38,7 +38,7 @@ void test_report() {
   CHECK_EQ(history.best_loss, model.score(kText.substr(1800)).nats_per_byte);
   CHECK_EQ(history.best_loss, history.evaluations.back().validation_loss);
 
-  // A second fit is a run of its own: the optimiser does not remember the first.
+  // A second fit is a run of its own: the optimizer does not remember the first.
   Model other(tiny());
   for (const slm::TensorInfo& info : model.tensors()) {
     int64_t offset = 0;
@@ -49,7 +49,7 @@ void test_report() {
     other.set_parameter(info.name, parameters(model).data() + offset, info.size);
   }
   trainer.fit(kText, options);
-  Trainer(other, other.training()).fit(kText, options);
+  Trainer(other, other.train_config()).fit(kText, options);
   CHECK(parameters(model) == parameters(other));
 }
 
@@ -57,7 +57,7 @@ void test_report() {
 // much less.
 void test_best_is_kept() {
   slm::Preset preset = tiny();
-  preset.training.learning_rate = 0.1f;
+  preset.train_config.learning_rate = 0.1f;
   Model model(preset);
   FitOptions options;
   options.validation = "To be\xff\xfe\xfd\xfc";
@@ -71,7 +71,7 @@ void test_best_is_kept() {
     }
     return true;
   };
-  const History history = Trainer(model, preset.training).fit(kText, options, callback);
+  const History history = Trainer(model, preset.train_config).fit(kText, options, callback);
   CHECK(best_step > 0 && best_step < 30);
   CHECK_EQ(history.best_step, best_step);
   CHECK(parameters(model) == best);
@@ -79,7 +79,7 @@ void test_best_is_kept() {
 
   Model impatient(preset);
   options.patience = 3;
-  const History stopped = Trainer(impatient, preset.training).fit(kText, options);
+  const History stopped = Trainer(impatient, preset.train_config).fit(kText, options);
   CHECK(stopped.stopped);
   CHECK_EQ(stopped.best_step, best_step);
   CHECK_EQ(stopped.steps, best_step + 3);
@@ -89,7 +89,7 @@ void test_best_is_kept() {
 // Whoever trains too long on too little is told.
 void test_best_is_said() {
   slm::Preset preset = tiny();
-  preset.training.learning_rate = 0.1f;
+  preset.train_config.learning_rate = 0.1f;
   Model model(preset);
   FitOptions options;
   options.validation = "To be\xff\xfe\xfd\xfc";
@@ -105,7 +105,7 @@ void test_best_is_said() {
   };
   std::string told;
   const History history =
-      Trainer(model, preset.training).fit(kText, options, [&](const Progress& progress) {
+      Trainer(model, preset.train_config).fit(kText, options, [&](const Progress& progress) {
         CHECK(progress.note.empty() || progress.step == 30);
         told += progress.note;
         return true;
@@ -117,13 +117,13 @@ void test_best_is_said() {
   // Out of patience, and stopped between two evaluations: at the end of what was done.
   Model impatient(preset);
   options.patience = 1;
-  const History early = Trainer(impatient, preset.training).fit(kText, options);
+  const History early = Trainer(impatient, preset.train_config).fit(kText, options);
   CHECK(early.stopped);
   CHECK(early.notes == std::vector<std::string>{sentence(early)});
   Model stopped(preset);
   options.patience = 0;
   const auto stop = [](const Progress& progress) { return progress.step < 27; };
-  const History part = Trainer(stopped, preset.training).fit(kText, options, stop);
+  const History part = Trainer(stopped, preset.train_config).fit(kText, options, stop);
   CHECK_EQ(part.steps, 27);
   CHECK(part.notes == std::vector<std::string>{sentence(part)});
 }
@@ -132,12 +132,12 @@ void test_best_is_said() {
 // steps made by hand; a window of one byte has none but those.
 void test_windows_know_what_is_before(const char* cell, const char* sampling) {
   slm::Preset preset = tiny();
-  preset.model.cell = cell;
-  preset.model.ngram_orders = {2, 4};
-  preset.model.ngram_buckets = 64;
-  preset.model.match_lengths = {2};
-  preset.model.match_span = 20;
-  slm::TrainConfig& how = preset.training;
+  preset.config.cell = cell;
+  preset.config.ngram_orders = {2, 4};
+  preset.config.ngram_buckets = 64;
+  preset.config.match_lengths = {2};
+  preset.config.match_span = 20;
+  slm::TrainConfig& how = preset.train_config;
   how.sampling = sampling;
   how.seq_len = 1;
   how.dropout = 0.3f;
@@ -153,7 +153,7 @@ void test_windows_know_what_is_before(const char* cell, const char* sampling) {
     Trainer::Impl trainer(other.impl(), how);
     slm::WindowSampler sampler(kText, how);
     const slm::Backend& backend = *other.impl().backend;
-    const int64_t h = slm::hidden_size(preset.model, 4), K = preset.model.match_span;
+    const int64_t h = slm::hidden_size(preset.config, 4), K = preset.config.match_span;
     auto state = backend.make_buffer(h + 4 * K);
     for (int64_t step = 0; step < 7; ++step) {
       if (step == 0 || how.sampling == "random") {
@@ -176,7 +176,7 @@ void test_no_validation_and_stop() {
   options.validation_fraction = 0;
   std::vector<float> last;
   const History history =
-      Trainer(model, tiny().training).fit(kText, options, [&](const Progress& progress) {
+      Trainer(model, tiny().train_config).fit(kText, options, [&](const Progress& progress) {
         CHECK(!progress.is_best);
         last = parameters(model);
         return progress.step < 7;
@@ -192,7 +192,7 @@ void test_no_validation_and_stop() {
 
 void test_short_texts() {
   Model model(tiny());
-  Trainer trainer(model, tiny().training);
+  Trainer trainer(model, tiny().train_config);
   FitOptions options;
   options.steps = 2;
   std::string note;
@@ -203,8 +203,8 @@ void test_short_texts() {
   CHECK_EQ(note, "the text to train on has 9 bytes, so the window is 9 bytes instead of 16");
   CHECK_EQ(history.notes.size(), 1);
   CHECK_EQ(history.config.seq_len, 9);
-  CHECK_EQ(model.training().seq_len, 9);
-  CHECK_EQ(model.training().steps, 2);
+  CHECK_EQ(model.train_config().seq_len, 9);
+  CHECK_EQ(model.train_config().steps, 2);
 
   CHECK_EQ(trainer.fit("x", options).notes.front(),
            "the text has 1 byte, too few to cut off a validation part of 0.1, so there is no "
@@ -215,7 +215,7 @@ void test_short_texts() {
 void test_bad_options() {
   Model model(tiny());
   const std::vector<float> before = parameters(model);
-  Trainer trainer(model, tiny().training);
+  Trainer trainer(model, tiny().train_config);
   const auto refused = [&](const char* sentence, auto change) {
     FitOptions options;
     change(options);
@@ -242,15 +242,15 @@ void test_bad_options() {
 
 void test_not_finite() {
   slm::Preset preset = tiny();
-  preset.training.learning_rate = 1e30f;
-  preset.training.warmup_steps = 0;
-  preset.training.clip_norm = 0;
+  preset.train_config.learning_rate = 1e30f;
+  preset.train_config.warmup_steps = 0;
+  preset.train_config.clip_norm = 0;
   Model model(preset);
   std::vector<float> last = parameters(model);
   FitOptions options;
   options.validation_fraction = 0;
   CHECK_THROWS(ErrorKind::training, "; the model has the weights of step ",
-               Trainer(model, preset.training).fit(kText, options, [&](const Progress&) {
+               Trainer(model, preset.train_config).fit(kText, options, [&](const Progress&) {
                  last = parameters(model);
                  return true;
                }));
@@ -264,7 +264,7 @@ void test_validation_that_is_not_finite() {
   std::vector<float> A(100, 0.0f);
   for (size_t i = 0; i < 10; ++i) A[i * 11] = 2.0f;
   model.set_parameter("layers.0.A", A.data(), 100);
-  slm::TrainConfig how = tiny().training;
+  slm::TrainConfig how = tiny().train_config;
   how.learning_rate = 1e-6f;
   how.steps = 4;
   FitOptions options;

@@ -2,9 +2,9 @@
 #include <sys/resource.h>
 
 #include "check.h"
-#include "sample/sampler.h"
+#include "numerics/philox.h"
+#include "numerics/sampling.h"
 #include "slm/generator.h"
-#include "util/philox.h"
 
 using slm::ErrorKind;
 using slm::Generator;
@@ -43,7 +43,7 @@ std::string by_hand(const slm::Model& model, const SampleOptions& options, std::
   std::string text;
   while (static_cast<int64_t>(text.size()) < max_bytes) {
     slm::next_byte_distribution(logits, options, probs);
-    text += static_cast<char>(slm::draw_byte(probs, random.uniform_double(text.size())));
+    text += static_cast<char>(slm::sample_byte(probs, random.uniform_double(text.size())));
     feed(static_cast<uint8_t>(text.back()));
   }
   return text;

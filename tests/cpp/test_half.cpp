@@ -1,7 +1,7 @@
 // Half precision: every half comes back, and a float becomes the nearest one.
 #include "check.h"
 #include "io/half.h"
-#include "util/philox.h"
+#include "numerics/philox.h"
 
 using slm::from_half;
 using slm::to_half;
@@ -26,7 +26,7 @@ void test_every_half() {
   CHECK(std::isnan(from_half(0x7C01)) && std::isnan(from_half(0xFE00)));
 }
 
-// Between two neighbours: the midpoint goes to the even one, all else to the nearer.
+// Between two neighbors: the midpoint goes to the even one, all else to the nearer.
 void test_rounding() {
   int right = 0;
   for (int half = 0; half + 1 < kInfinity; ++half) {

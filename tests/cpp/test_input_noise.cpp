@@ -1,10 +1,10 @@
-// Noise on a window's inputs: how much of it, where from, and that a run with it repeats.
+// InputNoise on a window's inputs: how much of it, where from, and that a run with it repeats.
 #include <algorithm>
 #include <cmath>
 #include <map>
 
 #include "fit_case.h"
-#include "train/noise.h"
+#include "train/input_noise.h"
 
 namespace {
 
@@ -21,10 +21,10 @@ Bytes few_letters() {
 }
 
 Bytes noisy(const Bytes& inputs, float share, uint64_t seed, uint64_t first) {
-  slm::Noise noise;
+  slm::InputNoise noise;
   const Bytes before = inputs, targets(inputs.size());
   const slm::Window window{inputs.data(), targets.data(), kSeqLen, kBatchSize};
-  const slm::Window changed = noise.on(window, share, seed, first);
+  const slm::Window changed = noise.corrupt(window, share, seed, first);
   CHECK(changed.targets == targets.data());
   CHECK(changed.seq_len == kSeqLen && changed.batch_size == kBatchSize);
   CHECK(inputs == before);
@@ -62,34 +62,35 @@ void test_numbers() {
 
 void test_steps_with_noise() {
   slm::Preset preset = tiny();
-  preset.training.noise = 0.3f;
+  preset.train_config.input_noise = 0.3f;
   Model model(preset), by_hand(preset);
   const auto* bytes = reinterpret_cast<const uint8_t*>(kText.data());
-  Trainer(model, preset.training).step(bytes, bytes + 4, 16, 4);
-  slm::Noise noise;
-  const slm::Window window = noise.on({bytes, bytes + 4, 16, 4}, 0.3f, preset.training.seed, 0);
+  Trainer(model, preset.train_config).step(bytes, bytes + 4, 16, 4);
+  slm::InputNoise noise;
+  const slm::Window window =
+      noise.corrupt({bytes, bytes + 4, 16, 4}, 0.3f, preset.train_config.seed, 0);
   CHECK(!std::equal(bytes, bytes + 64, window.inputs));
-  preset.training.noise = 0;
-  Trainer(by_hand, preset.training).step(window.inputs, window.targets, 16, 4);
+  preset.train_config.input_noise = 0;
+  Trainer(by_hand, preset.train_config).step(window.inputs, window.targets, 16, 4);
   CHECK(parameters(model) == parameters(by_hand));
 }
 
 void test_noise_is_chosen() {
-  CHECK_EQ(slm::auto_noise(0), 0.0f);
-  CHECK_EQ(slm::auto_noise(1), 0.0f);
-  CHECK_NEAR(slm::auto_noise(4), 0.02, 1e-6);
-  CHECK_NEAR(slm::auto_noise(1e9), 0.025, 1e-6);
+  CHECK_EQ(slm::auto_input_noise(0), 0.0f);
+  CHECK_EQ(slm::auto_input_noise(1), 0.0f);
+  CHECK_NEAR(slm::auto_input_noise(4), 0.02, 1e-6);
+  CHECK_NEAR(slm::auto_input_noise(1e9), 0.025, 1e-6);
   slm::Preset preset = tiny();
-  preset.training.noise = slm::kAutoDropout;
-  preset.training.steps = 150;
+  preset.train_config.input_noise = slm::kAutoDropout;
+  preset.train_config.steps = 150;
   Model model(preset), same(preset);
-  slm::TrainConfig how = preset.training;
+  slm::TrainConfig how = preset.train_config;
   const History history = Trainer(model, how).fit(kText);
   const double passes = 150.0 * 16 * 4 / (0.9 * static_cast<double>(kText.size()));
-  CHECK_EQ(history.config.noise, slm::auto_noise(passes));
-  CHECK_EQ(model.training().noise, slm::kAutoDropout);
-  how.noise = history.config.noise;
-  CHECK(how.noise > 0);
+  CHECK_EQ(history.config.input_noise, slm::auto_input_noise(passes));
+  CHECK_EQ(model.train_config().input_noise, slm::kAutoDropout);
+  how.input_noise = history.config.input_noise;
+  CHECK(how.input_noise > 0);
   Trainer(same, how).fit(kText);
   CHECK(parameters(same) == parameters(model));
 }

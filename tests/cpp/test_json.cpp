@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "io/json.h"
-#include "util/philox.h"
+#include "numerics/philox.h"
 #include "util/quote.h"
 
 using slm::ErrorKind;

@@ -31,9 +31,9 @@ void test_matmul(int64_t outer, int64_t inner, int64_t depth, int64_t cols) {
 
 void test_outer_sum(int64_t depth, int64_t rows, int64_t cols) {
   const Floats dy = random_floats(depth * rows, 4), x = random_floats(depth * cols, 5);
-  compare("outer_sum", 1e-5 * std::sqrt(static_cast<double>(depth)), [&](const Kernels& kernels) {
+  compare("gemm_tn", 1e-5 * std::sqrt(static_cast<double>(depth)), [&](const Kernels& kernels) {
     Floats dw = random_floats(rows * cols, 6);
-    kernels.outer_sum(dy.data(), rows, x.data(), cols, depth, dw.data(), cols, rows, cols);
+    kernels.gemm_tn(dy.data(), rows, x.data(), cols, depth, dw.data(), cols, rows, cols);
     return dw;
   });
 }
@@ -41,10 +41,10 @@ void test_outer_sum(int64_t depth, int64_t rows, int64_t cols) {
 void test_elementwise(int64_t n) {
   const Floats h = random_floats(n, 7, 20), d = random_floats(n, 8);
   compare("swish", 4e-6, [&](const Kernels& kernels) {
-    Floats out(static_cast<size_t>(3 * n)), slope = d;
+    Floats out(static_cast<size_t>(3 * n)), derivative = d;
     kernels.swish_forward(h.data(), out.data(), n);
-    kernels.swish_backward(h.data(), out.data() + n, slope.data(), n);
-    std::memcpy(out.data() + 2 * n, slope.data(), static_cast<size_t>(n) * sizeof(float));
+    kernels.swish_backward(h.data(), out.data() + n, derivative.data(), n);
+    std::memcpy(out.data() + 2 * n, derivative.data(), static_cast<size_t>(n) * sizeof(float));
     return out;
   });
   compare("add and sum_squares", 1e-5, [&](const Kernels& kernels) {

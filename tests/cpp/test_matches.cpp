@@ -5,9 +5,9 @@
 
 #include "check.h"
 #include "cpu/matches.h"
+#include "numerics/match.h"
+#include "numerics/philox.h"
 #include "tensors.h"
-#include "util/match.h"
-#include "util/philox.h"
 
 namespace {
 

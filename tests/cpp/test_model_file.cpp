@@ -7,9 +7,9 @@
 #include "check.h"
 #include "io/config_json.h"
 #include "io/model_file.h"
+#include "numerics/philox.h"
 #include "slm/version.h"
 #include "temporary_folder.h"
-#include "util/philox.h"
 
 using slm::ErrorKind;
 using slm::Json;
@@ -22,7 +22,7 @@ namespace {
 // A small model and what its file is made of, for a test to change before it is written.
 struct Example {
   slm::Config config;
-  slm::TrainConfig training;
+  slm::TrainConfig train_config;
   std::vector<float> parameters;
 
   Example() {
@@ -36,8 +36,8 @@ struct Example {
     parameters[1] = std::numeric_limits<float>::denorm_min();
   }
 
-  void save(const std::string& path, const Json* results = nullptr) const {
-    save_model_file(path, config, training, slm::TensorTable(config), parameters.data(), results);
+  void save(const std::string& path) const {
+    save_model_file(path, config, train_config, slm::TensorTable(config), parameters.data());
   }
 
   std::vector<TensorSource> sources() const {
@@ -54,18 +54,18 @@ void test_round_trip(const TemporaryFolder& folder, const Example& example) {
   example.save(folder.path("a"));
   const slm::ModelFile back = load_model_file(folder.path("a"));
   CHECK_EQ(config_to_json(back.config).dump(), config_to_json(example.config).dump());
-  CHECK_EQ(training_to_json(back.training).dump(), training_to_json(example.training).dump());
+  CHECK_EQ(train_config_to_json(back.train_config).dump(),
+           train_config_to_json(example.train_config).dump());
   CHECK(back.parameters == example.parameters);
   CHECK(std::signbit(back.parameters[0]));
-  const Json results(slm::Json::Object{{"best_step", 12}, {"validation_loss", 1.5}});
-  example.save(folder.path("b"), &results);
+  slm::Metadata metadata = model_metadata(example.config, example.train_config);
+  metadata.emplace_back("somebody.else", "1");
+  write_tensor_file(folder.path("b"), metadata, example.sources());
   CHECK(load_model_file(folder.path("b")).parameters == example.parameters);
-  CHECK_EQ(*slm::TensorFile(folder.path("b")).metadata("slm.results"),
-           "{\"best_step\":12,\"validation_loss\":1.5}");
   example.save(folder.path("b"));
   CHECK(folder.read("a") == folder.read("b"));
   CHECK(folder.read("a") ==
-        assemble(model_metadata(example.config, example.training), example.sources()));
+        assemble(model_metadata(example.config, example.train_config), example.sources()));
   CHECK_EQ(folder.list(), "a b ");
 }
 
@@ -74,15 +74,16 @@ void test_refused_writing(const TemporaryFolder& folder, Example example) {
   const std::string before = folder.read("a");
   example.parameters[5] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS(ErrorKind::training, "\"embedding.weight\"", example.save(folder.path("a")));
+  example.parameters[5] = 0;
   CHECK_THROWS(ErrorKind::io, "there is no folder", example.save(folder.path("no/a")));
-  example.training.steps = 0;
+  example.train_config.steps = 0;
   CHECK_THROWS(ErrorKind::config, "steps is 0", example.save(folder.path("a")));
   CHECK(folder.read("a") == before);
   CHECK_EQ(folder.list(), "a b ");
 }
 
 void test_metadata(const TemporaryFolder& folder, const Example& example) {
-  const Metadata good = model_metadata(example.config, example.training);
+  const Metadata good = model_metadata(example.config, example.train_config);
   const std::string path = folder.path("m");
   const auto refuse = [&](const char* part, const std::function<void(Metadata&)>& change) {
     Metadata metadata = good;
@@ -127,7 +128,7 @@ void test_metadata(const TemporaryFolder& folder, const Example& example) {
 }
 
 void test_tensors(const TemporaryFolder& folder, const Example& example) {
-  const Metadata metadata = model_metadata(example.config, example.training);
+  const Metadata metadata = model_metadata(example.config, example.train_config);
   const std::string path = folder.path("t");
   const auto refuse = [&](const std::string& part,
                           const std::function<void(std::vector<TensorSource>&)>& change) {

@@ -34,14 +34,14 @@ void test_recompute_takes_less_memory() {
            slm::TrainingPass::bytes(model.impl(), how.seq_len, how.batch_size, false));
   CHECK_EQ(model.memory().optimizer, 3 * 4 * model.num_parameters());
   slm::TrainConfig bounded;
-  bounded.max_radius = 0.9f;
+  bounded.max_spectral_radius = 0.9f;
   Model other = make_model(small());
   slm::Trainer(other, bounded);
   CHECK_EQ(other.memory().optimizer, 4 * (3 * model.num_parameters() + 3 * 20 * 20));
   CHECK(model.memory().weights >= 3 * 4 * model.num_parameters() - 4 * 256 * 9);
 }
 
-// Of an n-gram row, the optimiser keeps two values. A gradient refers to its position's, which is
+// Of an n-gram row, the optimizer keeps two values. A gradient refers to its position's, which is
 // kept once for all tables, or is a sum, of which there are no more than half the positions.
 void test_rows_take_little_memory() {
   slm::Config config = small();

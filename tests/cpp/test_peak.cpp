@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "cpu/isa.h"
-#include "cpu/probe.h"
+#include "cpu/peak.h"
 
 namespace {
 

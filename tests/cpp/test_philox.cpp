@@ -1,6 +1,6 @@
 // The generator against its authors' vectors, and the properties that the rest relies on.
 #include "check.h"
-#include "util/philox.h"
+#include "numerics/philox.h"
 
 using slm::Philox;
 using slm::PhiloxStream;

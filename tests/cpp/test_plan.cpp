@@ -1,7 +1,7 @@
 // What a run decides for itself: where it cuts the text, how many steps fit into a time, what share
 // is dropped. Time is a clock of the test's own.
+#include "evaluate/score.h"
 #include "fit_case.h"
-#include "score.h"
 
 namespace {
 
@@ -13,7 +13,7 @@ struct TestClock {
 
 History fit_by_time(Model& model, TestClock& clock, const FitOptions& options,
                     const std::function<bool(const Progress&)>& callback = {}) {
-  Trainer::Impl trainer(model.impl(), tiny().training);
+  Trainer::Impl trainer(model.impl(), tiny().train_config);
   return slm::fit_text(trainer, kText, options, callback, std::ref(clock));
 }
 
@@ -62,7 +62,7 @@ void test_time() {
   CHECK_NEAR(static_cast<double>(planned), 200, 1);
   CHECK_EQ(history.steps, planned);
   CHECK_EQ(history.config.steps, planned);
-  CHECK_EQ(model.training().steps, planned);
+  CHECK_EQ(model.train_config().steps, planned);
   CHECK_NEAR(history.seconds, 2, 0.02);
   CHECK_EQ(history.evaluations.size(), 10);
   CHECK(history.notes.empty());
@@ -102,7 +102,7 @@ void test_costly_evaluation() {
   FitOptions options;
   options.seconds = 2;
   options.eval_every = 1;
-  const std::string validation(40 * slm::kSegmentBytes, 'x');
+  const std::string validation(40 * slm::kScoreSegmentBytes, 'x');
   options.validation = validation;
   const History history = fit_by_time(model, clock, options);
   // One segment of it is left, and the run is evaluated at the end only.
@@ -120,19 +120,19 @@ void test_dropout_by_passes() {
   CHECK_EQ(slm::auto_dropout(1), 0.0f);
   CHECK_NEAR(slm::auto_dropout(4), 0.4, 1e-6);
   CHECK_NEAR(slm::auto_dropout(1e9), 0.5, 1e-6);
-  CHECK_EQ(slm::auto_layer_dropout(0), 0.0f);
-  CHECK_EQ(slm::auto_layer_dropout(4), 0.0f);
-  CHECK_NEAR(slm::auto_layer_dropout(8), 0.05, 1e-6);
-  CHECK_NEAR(slm::auto_layer_dropout(1e9), 0.1, 1e-6);
+  CHECK_EQ(slm::auto_locked_dropout(0), 0.0f);
+  CHECK_EQ(slm::auto_locked_dropout(4), 0.0f);
+  CHECK_NEAR(slm::auto_locked_dropout(8), 0.05, 1e-6);
+  CHECK_NEAR(slm::auto_locked_dropout(1e9), 0.1, 1e-6);
 }
 
 void test_dropout_is_chosen() {
   constexpr int64_t kSteps = 150;
   slm::Preset preset = tiny();
-  preset.model.norm = "rms";
-  preset.training.steps = kSteps;
-  slm::TrainConfig &how = preset.training, automatic = how;
-  automatic.dropout = automatic.layer_dropout = slm::kAutoDropout;
+  preset.config.norm = "rms";
+  preset.train_config.steps = kSteps;
+  slm::TrainConfig &how = preset.train_config, automatic = how;
+  automatic.dropout = automatic.locked_dropout = slm::kAutoDropout;
   const auto read = static_cast<double>(kSteps * how.seq_len * how.batch_size);
   const double passes = read / (0.9 * static_cast<double>(kText.size()));
   const auto trained = [&](const slm::TrainConfig& config) {
@@ -144,17 +144,17 @@ void test_dropout_is_chosen() {
   Model chosen(preset);
   const History history = Trainer(chosen, automatic).fit(kText);
   CHECK_EQ(history.config.dropout, slm::auto_dropout(passes));
-  CHECK_EQ(history.config.layer_dropout, slm::auto_layer_dropout(passes));
-  CHECK_EQ(chosen.training().dropout, slm::kAutoDropout);  // another text, another choice
-  CHECK_EQ(chosen.training().layer_dropout, slm::kAutoDropout);
-  CHECK_EQ(chosen.training().steps, kSteps);
+  CHECK_EQ(history.config.locked_dropout, slm::auto_locked_dropout(passes));
+  CHECK_EQ(chosen.train_config().dropout, slm::kAutoDropout);  // another text, another choice
+  CHECK_EQ(chosen.train_config().locked_dropout, slm::kAutoDropout);
+  CHECK_EQ(chosen.train_config().steps, kSteps);
   how.dropout = history.config.dropout;
-  how.layer_dropout = history.config.layer_dropout;
-  CHECK(how.dropout > 0 && how.layer_dropout > 0);
+  how.locked_dropout = history.config.locked_dropout;
+  CHECK(how.dropout > 0 && how.locked_dropout > 0);
   CHECK(parameters(chosen) == trained(how));
-  how.layer_dropout = 0;
+  how.locked_dropout = 0;
   CHECK(parameters(chosen) != trained(how));
-  how.layer_dropout = history.config.layer_dropout;
+  how.locked_dropout = history.config.locked_dropout;
   how.dropout = 0;
   CHECK(parameters(chosen) != trained(how));
 }
@@ -163,17 +163,17 @@ void test_dropout_is_chosen() {
 void test_no_dropout_is_chosen() {
   slm::Preset preset = tiny();
   Model without_norm(preset);
-  preset.training.layer_dropout = slm::kAutoDropout;
-  preset.training.steps = 150;
-  CHECK_EQ(Trainer(without_norm, preset.training).fit(kText).config.layer_dropout, 0.0f);
+  preset.train_config.locked_dropout = slm::kAutoDropout;
+  preset.train_config.steps = 150;
+  CHECK_EQ(Trainer(without_norm, preset.train_config).fit(kText).config.locked_dropout, 0.0f);
 
-  preset.model.norm = "rms";
-  preset.training.dropout = slm::kAutoDropout;
+  preset.config.norm = "rms";
+  preset.train_config.dropout = slm::kAutoDropout;
   Model step(preset), plain(preset);
   const auto* bytes = reinterpret_cast<const uint8_t*>(kText.data());
-  Trainer(step, preset.training).step(bytes, bytes + 4, 16, 4);
-  preset.training.dropout = preset.training.layer_dropout = 0;
-  Trainer(plain, preset.training).step(bytes, bytes + 4, 16, 4);
+  Trainer(step, preset.train_config).step(bytes, bytes + 4, 16, 4);
+  preset.train_config.dropout = preset.train_config.locked_dropout = 0;
+  Trainer(plain, preset.train_config).step(bytes, bytes + 4, 16, 4);
   CHECK(parameters(step) == parameters(plain));
 }
 

@@ -23,14 +23,14 @@ constexpr int64_t kSteps = 11;
 
 slm::Preset tiny(const char* sampling) {
   slm::Preset preset;
-  preset.model.embed_dim = 7;
-  preset.model.state_dim = 5;
-  preset.model.num_layers = 2;
-  preset.training.seq_len = 16;
-  preset.training.batch_size = 4;
-  preset.training.warmup_steps = 2;
-  preset.training.steps = kSteps;
-  preset.training.sampling = sampling;
+  preset.config.embed_dim = 7;
+  preset.config.state_dim = 5;
+  preset.config.num_layers = 2;
+  preset.train_config.seq_len = 16;
+  preset.train_config.batch_size = 4;
+  preset.train_config.warmup_steps = 2;
+  preset.train_config.steps = kSteps;
+  preset.train_config.sampling = sampling;
   return preset;
 }
 
@@ -38,15 +38,15 @@ slm::Preset tiny(const char* sampling) {
 // that is drawn by the number of the step.
 slm::Preset tiny_ngrams(const char* sampling) {
   slm::Preset preset = tiny(sampling);
-  preset.model.cell = "gated";
-  preset.model.residual = true;
-  preset.model.norm = "rms";
-  preset.model.ngram_orders = {3, 5};
-  preset.model.ngram_buckets = 32;
-  preset.model.match_lengths = {2, 4};
-  preset.model.match_span = 100;
-  preset.training.dropout = preset.training.noise = slm::kAutoDropout;
-  preset.training.final_rate = 0.1f;
+  preset.config.cell = "gated";
+  preset.config.residual = true;
+  preset.config.norm = "rms";
+  preset.config.ngram_orders = {3, 5};
+  preset.config.ngram_buckets = 32;
+  preset.config.match_lengths = {2, 4};
+  preset.config.match_span = 100;
+  preset.train_config.dropout = preset.train_config.input_noise = slm::kAutoDropout;
+  preset.train_config.min_lr_ratio = 0.1f;
   return preset;
 }
 
@@ -102,13 +102,13 @@ Model stranger(const slm::Preset& preset) { return Model(preset, {99, "cpu", 1})
 Outcome resume(const slm::Preset& preset, FitOptions options) {
   Model model = stranger(preset);
   options.resume = true;
-  const History history = slm::Trainer(model, preset.training).fit(kText, options);
+  const History history = slm::Trainer(model, preset.train_config).fit(kText, options);
   return outcome(model, history, options.checkpoint);
 }
 
 Outcome uninterrupted(const slm::Preset& preset, const FitOptions& options) {
   Model model(preset);
-  const History history = slm::Trainer(model, preset.training).fit(kText, options);
+  const History history = slm::Trainer(model, preset.train_config).fit(kText, options);
   return outcome(model, history, options.checkpoint);
 }
 
@@ -117,7 +117,7 @@ void test_stopped_by_callback(const slm::Preset& preset, FitOptions options,
   for (int64_t stop = 1; stop <= kSteps; ++stop) {
     Model model(preset);
     const auto callback = [stop](const Progress& progress) { return progress.step != stop; };
-    slm::Trainer(model, preset.training).fit(kText, options, callback);
+    slm::Trainer(model, preset.train_config).fit(kText, options, callback);
     CHECK(resume(preset, options) == expected);
     CHECK(resume(preset, options) == expected);  // there is nothing left to do
   }
@@ -129,7 +129,7 @@ void test_killed(const slm::Preset& preset, FitOptions options, const TemporaryF
   options.checkpoint_seconds = 0;
   std::vector<std::string> copies;
   Model model(preset);
-  slm::Trainer(model, preset.training).fit(kText, options, [&](const Progress& progress) {
+  slm::Trainer(model, preset.train_config).fit(kText, options, [&](const Progress& progress) {
     if (progress.step > 1) copies.push_back(folder.read("run.ckpt"));
     return true;
   });
@@ -147,7 +147,7 @@ void test_interrupted(const slm::Preset& preset, const FitOptions& options,
   int interrupted = 0;
   for (int strike = 3; strike < 60; strike += 4) {
     Model model(preset);
-    slm::Trainer::Impl trainer(model.impl(), preset.training);
+    slm::Trainer::Impl trainer(model.impl(), preset.train_config);
     bool struck = false;
     int looks = 0;
     const auto clock = [&] {
@@ -174,10 +174,11 @@ void test_callback_throws(const slm::Preset& preset, const FitOptions& options,
                           const Outcome& expected) {
   Model model(preset);
   try {
-    slm::Trainer(model, preset.training).fit(kText, options, [](const Progress& progress) -> bool {
-      if (progress.step == 6) throw std::out_of_range("mine");
-      return true;
-    });
+    slm::Trainer(model, preset.train_config)
+        .fit(kText, options, [](const Progress& progress) -> bool {
+          if (progress.step == 6) throw std::out_of_range("mine");
+          return true;
+        });
     CHECK(false);
   } catch (const std::out_of_range&) {
     CHECK(resume(preset, options) == expected);
@@ -190,7 +191,7 @@ void test_best_without_a_disk(slm::Preset preset) {
   FitOptions options = make_options(folder->path("run.ckpt"));
   options.validation = "\xff\xfe\xfd";  // likelier before training than after
   options.eval_every = 1;
-  preset.training.learning_rate = 0.3f;
+  preset.train_config.learning_rate = 0.3f;
   Model model(preset);
   std::vector<float> best;
   const auto callback = [&](const Progress& progress) -> bool {
@@ -201,7 +202,7 @@ void test_best_without_a_disk(slm::Preset preset) {
     throw std::out_of_range("mine");
   };
   CHECK_THROWS(ErrorKind::io, "there is no folder",
-               slm::Trainer(model, preset.training).fit(kText, options, callback));
+               slm::Trainer(model, preset.train_config).fit(kText, options, callback));
   CHECK(parameters(model) == best);
 }
 
@@ -212,7 +213,7 @@ void test_by_time(const slm::Preset& preset, const TemporaryFolder& folder) {
   const auto run = [&](bool resume, int64_t stop, double step_seconds) {
     options.resume = resume;
     Model model = stranger(preset);
-    slm::Trainer::Impl trainer(model.impl(), preset.training);
+    slm::Trainer::Impl trainer(model.impl(), preset.train_config);
     double time = 0;
     const auto callback = [&](const Progress& progress) {
       time += step_seconds;
@@ -244,7 +245,7 @@ void test_no_validation_and_patience(slm::Preset preset, FitOptions options) {
   options.validation = "\xff\xfe\xfd";
   options.eval_every = 1;
   options.patience = 2;
-  preset.training.learning_rate = 0.3f;
+  preset.train_config.learning_rate = 0.3f;
   const Outcome impatient = uninterrupted(preset, options);
   CHECK(impatient.steps < kSteps);
   test_stopped_by_callback(preset, options, impatient);
@@ -260,7 +261,7 @@ void check_refused(const char* sentence, const FitOptions& finished, Change chan
   Model model = stranger(preset);
   const std::vector<float> before = parameters(model);
   CHECK_THROWS(ErrorKind::training, sentence,
-               slm::Trainer(model, preset.training).fit(text, options));
+               slm::Trainer(model, preset.train_config).fit(text, options));
   CHECK(parameters(model) == before);
 }
 
@@ -286,21 +287,21 @@ void test_refused(const TemporaryFolder& folder) {
   refused("and this run's is \"2.5 seconds\"", [](P&, O& o, T&) { o.seconds = 2.5; });
   refused("its eval_every is 4, and this run's is 5", [](P&, O& o, T&) { o.eval_every = 5; });
   refused("its batch_size is 4, and this run's is 3",
-          [](P& p, O&, T&) { p.training.batch_size = 3; });
-  refused("its seq_len is 16", [](P& p, O&, T&) { p.training.seq_len = 17; });
-  refused("its sampling is \"random\"", [](P& p, O&, T&) { p.training.sampling = "stream"; });
-  refused("its learning_rate is ", [](P& p, O&, T&) { p.training.learning_rate *= 2; });
+          [](P& p, O&, T&) { p.train_config.batch_size = 3; });
+  refused("its seq_len is 16", [](P& p, O&, T&) { p.train_config.seq_len = 17; });
+  refused("its sampling is \"random\"", [](P& p, O&, T&) { p.train_config.sampling = "stream"; });
+  refused("its learning_rate is ", [](P& p, O&, T&) { p.train_config.learning_rate *= 2; });
   refused("its dropout is 0.0, and this run's is -1.0",
-          [](P& p, O&, T&) { p.training.dropout = slm::kAutoDropout; });
-  refused("its seed is 0", [](P& p, O&, T&) { p.training.seed = 1; });
-  refused("its state_dim is 5", [](P& p, O&, T&) { p.model.state_dim = 6; });
+          [](P& p, O&, T&) { p.train_config.dropout = slm::kAutoDropout; });
+  refused("its seed is 0", [](P& p, O&, T&) { p.train_config.seed = 1; });
+  refused("its state_dim is 5", [](P& p, O&, T&) { p.config.state_dim = 6; });
 }
 
 void test_bad_files(const TemporaryFolder& folder) {
   const slm::Preset preset = tiny("random");
   FitOptions options = make_options(folder.path("run.ckpt"));
   Model model(preset);
-  slm::Trainer trainer(model, preset.training);
+  slm::Trainer trainer(model, preset.train_config);
   options.resume = true;
   options.checkpoint = folder.path("missing.ckpt");
   CHECK_THROWS(ErrorKind::io, "missing.ckpt", trainer.fit(kText, options));

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "check.h"
-#include "sample/sampler.h"
-#include "util/exp.h"
-#include "util/philox.h"
+#include "numerics/exp.h"
+#include "numerics/philox.h"
+#include "numerics/sampling.h"
 
 using slm::ErrorKind;
 using slm::SampleOptions;
@@ -107,10 +107,10 @@ void test_min_p() {
 void test_order() {
   // top_k first: of {0.625, 0.375} the first byte reaches 0.6; of {0.5, 0.3, 0.2} it does not.
   check_kept(kThree, options_of(1, 2, 0.6f), {{20, 1.0}});
-  // Temperature first: squared and renormalised, the first byte has 0.25 / 0.38 = 0.658.
+  // Temperature first: squared and renormalized, the first byte has 0.25 / 0.38 = 0.658.
   check_kept(kThree, options_of(0.5f, 0, 0.65f), {{20, 1.0}});
   check_kept(kThree, options_of(0.5f, 0, 1, 0.4f), {{20, 1.0}});
-  // Nucleus before min_p: min_p first would renormalise to {0.625, 0.375}, and 0.6 keep one byte.
+  // Nucleus before min_p: min_p first would renormalize to {0.625, 0.375}, and 0.6 keep one byte.
   check_kept(kThree, options_of(1, 0, 0.6f, 0.41f), {{20, 0.625}, {10, 0.375}});
 }
 
@@ -160,12 +160,12 @@ void test_draw() {
   probs[9] = 0.5f;
   probs[200] = 0.25f;
   const double below_one = 1 - 1.0 / 9007199254740992.0;
-  CHECK_EQ(slm::draw_byte(probs.data(), 0.0), 4);
-  CHECK_EQ(slm::draw_byte(probs.data(), 0.2499999), 4);
-  CHECK_EQ(slm::draw_byte(probs.data(), 0.25), 9);
-  CHECK_EQ(slm::draw_byte(probs.data(), 0.7499999), 9);
-  CHECK_EQ(slm::draw_byte(probs.data(), 0.75), 200);
-  CHECK_EQ(slm::draw_byte(probs.data(), below_one), 200);
+  CHECK_EQ(slm::sample_byte(probs.data(), 0.0), 4);
+  CHECK_EQ(slm::sample_byte(probs.data(), 0.2499999), 4);
+  CHECK_EQ(slm::sample_byte(probs.data(), 0.25), 9);
+  CHECK_EQ(slm::sample_byte(probs.data(), 0.7499999), 9);
+  CHECK_EQ(slm::sample_byte(probs.data(), 0.75), 200);
+  CHECK_EQ(slm::sample_byte(probs.data(), below_one), 200);
 }
 
 // Pearson's statistic of 10^5 draws against the distribution asked for.
@@ -177,7 +177,7 @@ void test_frequencies() {
   constexpr int kDraws = 100000;
   std::vector<int> counts(slm::kVocabSize);
   for (int i = 0; i < kDraws; ++i) {
-    ++counts[slm::draw_byte(probs.data(), random.uniform_double(static_cast<uint64_t>(i)))];
+    ++counts[slm::sample_byte(probs.data(), random.uniform_double(static_cast<uint64_t>(i)))];
   }
   double statistic = 0;
   for (size_t i = 0; i < probs.size(); ++i) {

@@ -35,13 +35,13 @@ int main() {
 
   // A cosine that ends at a share of the rate.
   slm::TrainConfig raised = cosine;
-  raised.final_rate = 0.2f;
+  raised.min_lr_ratio = 0.2f;
   CHECK_EQ(learning_rate(raised, 3, 20), 0.5f);
   CHECK_EQ(learning_rate(raised, 4, 20), 0.5f);
   CHECK_NEAR(learning_rate(raised, 12, 20), 0.3, 1e-7);
   for (int64_t step = 4; step < 20; ++step)
     CHECK_NEAR(learning_rate(raised, step, 20), 0.1 + 0.8 * learning_rate(cosine, step, 20), 1e-7);
-  raised.final_rate = 1;
+  raised.min_lr_ratio = 1;
   CHECK_EQ(learning_rate(raised, 19, 20), 0.5f);
 
   // Not planned yet: the warm-up does not wait, the cosine does.

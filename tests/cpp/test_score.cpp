@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "check.h"
-#include "score.h"
+#include "evaluate/score.h"
+#include "numerics/philox.h"
 #include "slm/slm.h"
-#include "util/philox.h"
 
 using slm::ErrorKind;
 using slm::Model;
@@ -80,12 +80,12 @@ double log_prob(const std::vector<float>& logits, uint8_t byte) {
 std::vector<double> plain_log_probs(const Model& model, const std::string& text) {
   std::vector<double> out;
   std::vector<float> logits(slm::kVocabSize);
-  for (size_t begin = 0; begin < text.size(); begin += slm::kSegmentBytes) {
+  for (size_t begin = 0; begin < text.size(); begin += slm::kScoreSegmentBytes) {
     slm::State state = model.new_state();
     if (begin == 0) model.step(&slm::kFirstByte, state, logits.data());
     for (size_t i = begin == 0 ? 0 : begin - slm::kWarmBytes; i < begin; ++i)
       model.step(bytes(text) + i, state, logits.data());
-    for (size_t i = begin; i < std::min(text.size(), begin + slm::kSegmentBytes); ++i) {
+    for (size_t i = begin; i < std::min(text.size(), begin + slm::kScoreSegmentBytes); ++i) {
       out.push_back(log_prob(logits, static_cast<uint8_t>(text[i])));
       model.step(bytes(text) + i, state, logits.data());
     }
@@ -94,7 +94,7 @@ std::vector<double> plain_log_probs(const Model& model, const std::string& text)
 }
 
 void test_protocol(const Model& model) {
-  const std::string text = make_text(2 * slm::kSegmentBytes + 300);
+  const std::string text = make_text(2 * slm::kScoreSegmentBytes + 300);
   const std::vector<double> expected = plain_log_probs(model, text);
   std::vector<float> actual(text.size());
   const slm::Score score = model.score(bytes(text), text.size(), actual.data());
@@ -113,14 +113,14 @@ void test_protocol(const Model& model) {
 
 // Neither threads nor what else is scored in the same batch or the batches before change a bit.
 void test_independence(Model (*make)(int), size_t segments) {
-  const std::string text = make_text(segments * slm::kSegmentBytes + 1);
+  const std::string text = make_text(segments * slm::kScoreSegmentBytes + 1);
   const Model one = make(1), three = make(3);
   const Scored all = scored(one, text), same = scored(three, text);
   CHECK(all.log_probs == same.log_probs);
   CHECK_EQ(all.nats_per_byte, same.nats_per_byte);
   for (const size_t size :
-       {size_t{1}, size_t{255}, size_t{slm::kSegmentBytes}, size_t{slm::kSegmentBytes} + 1,
-        (segments - 1) * slm::kSegmentBytes + 7}) {
+       {size_t{1}, size_t{255}, size_t{slm::kScoreSegmentBytes},
+        size_t{slm::kScoreSegmentBytes} + 1, (segments - 1) * slm::kScoreSegmentBytes + 7}) {
     const std::vector<float> part = scored(one, text.substr(0, size)).log_probs;
     CHECK(std::equal(part.begin(), part.end(), all.log_probs.begin()));
   }
@@ -137,7 +137,7 @@ void test_errors() {
 
 void test_estimate() {
   const Model model = make_model(1);
-  const std::string text = make_text(3 * slm::kSegmentBytes);
+  const std::string text = make_text(3 * slm::kScoreSegmentBytes);
   double time = 0;
   const auto clock = [&time] { return time += 0.5; };
   const auto estimate = [&](size_t size, double budget) {

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "check.h"
-#include "layers/lane.h"
+#include "pass/shard_pass.h"
 #include "run_pass.h"
 #include "slm/error.h"
 #include "train/trainer_impl.h"
@@ -81,7 +81,7 @@ void test_shards_are_the_whole_batch(const slm::Config& config, int64_t batch_si
   const Floats cut = gradients_of([&](slm::Gradients& grads) {
     pass.run(window, state.impl().h.get(), dropout, grads, cut_losses.data());
   });
-  slm::Lane lane(model.impl(), kSeqLen, batch_size, false);
+  slm::ShardPass lane(model.impl(), kSeqLen, batch_size, false);
   const Floats whole = gradients_of([&](slm::Gradients& grads) {
     const float scale = 1.0f / static_cast<float>(kSeqLen * batch_size);
     lane.run(window, state.impl().h.get(), dropout, scale, stop, grads, whole_losses.data());
@@ -106,7 +106,7 @@ struct LongStep {
   LongStep(int threads, int64_t rows)
       : batch_size(rows),
         model(make_model(config(), threads)),
-        trainer(model.impl(), model.training()),
+        trainer(model.impl(), model.train_config()),
         inputs(random_bytes(kSeqLen * batch_size)),
         targets(random_bytes(kSeqLen * batch_size + 1)) {}
 

@@ -1,4 +1,4 @@
-// max_radius: after an update every A has a spectral radius of at most so much, on every
+// max_spectral_radius: after an update every A has a spectral radius of at most so much, on every
 // instruction set and for any number of threads, and nothing else is touched.
 #include <algorithm>
 #include <cmath>
@@ -22,36 +22,37 @@ slm::Config dense(int64_t state_dim, int64_t num_layers = 1) {
 
 // What an update leaves of parameters by which nothing else happens to them: of rate 0. Every A is
 // `a`, and the last gradient is `gradient`.
-Floats updated(const slm::Config& config, const Floats& a, float max_radius, float gradient = 0,
-               int threads = 1, const slm::Kernels& kernels = slm::active_kernels()) {
+Floats updated(const slm::Config& config, const Floats& a, float max_spectral_radius,
+               float gradient = 0, int threads = 1,
+               const slm::Kernels& kernels = slm::active_kernels()) {
   const slm::TensorTable table(config);
   const slm::CpuBackend backend(threads, kernels);
   const auto weights = backend.make_weights(config, table);
   Floats values(static_cast<size_t>(table.num_parameters()), 0.25f);
   for (const slm::Tensor& tensor : table.tensors())
-    if (tensor.recurs) std::copy(a.begin(), a.end(), values.begin() + tensor.offset);
+    if (tensor.is_recurrent) std::copy(a.begin(), a.end(), values.begin() + tensor.offset);
   backend.write(values.data(), table.num_parameters(), weights->flat(), 0);
   const auto grads = backend.make_gradients(config, table, 1);
   dynamic_cast<slm::CpuGradients&>(*grads).dense.get()[table.num_dense() - 1] = gradient;
   const auto m = backend.make_buffer(table.num_moments());
   const auto v = backend.make_buffer(table.num_moments());
-  const auto report = backend.make_report(table, max_radius > 0);
-  const slm::AdamWStep step = {0, 0.9f, 0.98f, 1e-8f, 0, 3, 0.1f, 0.02f, 0, max_radius};
+  const auto report = backend.make_update_result(table, max_spectral_radius > 0);
+  const slm::AdamWStep step = {0, 0.9f, 0.98f, 1e-8f, 0, 3, 0.1f, 0.02f, 0, max_spectral_radius};
   backend.update(*weights, *grads, *m, *v, table, step, *report);
   backend.read(weights->flat(), 0, table.num_parameters(), values.data());
   return values;
 }
 
 // The A of layer 0, checked to be alike in all layers, while all others are as they were.
-Floats updated_a(const slm::Config& config, const Floats& a, float max_radius) {
+Floats updated_a(const slm::Config& config, const Floats& a, float max_spectral_radius) {
   const slm::TensorTable table(config);
-  const Floats all = updated(config, a, max_radius);
+  const Floats all = updated(config, a, max_spectral_radius);
   Floats first;
   for (const slm::Tensor& tensor : table.tensors()) {
     const auto begin = all.begin() + tensor.offset;
     const Floats part(begin, begin + tensor.info.size);
-    if (tensor.recurs && first.empty()) first = part;
-    CHECK(same_bits(part, tensor.recurs ? first : Floats(part.size(), 0.25f)));
+    if (tensor.is_recurrent && first.empty()) first = part;
+    CHECK(same_bits(part, tensor.is_recurrent ? first : Floats(part.size(), 0.25f)));
   }
   return first;
 }
@@ -136,14 +137,14 @@ void test_trainer() {
   slm::Model model(dense(8, 2), {1, "cpu", 1});
   model.set_parameter("layers.1.A", random_matrix(8, 2).data(), 64);
   slm::TrainConfig how;
-  how.max_radius = 0.95f;
+  how.max_spectral_radius = 0.95f;
   slm::Trainer trainer(model, how);
   slm::State state = model.new_state(kBatch);
   const Bytes bytes = random_bytes(kSeqLen * kBatch);
   for (int step = 0; step < 20; ++step) {
     trainer.step(bytes.data(), bytes.data(), kSeqLen, kBatch, &state);
     for (const slm::Tensor& tensor : model.impl().table.tensors()) {
-      if (!tensor.recurs) continue;
+      if (!tensor.is_recurrent) continue;
       Floats a(static_cast<size_t>(tensor.info.size));
       model.impl().backend->read(model.impl().weights->flat(), tensor.offset, 64, a.data());
       CHECK(radius(a, 8) <= 0.9501);
@@ -154,8 +155,8 @@ void test_trainer() {
 void test_gated_has_none() {
   slm::Model model(rich(), {1, "cpu", 1});
   slm::TrainConfig how;
-  how.max_radius = 0.9f;
-  CHECK_THROWS(slm::ErrorKind::config, "max_radius is above 0", slm::Trainer(model, how));
+  how.max_spectral_radius = 0.9f;
+  CHECK_THROWS(slm::ErrorKind::config, "max_spectral_radius is above 0", slm::Trainer(model, how));
 }
 
 }  // namespace

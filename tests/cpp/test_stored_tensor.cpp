@@ -7,8 +7,8 @@
 #include "check.h"
 #include "io/half.h"
 #include "io/stored_tensor.h"
+#include "numerics/philox.h"
 #include "temporary_folder.h"
-#include "util/philox.h"
 
 using slm::ErrorKind;
 using slm::load_model_file;
@@ -52,7 +52,7 @@ struct Example {
   float* values(const char* name) { return parameters.data() + table.at(name).offset; }
 
   void save(const std::string& path, const std::string& dtype) const {
-    export_model_file(path, config, {}, table, parameters.data(), dtype);
+    save_model_file(path, config, {}, table, parameters.data(), dtype);
   }
   Sources sources(slm::Storage storage) const {
     Sources sources;

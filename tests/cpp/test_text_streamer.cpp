@@ -1,7 +1,7 @@
 // What a sample hands out and when: whole UTF-8 characters, and nothing that belongs to a stop
 // string.
 #include "check.h"
-#include "sample/outlet.h"
+#include "sample/text_streamer.h"
 #include "util/utf8.h"
 
 namespace {
@@ -10,7 +10,7 @@ using Strings = std::vector<std::string>;
 
 // Feeds byte by byte until the outlet closes or the text ends; returns the pieces that came out.
 Strings pieces_of(const std::string& text, const Strings& stops = {}) {
-  slm::Outlet outlet(stops);
+  slm::TextStreamer outlet(stops);
   Strings pieces;
   const auto take = [&] {
     std::string piece = outlet.take();

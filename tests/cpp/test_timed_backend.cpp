@@ -60,7 +60,7 @@ void test_same_bits() {
 
   for (const char* name :
        {"embed_forward", "layer_forward", "head_loss", "layer_backward", "embed_backward",
-        "add_losses", "update", "read_report", "params_changed"}) {
+        "add_losses", "update", "read_update_result", "params_changed"}) {
     const auto phase = phases.find(name);
     CHECK(phase != phases.end() && phase->second > 0);
   }

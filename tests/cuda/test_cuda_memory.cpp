@@ -34,9 +34,9 @@ void test_memory_plans() {
              allocated_by([&] { cuda.make_weights(config, table); }));
     CHECK_EQ(cuda.gradients_bytes(table, 14),
              allocated_by([&] { cuda.make_gradients(config, table, 14); }));
-    for (const bool max_radius : {false, true})
-      CHECK_EQ(cuda.report_bytes(table, max_radius),
-               allocated_by([&] { cuda.make_report(table, max_radius); }));
+    for (const bool max_spectral_radius : {false, true})
+      CHECK_EQ(cuda.update_result_bytes(table, max_spectral_radius),
+               allocated_by([&] { cuda.make_update_result(table, max_spectral_radius); }));
     for (const slm::WorkspaceShape& shape :
          {slm::WorkspaceShape{1, 1, false}, {7, 2, true}, {100, 3, false}, {100, 3, true}})
       CHECK_EQ(cuda.workspace_bytes(config, shape),

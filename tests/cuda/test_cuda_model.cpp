@@ -140,7 +140,7 @@ void test_resume(const slm::Config& config) {
 int main() {
   slm::TrainConfig plain, dropping, dropping_more, recomputing;
   dropping.dropout = dropping_more.dropout = 0.3f;
-  dropping_more.layer_dropout = 0.4f;
+  dropping_more.locked_dropout = 0.4f;
   recomputing.recompute = true;
   for (const slm::Config& config : {seed(), dense(1), normed(), gated(), rich()}) {
     test_gradients(config, 33, 3);

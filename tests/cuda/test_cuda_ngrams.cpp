@@ -1,4 +1,4 @@
-// Hashed n-grams and matches on CUDA: vectors, gradients by row, the optimiser of rows and the
+// Hashed n-grams and matches on CUDA: vectors, gradients by row, the optimizer of rows and the
 // carried bytes are those of the CPU backend.
 #include <algorithm>
 
@@ -90,10 +90,10 @@ struct Side {
   Floats all_gradients() const { return read_gradients(backend, *gradients, table); }
 
   slm::StepResult update(const slm::AdamWStep& step) {
-    const auto report = backend.make_report(table, false);
+    const auto report = backend.make_update_result(table, false);
     backend.update(*weights, *gradients, *m, *v, table, step, *report);
     backend.params_changed(*weights);
-    return backend.read_report(*report);
+    return backend.read_update_result(*report);
   }
 
   const AnyBackend& backend;

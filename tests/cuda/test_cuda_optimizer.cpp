@@ -13,7 +13,7 @@ struct Training {
         table(of),
         weights(on.make_weights(config, table)),
         grads(on.make_gradients(config, table, 1 << 20)),
-        report(on.make_report(table, true)) {
+        report(on.make_update_result(table, true)) {
     const int64_t size = table.num_parameters();
     backend.write(random_floats(size, 1).data(), size, weights->flat(), 0);
     m = make_buffer(backend, random_floats(size, 2));
@@ -23,7 +23,7 @@ struct Training {
   slm::StepResult update(const slm::AdamWStep& step) {
     backend.update(*weights, *grads, *m, *v, table, step, *report);
     backend.params_changed(*weights);
-    return backend.read_report(*report);
+    return backend.read_update_result(*report);
   }
   // All that an update changes.
   Floats everything() const {
@@ -44,11 +44,11 @@ struct Training {
   std::unique_ptr<slm::Weights> weights;
   std::unique_ptr<slm::Gradients> grads;
   std::unique_ptr<slm::Buffer> m, v;
-  const std::unique_ptr<slm::Report> report;
+  const std::unique_ptr<slm::UpdateResult> report;
 };
 
 // The k-th, which clips to this norm.
-slm::AdamWStep update_number(int k, float clip_norm, float max_radius = 0) {
+slm::AdamWStep update_number(int k, float clip_norm, float max_spectral_radius = 0) {
   return {0.01f,
           0.9f,
           0.98f,
@@ -58,7 +58,7 @@ slm::AdamWStep update_number(int k, float clip_norm, float max_radius = 0) {
           static_cast<float>(1 - std::pow(0.9, k)),
           static_cast<float>(1 - std::pow(0.98, k)),
           clip_norm,
-          max_radius};
+          max_spectral_radius};
 }
 
 void test_adamw(int64_t embed_dim, int64_t state_dim, int64_t num_layers) {
@@ -132,24 +132,24 @@ void test_radius(int64_t state_dim) {
   set_dense(*cuda.grads, {std::numeric_limits<float>::infinity()});
   CHECK(!cuda.update(update_number(1, 0, 0.5f)).finite());
   check_same(cuda.everything(), cpu.everything());
-  for (const float max_radius : {1e6f, 0.98f, 0.3f}) {
+  for (const float max_spectral_radius : {1e6f, 0.98f, 0.3f}) {
     const Floats gradients = random_floats(table.num_dense(), 4);
     for (Training* training : {&cpu, &cuda}) {
       set_dense(*training->grads, gradients);
-      CHECK(training->update(update_number(1, 0, max_radius)).finite());
+      CHECK(training->update(update_number(1, 0, max_spectral_radius)).finite());
     }
     const Floats on_cpu = cpu.everything(), on_cuda = cuda.everything();
-    if (max_radius > 1)
+    if (max_spectral_radius > 1)
       check_same(on_cuda, on_cpu);
     else
       for (const slm::Tensor& tensor : table.tensors())
         check_close(part_of(on_cuda, tensor), part_of(on_cpu, tensor));
     // Were it not scaled, the largest of so many values from -1 to 1 would be near 1.
     for (const slm::Tensor& tensor : table.tensors())
-      if (tensor.recurs && state_dim > 7) {
+      if (tensor.is_recurrent && state_dim > 7) {
         const Floats a = part_of(on_cpu, tensor);
         const float largest = *std::max_element(a.begin(), a.end());
-        CHECK_EQ(largest > 0.9f, max_radius > 1);
+        CHECK_EQ(largest > 0.9f, max_spectral_radius > 1);
       }
   }
 }

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "compare_backends.h"
-#include "sample/sampler.h"
+#include "numerics/sampling.h"
 #include "slm/generator.h"
 
 namespace {
@@ -19,16 +19,16 @@ slm::Config config() {
 }
 
 // A workspace whose latest logits are these.
-struct Drawing {
-  explicit Drawing(const Floats& logits)
+struct Sampled {
+  explicit Sampled(const Floats& logits)
       : workspace(backend.make_workspace(config(), {1, kRows, /*training=*/false})) {
     auto& ws = static_cast<slm::CudaWorkspace&>(*workspace);
     backend.write(logits.data(), kRows * slm::kVocabSize, ws.logits, 0);
   }
-  Bytes draw(const slm::SampleOptions& options, const std::vector<slm::DrawAt>& where) {
+  Bytes sample(const slm::SampleOptions& options, const std::vector<slm::SampleRequest>& where) {
     Bytes bytes(where.size());
-    backend.draw(*workspace, options, where.data(), static_cast<int64_t>(where.size()),
-                 bytes.data());
+    backend.sample(*workspace, options, where.data(), static_cast<int64_t>(where.size()),
+                   bytes.data());
     return bytes;
   }
 
@@ -36,14 +36,16 @@ struct Drawing {
   std::unique_ptr<slm::Workspace> workspace;
 };
 
-void check_draws(const Floats& logits, const slm::SampleOptions& options) {
-  Drawing drawing(logits);
+void check_samples(const Floats& logits, const slm::SampleOptions& options) {
+  Sampled device(logits);
   // Not all rows, and not in order.
-  const std::vector<slm::DrawAt> where = {{3, 7, 1}, {0, 0, uint64_t{1} << 40}, {4, 8, 2}};
-  const Bytes drawn = drawing.draw(options, where);
+  const std::vector<slm::SampleRequest> where = {{3, 7, 1}, {0, 0, uint64_t{1} << 40}, {4, 8, 2}};
+  Bytes expected(where.size());
+  slm::sample_bytes(logits.data(), options, where.data(), static_cast<int64_t>(where.size()),
+                    expected.data());
+  const Bytes sampled = device.sample(options, where);
   for (size_t i = 0; i < where.size(); ++i) {
-    const float* row = logits.data() + where[i].row * slm::kVocabSize;
-    CHECK_EQ(drawn[i], slm::draw_byte(row, options, where[i].sample, where[i].position));
+    CHECK_EQ(sampled[i], expected[i]);
     ++values_compared;
   }
 }
@@ -53,7 +55,7 @@ void test_options(const Floats& logits) {
     for (const int top_k : {0, 1, 7, 300})
       for (const float top_p : {1.0f, 0.6f, 1e-6f})
         for (const float min_p : {0.0f, 0.2f})
-          check_draws(logits, {temperature, top_k, top_p, min_p, 42, {}});
+          check_samples(logits, {temperature, top_k, top_p, min_p, 42, {}});
 }
 
 Floats logits_of(float spread, uint32_t seed) {
@@ -75,12 +77,12 @@ void test_not_finite() {
        {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     Floats logits = logits_of(1, 4);
     logits[2 * slm::kVocabSize + 77] = bad;
-    Drawing drawing(logits);
+    Sampled device(logits);
     for (const float temperature : {0.0f, 1.0f}) {
       const slm::SampleOptions options = {temperature, 0, 1, 0, 0, {}};
-      CHECK_EQ(drawing.draw(options, {{1, 0, 0}, {3, 0, 0}}).size(), 2);
+      CHECK_EQ(device.sample(options, {{1, 0, 0}, {3, 0, 0}}).size(), 2);
       CHECK_THROWS(slm::ErrorKind::training, "logit for byte 77",
-                   drawing.draw(options, {{1, 0, 0}, {2, 0, 0}}));
+                   device.sample(options, {{1, 0, 0}, {2, 0, 0}}));
     }
   }
 }

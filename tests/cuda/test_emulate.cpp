@@ -22,7 +22,7 @@ __global__ void reverse(const int* in, int* out) {
   out[blockIdx.x * blockDim.x + threadIdx.x] = values[blockDim.x - 1 - threadIdx.x];
 }
 
-// Lane i ends with the sum of lanes 0 to i of its warp. Warps shuffle as often as their number
+// ShardPass i ends with the sum of lanes 0 to i of its warp. Warps shuffle as often as their number
 // says, so that none may wait for another.
 __global__ void prefix_sums(int* values) {
   int sum = values[threadIdx.x];

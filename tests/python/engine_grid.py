@@ -10,14 +10,14 @@ from engine_cases import Case
 from reference.reference import Options
 
 # Of slm.Trainer; with a rate that falls and a norm that clips within TRAINING_STEPS.
-PLAN: dict[str, Any] = {"steps": 6, "warmup_steps": 2, "schedule": "cosine", "final_rate": 0.1}
+PLAN: dict[str, Any] = {"steps": 6, "warmup_steps": 2, "schedule": "cosine", "min_lr_ratio": 0.1}
 ADAMW: dict[str, Any] = {
     "beta1": 0.9,
     "beta2": 0.98,
     "epsilon": 1e-5,  # not smaller: see test_training.py
     "weight_decay": 0.5,
     "clip_norm": 0.1,
-    "ngram_rate": 2.0,
+    "table_lr_scale": 2.0,
 }
 PEAK_RATE = 2e-3  # not larger: some of the cases then magnify rounding errors
 

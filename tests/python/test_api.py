@@ -31,7 +31,7 @@ def test_presets() -> None:
     assert slm.default_preset in presets and {"seed", "seed-small"} <= set(presets)
     size = {name: value for name, value in TINY.items() if name != "preset"}
     model = slm.Model(**size)
-    assert model.training == presets[slm.default_preset].training
+    assert model.train_config == presets[slm.default_preset].train_config
     assert dataclasses.asdict(model.config).items() >= size.items()
     assert slm.Model(presets["seed-small"], **size).config == slm.Model(**TINY).config
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -39,9 +39,9 @@ def test_presets() -> None:
 
 
 def test_presets_for_a_short_text() -> None:
-    config = slm.presets(1000)["base"].model
+    config = slm.presets(1000)["base"].config
     assert config.ngram_buckets == 1024
-    assert dataclasses.replace(config, ngram_buckets=65536) == slm.presets()["base"].model
+    assert dataclasses.replace(config, ngram_buckets=65536) == slm.presets()["base"].config
 
 
 @pytest.mark.parametrize(("preset", "megabytes"), [("nano", 4), ("small", 40)])
@@ -79,7 +79,7 @@ def test_config_fields_are_those_of_the_library() -> None:
 
 def test_defaults_of_later_fields_are_those_of_the_reference_preset() -> None:
     preset = slm.presets()["seed-small"]
-    for config in (preset.model, preset.training):
+    for config in (preset.config, preset.train_config):
         later = [f for f in dataclasses.fields(config) if f.default is not dataclasses.MISSING]
         assert later
         assert {f.name: f.default for f in later} == {
@@ -96,7 +96,7 @@ def test_every_field_is_a_keyword() -> None:
 
 
 def test_numbers_keep_the_decimals_they_were_written_with() -> None:
-    training = slm.presets()["seed-small"].training
+    training = slm.presets()["seed-small"].train_config
     assert (training.learning_rate, training.beta2) == (0.01, 0.999)
 
 
@@ -186,7 +186,7 @@ def test_save_and_load(tmp_path: Path) -> None:
     model = slm.Model(**TINY, seed=5)
     model.save(tmp_path / "m.safetensors")
     loaded = slm.load(str(tmp_path / "m.safetensors"), threads=1)
-    assert loaded.config == model.config and loaded.training == model.training
+    assert loaded.config == model.config and loaded.train_config == model.train_config
     for name, value in model.parameters.items():
         np.testing.assert_array_equal(loaded.parameters[name], value)
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
@@ -212,7 +212,7 @@ def test_options_of_the_recommended_model(tmp_path: Path) -> None:
     shapes = {name: w.shape for name, w in model.parameters.items()}
     assert shapes["ngram.3.weight"] == (64, 5) and shapes["match.4.weight"] == (1536, 5)
     assert shapes["layers.1.in.bias"] == (30,)
-    options: dict[str, Any] = {"final_rate": 0.25, "ngram_rate": 2.0, "sampling": "stream"}
+    options: dict[str, Any] = {"min_lr_ratio": 0.25, "table_lr_scale": 2.0, "sampling": "stream"}
     history = model.train(TEXT, steps=30, learning_rate=0.02, dropout=0.25, **options)
     assert dataclasses.asdict(history.config).items() >= {**options, "dropout": 0.25}.items()
     assert (
@@ -220,7 +220,7 @@ def test_options_of_the_recommended_model(tmp_path: Path) -> None:
     )
     model.save(tmp_path / "m.safetensors")
     loaded = slm.load(tmp_path / "m.safetensors")
-    assert loaded.config == model.config and loaded.training == model.training
+    assert loaded.config == model.config and loaded.train_config == model.train_config
     for name, value in model.parameters.items():
         np.testing.assert_array_equal(loaded.parameters[name], value)
 
@@ -229,19 +229,19 @@ def test_dropout_by_how_often_the_text_is_read() -> None:
     model = slm.Model(**TINY, ngram_orders=(2,))
     once, often = (model.train(TEXT, steps=s, dropout="auto").config for s in (1, 40))
     assert 0 < once.dropout < often.dropout < 1
-    training = dataclasses.replace(slm.presets()["seed-small"].training, dropout="auto")
+    training = dataclasses.replace(slm.presets()["seed-small"].train_config, dropout="auto")
     by_preset = slm.Model(slm.Preset(model.config, training))
-    assert by_preset.training.dropout == -1
+    assert by_preset.train_config.dropout == -1
     assert by_preset.train(TEXT, steps=40).config.dropout == often.dropout
 
 
 def test_noise() -> None:
     plain, noisy = (slm.Model(**TINY) for _ in range(2))
     plain.train(TEXT, steps=5)
-    assert noisy.train(TEXT, steps=5, noise=0.2).config.noise == 0.2
+    assert noisy.train(TEXT, steps=5, input_noise=0.2).config.input_noise == 0.2
     assert any((plain.parameters[n] != p).any() for n, p in noisy.parameters.items())
-    often = plain.train(TEXT, steps=40, noise="auto").config
-    assert 0 < often.noise < 0.1 and plain.training.noise == -1
+    often = plain.train(TEXT, steps=40, input_noise="auto").config
+    assert 0 < often.input_noise < 0.1 and plain.train_config.input_noise == -1
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int8"])

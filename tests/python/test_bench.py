@@ -93,8 +93,8 @@ def test_what_ngrams_cost_is_told(tmp_path: Path) -> None:
 
 def test_without_ngrams_all_else_is_the_same() -> None:
     base = reference_size(8, 8, 1, 16, 2)
-    size = replace(base, model=replace(base.model, cell="gated", ngram_orders=(2, 3)))
-    assert without_ngrams(size) == replace(base, model=replace(base.model, cell="gated"))
+    size = replace(base, model=replace(base.config, cell="gated", ngram_orders=(2, 3)))
+    assert without_ngrams(size) == replace(base, model=replace(base.config, cell="gated"))
 
 
 def test_windows_follow_each_other() -> None:
@@ -112,7 +112,7 @@ def test_windows_follow_each_other() -> None:
 def test_phases_add_up_to_the_step() -> None:
     bench = Bench(TINY_SIZE, threads=1, seconds=0)
     rate = bench.profile()()
-    seconds = TINY_SIZE.training.seq_len * TINY_SIZE.training.batch_size / rate
+    seconds = TINY_SIZE.train_config.seq_len * TINY_SIZE.train_config.batch_size / rate
     # The clock of the step is read just before and after the clock of the meter.
     assert 0 < sum(bench.phases.values()) <= seconds
     assert min(bench.phases.values()) >= 0

@@ -24,7 +24,16 @@ TINY = ["--embed-dim", "12", "--state-dim", "10", "--batch-size", "4", "--seq-le
 TINY = ["--preset", "seed-small", *TINY]
 RECOMMENDED = [
     *("--cell", "gated", "--residual", "--norm", "rms", "--ngram-orders", "2,3"),
-    *("--match-lengths", "3", "--ngram-buckets", "64", "--dropout", "auto", "--final-rate", "0.1"),
+    *(
+        "--match-lengths",
+        "3",
+        "--ngram-buckets",
+        "64",
+        "--dropout",
+        "auto",
+        "--min-lr-ratio",
+        "0.1",
+    ),
 ]
 
 
@@ -62,7 +71,7 @@ def test_train_writes_model_and_checkpoint_and_says_what_to_do_next(tmp_path: Pa
     assert any(line.startswith("  | ") for line in lines)
     assert lines[-1].endswith("slm generate -m 'my model.st'")
     model = slm.load(tmp_path / "my model.st")
-    assert model.config.embed_dim == 12 and model.training.steps == 20
+    assert model.config.embed_dim == 12 and model.train_config.steps == 20
 
 
 def test_train_quiet_and_json(tmp_path: Path) -> None:
@@ -115,7 +124,7 @@ def test_train_from_a_model(folder: Path) -> None:
         folder=folder,
     )
     after = slm.load(folder / "from.st")
-    assert after.config == before.config and after.training.steps == 1
+    assert after.config == before.config and after.train_config.steps == 1
     np.testing.assert_allclose(
         after.parameters["layers.0.A"], before.parameters["layers.0.A"], atol=1e-6
     )
@@ -286,7 +295,7 @@ def test_score(folder: Path) -> None:
 
 def test_info(folder: Path) -> None:
     facts = json.loads(results("info", "slm.safetensors", "--json", folder=folder))
-    assert facts["config"]["embed_dim"] == 12 and facts["training"]["steps"] == 30
+    assert facts["config"]["embed_dim"] == 12 and facts["train_config"]["steps"] == 30
     assert facts["tensors"]["embedding.weight"] == [256, 12]
     text = results("info", "slm.safetensors", folder=folder)
     assert b"layers.0.A" in text and b"residual" not in text and b"n-gram" not in text
@@ -325,7 +334,7 @@ def test_options_can_be_switched_off(tmp_path: Path) -> None:
     results(*args, folder=tmp_path)
     model = slm.load(tmp_path / "slm.safetensors")
     assert model.config.ngram_orders == () and not model.config.residual
-    assert not model.training.recompute
+    assert not model.train_config.recompute
 
 
 def test_export(folder: Path) -> None:

@@ -72,7 +72,7 @@ def test_safetensors_reads_our_file(tmp_path: Path) -> None:
         "ngram_orders": [], "ngram_buckets": 16384, "ngram_dim": 0,
         "match_lengths": [], "match_span": 4096,
     }  # fmt: skip
-    training = json.loads(metadata["slm.training"])
+    training = json.loads(metadata["slm.train_config"])
     assert training["schedule"] == "cosine" and training["batch_size"] == 32
 
 

@@ -13,7 +13,7 @@ TEXT = "Größe und Güte — naïve café, ¿qué?\n" * 60
 
 @pytest.fixture(scope="module")
 def model() -> slm.Model:
-    """A model that has learnt to write characters of two and three bytes."""
+    """A model that has learned to write characters of two and three bytes."""
     model = slm.Model("seed-small", embed_dim=32, state_dim=32, num_layers=1)
     model.train(TEXT, steps=60, seq_len=64, batch_size=8, warmup_steps=5, validation=None)
     return model

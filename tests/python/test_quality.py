@@ -83,7 +83,7 @@ def test_a_run_tells_what_it_did() -> None:
     assert r["parameters"] == model.num_parameters
     assert 4 * r["parameters"] < r["float32_file_bytes"]
     assert r["int8_file_bytes"] < r["float32_file_bytes"]
-    assert r["config"]["embed_dim"] == 8 and r["training"]["seq_len"] == 16
+    assert r["config"]["embed_dim"] == 8 and r["train_config"]["seq_len"] == 16
     assert r["curve"][-1][1] == 30 and r["curve"][-1][0] <= r["seconds_taken"]
 
 
@@ -201,7 +201,7 @@ def test_samples() -> None:
     section = samples.section(recipe, CORPUS)
     assert section.startswith("After 0 s of shakespeare on ")
     assert section.count("```text\n") == samples.SAMPLES and section.count("\n```\n") == 5
-    assert samples.shown("\n\na  \n```\nb\n") == "a\n'''\nb"
+    assert samples.display_values("\n\na  \n```\nb\n") == "a\n'''\nb"
 
 
 @pytest.mark.parametrize("variant", ["H", "I"])

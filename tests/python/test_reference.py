@@ -1,4 +1,4 @@
-"""The float64 reference against central differences, and its optimiser against values by hand."""
+"""The float64 reference against central differences, and its optimizer against values by hand."""
 
 from __future__ import annotations
 
@@ -241,7 +241,9 @@ def test_decay_is_for_matrices() -> None:
 def test_rows_of_ngrams_are_updated_by_their_own_count() -> None:
     name = "ngram.3.weight"
     params = {name: np.ones((4, 2))}
-    optimizer = reference.AdamW(params, beta2=0.75, epsilon=0.1, weight_decay=0.5, ngram_rate=2.0)
+    optimizer = reference.AdamW(
+        params, beta2=0.75, epsilon=0.1, weight_decay=0.5, table_lr_scale=2.0
+    )
     first, second = np.zeros((4, 2)), np.zeros((4, 2))
     first[0], second[0], second[1] = [3.0, 1.0], [2.0, 4.0], [2.0, 4.0]
     optimizer.step({name: first}, 0.1, {name: np.array([0, 2])})
@@ -262,7 +264,7 @@ def test_clipping_scales_all_tensors_by_the_global_norm() -> None:
     def update(clip_norm: float) -> reference.Parameters:
         params = {"a": np.zeros(1), "b": np.zeros(1), "ngram.2.weight": np.zeros((2, 1))}
         optimizer = reference.AdamW(
-            params, epsilon=1e9, weight_decay=0.0, clip_norm=clip_norm, ngram_rate=1.0
+            params, epsilon=1e9, weight_decay=0.0, clip_norm=clip_norm, table_lr_scale=1.0
         )
         grads = {"a": [3.0], "b": [4.0], "ngram.2.weight": [[0.0], [12.0]]}
         optimizer.step(
@@ -280,9 +282,9 @@ def test_clipping_scales_all_tensors_by_the_global_norm() -> None:
 
 
 def test_schedule() -> None:
-    def rates(schedule: str, final_rate: float = 0.0) -> list[float]:
+    def rates(schedule: str, min_lr_ratio: float = 0.0) -> list[float]:
         plan: dict[str, Any] = {"peak": 2.0, "warmup_steps": 4, "steps": 12}
-        plan |= {"schedule": schedule, "final_rate": final_rate}
+        plan |= {"schedule": schedule, "min_lr_ratio": min_lr_ratio}
         return [reference.learning_rate(k, **plan) for k in range(12)]
 
     assert rates("constant") == [0.5, 1.0, 1.5] + [2.0] * 9

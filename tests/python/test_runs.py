@@ -28,7 +28,7 @@ def test_train_reports_every_step() -> None:
     assert [e.step for e in history.evaluations] == [8, 16, 20]
     assert history.steps == 20 and not history.stopped
     assert history.best_loss == min(e.validation_loss for e in history.evaluations)
-    assert history.config.learning_rate == 0.02 and model.training == history.config
+    assert history.config.learning_rate == 0.02 and model.train_config == history.config
     assert model.score(TEXT).nats_per_byte < slm.Model(**TINY).score(TEXT).nats_per_byte
 
 

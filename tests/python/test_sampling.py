@@ -68,7 +68,7 @@ KEPT = [
     (FALLING, {"min_p": 0.26}, {9, 200, 7}),
     (FALLING, {"min_p": 0.8}, {9}),
     (TIES, {"min_p": 1.0}, {3, 17, 90, 250}),
-    # The nucleus is of what top_k leaves, renormalised: {4/7, 3/7} and {4/9, 3/9, 2/9}.
+    # The nucleus is of what top_k leaves, renormalized: {4/7, 3/7} and {4/9, 3/9, 2/9}.
     (FALLING, {"top_k": 2, "top_p": 0.6}, {9, 200}),
     (FALLING, {"top_k": 2, "top_p": 0.55}, {9}),
     (FALLING, {"top_k": 3, "top_p": 0.76}, {9, 200}),

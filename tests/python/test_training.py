@@ -1,4 +1,4 @@
-"""The optimiser against the reference; learning on the bundled corpus against pinned figures."""
+"""The optimizer against the reference; learning on the bundled corpus against pinned figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "cosine": {"schedule": "cosine", "warmup_steps": 5, "clip_norm": 1.0},
     "decay": {"schedule": "cosine", "weight_decay": 3.0},
     "betas": {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3},
-    "radius": {"max_radius": 0.2},
+    "radius": {"max_spectral_radius": 0.2},
 }
 STEPS = 20
 
@@ -39,13 +39,20 @@ def test_twenty_steps_are_the_reference(plan: str) -> None:
         # Not smaller: where a gradient is all rounding error, 1e-8 would make a full step of it.
         "epsilon": 1e-5,
         "weight_decay": 0.01,
-        "max_radius": 0.0,
+        "max_spectral_radius": 0.0,
         **PLANS[plan],
     }
     model = slm.Model("seed-small", embed_dim=12, state_dim=10, num_layers=2, seed=3)
     params = float64(model.parameters)
     trainer = slm.Trainer(model, **options, steps=STEPS)
-    adamw_options = ("beta1", "beta2", "epsilon", "weight_decay", "clip_norm", "max_radius")
+    adamw_options = (
+        "beta1",
+        "beta2",
+        "epsilon",
+        "weight_decay",
+        "clip_norm",
+        "max_spectral_radius",
+    )
     optimizer = reference.AdamW(params, **{name: options[name] for name in adamw_options})
 
     rng = np.random.default_rng(1)

@@ -58,14 +58,14 @@ RULES = [
         "only cuda/ includes CUDA headers",
         CPP,
         includes(r"cuda|cublas|curand|cub/|cooperative_groups|nccl|nv"),
-        ("cpp/src/backend.cpp", "#include <cuda_runtime.h>\n"),
+        ("cpp/src/make_backend.cpp", "#include <cuda_runtime.h>\n"),
         outside=r"^cuda/",
     ),
     Rule(
         "only cpp/src/cpu includes intrinsics",
         CPP,
         includes(r"\w*intrin\.h|arm_\w+\.h|cpuid\.h"),
-        ("cpp/src/layers/pass.cpp", "#include <immintrin.h>\n"),
+        ("cpp/src/pass/forward.cpp", "#include <immintrin.h>\n"),
         outside=r"^cpp/src/cpu/",
     ),
     Rule(

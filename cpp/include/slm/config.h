@@ -37,10 +37,10 @@ struct Config {
 /// Most steps of a run: any number of them is exact in the schedule's double.
 inline constexpr int64_t kMaxSteps = int64_t{1} << 53;
 
-/// TrainConfig::dropout, layer_dropout or noise that is chosen by how often a run reads its text.
+/// TrainConfig::dropout, locked_dropout or input_noise that is chosen by how often a run reads its text.
 inline constexpr float kAutoDropout = -1;
 
-/// How to train: optimiser (AdamW), schedule, window and sampling. Rates are per step.
+/// How to train: optimizer (AdamW), schedule, window and sampling. Rates are per step.
 struct TrainConfig {
   int64_t steps = 1500;
   int64_t seq_len = 128;    ///< T, bytes per window
@@ -53,21 +53,21 @@ struct TrainConfig {
   float clip_norm = 1.0f;           ///< largest global gradient norm; 0 does not clip
   int64_t warmup_steps = 50;        ///< linear from lr / warmup_steps to lr
   std::string schedule = "cosine";  ///< after the warm-up: "cosine" or "constant"
-  float final_rate = 0;             ///< where the cosine ends, as a share of learning_rate
-  float ngram_rate = 3;  ///< the n-gram and match tables' rate, a multiple of learning_rate
+  float min_lr_ratio = 0;           ///< where the cosine ends, as a share of learning_rate
+  float table_lr_scale = 3;  ///< the n-gram and match tables' rate, a multiple of learning_rate
   /// Share of the n-grams and matches that a training step leaves out (of the embedding's values,
   /// in a model without). kAutoDropout: Trainer::fit chooses it by how often it reads the text.
   float dropout = 0;
   /// Share of the values that go into a layer but the first, or into the head, that a training step
   /// leaves out, the same at all bytes of a window. Needs norm "rms". kAutoDropout as above.
-  float layer_dropout = 0;
+  float locked_dropout = 0;
   /// Share of the input bytes that a training step replaces by others of its window; what is to be
   /// predicted stays. kAutoDropout as above.
-  float noise = 0;
+  float input_noise = 0;
   /// What the spectral radius of a dense cell's matrices A is kept at, at most, after every step: A
   /// is scaled down where ‖A^64‖^(1/64) is above it. 0 keeps no bound; above 0, a model whose cell
   /// is "gated", which needs none, is refused.
-  float max_radius = 0;
+  float max_spectral_radius = 0;
   std::string sampling = "random";  ///< "random" windows, or "stream": the state is carried
   uint64_t seed = 0;                ///< of the window positions
   /// Keep a part of a long window's time steps, about √n of its n chunks, and compute the rest
@@ -78,8 +78,8 @@ struct TrainConfig {
 
 /// A preset is a model and the way to train it.
 struct Preset {
-  Config model;
-  TrainConfig training;
+  Config config;
+  TrainConfig train_config;
 };
 
 /// The preset used when none is named: the same here, in Python and on the command line.

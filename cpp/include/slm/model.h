@@ -83,7 +83,7 @@ class Model {
 
   const Config& config() const;
   /// How this model was trained, or how its preset says to.
-  const TrainConfig& training() const;
+  const TrainConfig& train_config() const;
   const std::string& device() const;
   const std::string& precision() const;  ///< "auto" is resolved
   int64_t num_parameters() const;
@@ -121,7 +121,7 @@ class Model {
   /// Scores a text as one stream, in short windows: after each, a copy of the weights learns from
   /// it, so that a byte's probability depends on all bytes before it.
   Score score_adapting(const uint8_t* data, size_t size, float* log_probs = nullptr) const;
-  /// The same, and this model keeps what was learnt. When it throws, the model is as it was.
+  /// The same, and this model keeps what was learned. When it throws, the model is as it was.
   Score adapt(const uint8_t* data, size_t size, float* log_probs = nullptr);
 
   struct Impl;

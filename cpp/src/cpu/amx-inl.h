@@ -115,8 +115,8 @@ inline void transposed_tile(const float* x, int64_t stride, int64_t depth, int64
 
 // In blocks of rows whose tiles and a panel stay in L2. What is formed first is the sum over a
 // tile, 32 terms: to add these to dw one by one rounds far less than bf16 does.
-void outer_sum(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
-               float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
+void gemm_tn(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
+             float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
   const TileRegisters registers;
   constexpr int64_t kLower = kBlockTiles * kTile, kRows = 2 * kBlockRows;
   alignas(64) float a[kRows / kTileRows * kLower], panel[kBlockDepth / 2 * kPanel];

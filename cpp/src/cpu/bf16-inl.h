@@ -56,8 +56,8 @@ void outer_tile(const float* dy, int64_t dy_stride, const float* x, int64_t dept
 }
 
 // In blocks whose pairs stay in L1.
-void outer_sum(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
-               float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
+void gemm_tn(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
+             float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
   constexpr int64_t kBlock = 256, kRows = 4 * Vec::kMaxRows;
   alignas(64) float dy_pairs[kBlock / 2 * kRows], x_pairs[kBlock / 2 * kPanel];
   for (int64_t r = 0; r < depth; r += kBlock) {

@@ -27,17 +27,17 @@ struct Array {
 
 // f(t, b) for every row of a block, in the order of memory.
 template <class F>
-void each_row(const Block& at, const F& f) {
+void for_each_row(const Block& at, const F& f) {
   for (int64_t t = at.t0; t < at.t1; ++t)
     for (int64_t b = at.b0; b < at.b1; ++b) f(t, b);
 }
 
 // Runs f(block) over a chunk whose positions do not depend on each other. The batch is split as
-// split_layer does it, so that a thread finds in its cache what it has left there; and in blocks of
+// run_layer does it, so that a thread finds in its cache what it has left there; and in blocks of
 // few positions, which stay there while f works on them.
 template <class F, class Split>
-void split_positions(const Split& split, int64_t threads, int64_t steps, int64_t batch,
-                     const F& f) {
+void parallel_for_positions(const Split& parallel_for, int64_t threads, int64_t steps,
+                            int64_t batch, const F& f) {
   constexpr int64_t kPositions = 64;
   const auto in_groups = [&](const Block& at) {
     const int64_t group = std::max<int64_t>(1, kPositions / (at.b1 - at.b0));
@@ -45,9 +45,9 @@ void split_positions(const Split& split, int64_t threads, int64_t steps, int64_t
       f(Block{t, std::min(at.t1, t + group), at.b0, at.b1});
   };
   if (batch >= threads)
-    split(batch, [&](int64_t b0, int64_t b1) { in_groups({0, steps, b0, b1}); });
+    parallel_for(batch, [&](int64_t b0, int64_t b1) { in_groups({0, steps, b0, b1}); });
   else
-    split(steps, [&](int64_t t0, int64_t t1) { in_groups({t0, t1, 0, batch}); });
+    parallel_for(steps, [&](int64_t t0, int64_t t1) { in_groups({t0, t1, 0, batch}); });
 }
 
 enum class TimeOrder { rising, falling };
@@ -57,16 +57,16 @@ enum class TimeOrder { rising, falling };
 // its thread and nobody waits for anybody. Where there are fewer rows than threads, what goes
 // before and after the recurrence is split over time instead.
 template <class Before, class Recurrence, class After, class Split>
-void split_layer(const Split& split, int64_t threads, int64_t steps, int64_t batch, int64_t piece,
-                 TimeOrder order, const Before& before, const Recurrence& recurrence,
-                 const After& after) {
+void run_layer(const Split& parallel_for, int64_t threads, int64_t steps, int64_t batch,
+               int64_t piece, TimeOrder order, const Before& before, const Recurrence& recurrence,
+               const After& after) {
   if (batch < threads) {
-    split(steps, [&](int64_t t0, int64_t t1) { before(Block{t0, t1, 0, batch}); });
-    split(batch, [&](int64_t b0, int64_t b1) { recurrence(Block{0, steps, b0, b1}); });
-    split(steps, [&](int64_t t0, int64_t t1) { after(Block{t0, t1, 0, batch}); });
+    parallel_for(steps, [&](int64_t t0, int64_t t1) { before(Block{t0, t1, 0, batch}); });
+    parallel_for(batch, [&](int64_t b0, int64_t b1) { recurrence(Block{0, steps, b0, b1}); });
+    parallel_for(steps, [&](int64_t t0, int64_t t1) { after(Block{t0, t1, 0, batch}); });
     return;
   }
-  split(batch, [&](int64_t b0, int64_t b1) {
+  parallel_for(batch, [&](int64_t b0, int64_t b1) {
     const int64_t pieces = (steps + piece - 1) / piece;
     for (int64_t i = 0; i < pieces; ++i) {
       const int64_t t0 = (order == TimeOrder::rising ? i : pieces - 1 - i) * piece;

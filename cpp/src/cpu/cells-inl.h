@@ -6,10 +6,10 @@
 namespace slm {
 namespace {
 
-// swish(x) = x σ(x) and its slope, σ + x σ (1 − σ).
+// swish(x) = x σ(x) and its derivative, σ + x σ (1 − σ).
 struct Swish {
   explicit Swish(Vec x) : sigma(sigmoid(x)), value(x * sigma) {}
-  Vec slope() const { return fmadd(value, Vec::all(1.0f) - sigma, sigma); }
+  Vec derivative() const { return fmadd(value, Vec::all(1.0f) - sigma, sigma); }
 
   Vec sigma, value;
 };
@@ -42,7 +42,7 @@ void gated_backward(const float* gates, const float* h_before, const float* h, c
     store_lanes(d_before, dh + i, lanes);
     store_lanes((before - z) * (a * d_z), d_gates + i, lanes);
     store_lanes(d_z, d_gates + n + i, lanes);
-    store_lanes((d_out * now) * out.slope(), d_gates + 2 * n + i, lanes);
+    store_lanes((d_out * now) * out.derivative(), d_gates + 2 * n + i, lanes);
   });
 }
 
@@ -106,13 +106,13 @@ void swiglu_backward(const float* q, const float* dm, float* m, float* dq, int64
     const Swish gate(load_lanes(q + i, lanes));
     const Vec up = load_lanes(q + n + i, lanes), d = load_lanes(dm + i, lanes);
     store_lanes(gate.value * up, m + i, lanes);
-    store_lanes((d * up) * gate.slope(), dq + i, lanes);
+    store_lanes((d * up) * gate.derivative(), dq + i, lanes);
     store_lanes(d * gate.value, dq + n + i, lanes);
   });
 }
 
 // Strips of columns whose sums stay in registers, and read whole cache lines.
-void column_sums(const float* x, int64_t x_stride, int64_t rows, float* out, int64_t n) {
+void bias_grad(const float* x, int64_t x_stride, int64_t rows, float* out, int64_t n) {
   constexpr int kVecs = 64 / Vec::kLanes < 8 ? 64 / Vec::kLanes : 8;
   const auto strip = [=](int64_t begin, auto whole) {
     Vec sums[kVecs];
@@ -150,8 +150,8 @@ void drop(const uint16_t* bits, uint32_t threshold, float scale, const float* x,
 
 // The gradient is scaled before it is squared, so that one which clipping makes harmless does not
 // overflow.
-float row_update(const RowArgs& args, float inv_correction, float v, const float* g, float* w,
-                 int64_t n) {
+float rowwise_rmsprop(const RowwiseArgs& args, float inv_correction, float v, const float* g,
+                      float* w, int64_t n) {
   const Vec scale = Vec::all(args.grad_scale);
   const float squares = row_sum(n, [=](int64_t i, int64_t lanes, Vec sum) {
     const Vec grad = load_lanes(g + i, lanes) * scale;

@@ -68,7 +68,7 @@ int64_t CpuBackend::gradients_bytes(const TensorTable& table, int64_t positions)
 int64_t CpuBackend::weights_bytes(const Config&, const TensorTable& table) const {
   int64_t floats = table.num_parameters();
   for (const Tensor& tensor : table.tensors())
-    if (tensor.multiplies)
+    if (tensor.is_matmul_weight)
       floats += kernels_.packed_size(tensor.rows(), tensor.cols()) +
                 kernels_.packed_size(tensor.cols(), tensor.rows());
   return floats * kFloatBytes;
@@ -113,7 +113,7 @@ void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   ws.dropout = dropout;
   if (dropout.batch_size == 0) ws.dropout.batch_size = ws.B;
   ws.computed = 0;
-  if (dropout.layer_rate > 0) make_masks(ws);
+  if (dropout.locked_rate > 0) make_masks(ws);
   const int64_t size = ws.B * ws.N;
   for (int64_t i = 0; i < ws.L; ++i) {
     if (state != nullptr)
@@ -122,7 +122,7 @@ void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
       std::fill_n(ws.h(i, -1), size, 0.0f);
   }
   ws.history = state != nullptr ? data(*state) + hidden_size(ws.config, ws.B) : nullptr;
-  if (num_lookups(ws.config) > 0) find_ngrams(ws, seq_len);
+  if (num_sparse_tables(ws.config) > 0) find_ngrams(ws, seq_len);
 }
 
 void CpuBackend::begin_backward(Workspace& any_workspace) const {

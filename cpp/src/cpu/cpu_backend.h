@@ -1,7 +1,7 @@
 #pragma once
 // The CPU side of backend.h, one file per operation: embedding.cpp with ngrams.cpp and
 // row_gradients.cpp, dense_layer.cpp, gated_layer.cpp, mlp.cpp, head.cpp, optimizer.cpp with
-// radius.cpp; memory and windows in cpu_backend.cpp.
+// spectral_radius.cpp; memory and windows in cpu_backend.cpp.
 #include <algorithm>
 
 #include "cpu/blocks.h"
@@ -13,7 +13,7 @@
 
 namespace slm {
 
-struct LayerPart;  // layer_part.h
+struct LayerChunk;  // layer_part.h
 
 class CpuBackend final : public Backend {
  public:
@@ -42,6 +42,11 @@ class CpuBackend final : public Backend {
   void run_parallel(int64_t parts, const std::function<void(int64_t)>& part,
                     const std::function<void()>& idle) const override;
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
+  // The more rows, the shorter is a window, and for each window the matches make an index of the
+  // bytes before it.
+  int64_t score_rows(const Config& config) const override {
+    return config.match_lengths.empty() ? 64 : 4;
+  }
   void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                     const Buffer* state, const Dropout&) const override;
   void begin_backward(Workspace&) const override;
@@ -62,14 +67,17 @@ class CpuBackend final : public Backend {
   void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const override;
   void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0, int64_t t1) const override;
   void read_logits(const Workspace&, int64_t count, float* out) const override;
+  void sample(Workspace&, const SampleOptions&, const SampleRequest* requests, int64_t count,
+              uint8_t* bytes) const override;
   void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const override;
   void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const override;
 
-  std::unique_ptr<Report> make_report(const TensorTable&, bool max_radius) const override;
-  int64_t report_bytes(const TensorTable&, bool max_radius) const override;
+  std::unique_ptr<UpdateResult> make_update_result(const TensorTable&,
+                                                   bool max_spectral_radius) const override;
+  int64_t update_result_bytes(const TensorTable&, bool max_spectral_radius) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
-              Report&) const override;
-  StepResult read_report(const Report&) const override;
+              UpdateResult&) const override;
+  StepResult read_update_result(const UpdateResult&) const override;
   void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
                      Gradients& to) const override;
   void clear(Gradients&) const override;
@@ -90,10 +98,11 @@ class CpuBackend final : public Backend {
   void ngrams_backward(const CpuWeights&, CpuWorkspace&, CpuGradients&, const float* de, int64_t t0,
                        int64_t t1) const;
 
-  void dense_forward(const LayerWeights&, const LayerPart&) const;
-  void dense_backward(const LayerWeights&, const LayerPart&, float* grads) const;
-  void gated_forward(const LayerWeights&, CpuWorkspace&, const LayerPart&, const float* bias) const;
-  void gated_backward(const LayerWeights&, CpuWorkspace&, const LayerPart&, float* grads) const;
+  void dense_forward(const LayerWeights&, const LayerChunk&) const;
+  void dense_backward(const LayerWeights&, const LayerChunk&, float* grads) const;
+  void gated_forward(const LayerWeights&, CpuWorkspace&, const LayerChunk&,
+                     const float* bias) const;
+  void gated_backward(const LayerWeights&, CpuWorkspace&, const LayerChunk&, float* grads) const;
 
   template <class Finish>
   void head(const Weights&, CpuWorkspace&, int64_t t0, int64_t t1, const Finish& finish) const;
@@ -102,12 +111,12 @@ class CpuBackend final : public Backend {
   double sum_squares(const float* values, int64_t size) const;
   double sum_row_squares(const CpuGradients&) const;
   double grad_norm(const CpuGradients&) const;
-  void merge_rows(TableGradients& from, TableGradients& to) const;
+  void merge_rows(SparseGradient& from, SparseGradient& to) const;
   void update_dense(CpuWeights&, CpuGradients&, Buffer& m, Buffer& v, const TensorTable&,
                     const AdamWStep&, float grad_scale) const;
-  void update_rows(CpuWeights&, TableGradients&, Buffer& m, Buffer& v, const AdamWStep&,
+  void update_rows(CpuWeights&, SparseGradient&, Buffer& m, Buffer& v, const AdamWStep&,
                    float grad_scale) const;
-  void bound_radius(CpuWeights&, CpuReport&, float max_radius) const;
+  void bound_spectral_radius(CpuWeights&, CpuUpdateResult&, float max_spectral_radius) const;
   void norms_of_powers(const float* a, int64_t n, float* powers, double* norms) const;
 
   // Threads that work of this size keeps busy.
@@ -115,7 +124,7 @@ class CpuBackend final : public Backend {
 
   // f(begin, end) over [0, n), cut into one piece per thread.
   template <class F>
-  void split(int64_t n, double flops, const F& f) const {
+  void parallel_for(int64_t n, double flops, const F& f) const {
     const int64_t pieces = std::min(n, threads_worth(flops));
     pool_.run(pieces, [&](int64_t i) { f(n * i / pieces, n * (i + 1) / pieces); });
   }
@@ -125,7 +134,7 @@ class CpuBackend final : public Backend {
   double sum_parts(int64_t size, const F& f) const {
     constexpr int64_t kParts = 64;
     double sums[kParts], total = 0;
-    split(kParts, 2.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
+    parallel_for(kParts, 2.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) sums[i] = f(i, kParts);
     });
     for (double sum : sums) total += sum;
@@ -133,9 +142,9 @@ class CpuBackend final : public Backend {
   }
 
   template <class F>
-  void split_chunk(int64_t steps, int64_t batch, double flops, const F& f) const {
-    split_positions([&](int64_t n, const auto& g) { split(n, flops, g); }, threads_worth(flops),
-                    steps, batch, f);
+  void parallel_for_positions(int64_t steps, int64_t batch, double flops, const F& f) const {
+    slm::parallel_for_positions([&](int64_t n, const auto& g) { parallel_for(n, flops, g); },
+                                threads_worth(flops), steps, batch, f);
   }
 
   const Kernels& kernels_;

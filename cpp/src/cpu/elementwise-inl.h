@@ -26,8 +26,8 @@ void swish_backward(const float* h, float* s, float* d, int64_t n) {
     const Vec sigma = sigmoid(x);
     const Vec y = x * sigma;
     store_lanes(y, s + i, lanes);
-    const Vec slope = fmadd(y, Vec::all(1.0f) - sigma, sigma);
-    store_lanes(load_lanes(d + i, lanes) * slope, d + i, lanes);
+    const Vec derivative = fmadd(y, Vec::all(1.0f) - sigma, sigma);
+    store_lanes(load_lanes(d + i, lanes) * derivative, d + i, lanes);
   });
 }
 

@@ -3,9 +3,9 @@
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_part.h"
-#include "util/dropout.h"
-#include "util/philox.h"
+#include "cpu/layer_chunk.h"
+#include "numerics/dropout.h"
+#include "numerics/philox.h"
 
 namespace slm {
 namespace {
@@ -37,7 +37,7 @@ void CpuBackend::drop(const CpuWorkspace& ws, int64_t t, int64_t b, const float*
   constexpr int64_t kBlock = 64;
   const uint32_t threshold = drop_threshold(ws.dropout.rate);
   const float scale = drop_scale(ws.dropout.rate);
-  if (num_lookups(ws.config) > 0) {
+  if (num_sparse_tables(ws.config) > 0) {
     for (int64_t i = 0; i < ws.E; ++i) y[i] = x[i] * scale;
     return;
   }
@@ -61,8 +61,8 @@ void CpuBackend::drop(const CpuWorkspace& ws, int64_t t, int64_t b, const float*
 
 void CpuBackend::make_masks(CpuWorkspace& ws) const {
   const Philox random(ws.dropout.seed, PhiloxStream::layers);
-  const uint32_t threshold = drop_threshold(ws.dropout.layer_rate);
-  const float scale = drop_scale(ws.dropout.layer_rate);
+  const uint32_t threshold = drop_threshold(ws.dropout.locked_rate);
+  const float scale = drop_scale(ws.dropout.locked_rate);
   const int64_t size = ws.L * ws.E;
   for (int64_t b = 0; b < ws.B; ++b) {
     std::array<uint32_t, 4> bits = {};
@@ -86,8 +86,8 @@ void CpuBackend::embed_forward(const Weights& any_weights, Workspace& any_worksp
   const auto orders = static_cast<int64_t>(weights.ngrams.size());
   const Array e{ws.u(0, t0), B, ws.E};
   const auto cost = static_cast<double>(steps * B * ws.E * (1 + 4 * orders));
-  split_chunk(steps, B, cost, [&](const Block& at) {
-    each_row(at, [&](int64_t t, int64_t b) {
+  parallel_for_positions(steps, B, cost, [&](const Block& at) {
+    for_each_row(at, [&](int64_t t, int64_t b) {
       const float* row = table + ws.tokens[(t0 + t) * B + b] * ws.E;
       if (drops && orders == 0)
         drop(ws, t0 + t, b, row, e.row(t, b));
@@ -113,20 +113,21 @@ void CpuBackend::embed_backward(const Weights& any_weights, Workspace& any_works
   if (drops || stays) {
     const Array from{ws.dy.get(), ws.B, ws.E};
     const Array to{stays ? gradients.next_embeddings(positions) : ws.dn.get(), ws.B, ws.E};
-    split_chunk(t1 - t0, ws.B, static_cast<double>(4 * positions * ws.E), [&](const Block& at) {
-      each_row(at, [&](int64_t t, int64_t b) {
-        if (drops)
-          drop(ws, t0 + t, b, from.row(t, b), to.row(t, b));
-        else
-          copy_row(from.row(t, b), to.row(t, b), ws.E);
-      });
-    });
+    parallel_for_positions(t1 - t0, ws.B, static_cast<double>(4 * positions * ws.E),
+                           [&](const Block& at) {
+                             for_each_row(at, [&](int64_t t, int64_t b) {
+                               if (drops)
+                                 drop(ws, t0 + t, b, from.row(t, b), to.row(t, b));
+                               else
+                                 copy_row(from.row(t, b), to.row(t, b), ws.E);
+                             });
+                           });
     dropped = to.data;
     if (weights.ngrams.empty()) de = dropped;
   }
   float* total = gradients.dense.get() + weights.embedding->offset;  // (V, E)
   // Threads share out columns, so that each sum over positions keeps its order.
-  split(ws.E, static_cast<double>(positions * ws.E), [&](int64_t begin, int64_t end) {
+  parallel_for(ws.E, static_cast<double>(positions * ws.E), [&](int64_t begin, int64_t end) {
     for (int64_t r = 0; r < positions; r += kChunkPositions)
       add_rows(kernels_, tokens + r, std::min(kChunkPositions, positions - r), ws.E,
                de + r * ws.E + begin, end - begin, ws.table.get() + begin, total + begin);

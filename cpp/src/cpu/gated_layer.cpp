@@ -4,55 +4,55 @@
 #include <algorithm>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_part.h"
+#include "cpu/layer_chunk.h"
 
 namespace slm {
 namespace {
 
 // Time steps of `batch` rows that go through the whole cell at once: few enough for all their
 // arrays to stay in L2, and enough for large tiles.
-int64_t piece_of(int64_t batch) {
+int64_t steps_per_block(int64_t batch) {
   constexpr int64_t kPositions = 128;
   return std::max<int64_t>(1, kPositions / batch);
 }
 
 }  // namespace
 
-void CpuBackend::gated_forward(const LayerWeights& w, CpuWorkspace& ws, const LayerPart& p,
+void CpuBackend::gated_forward(const LayerWeights& w, CpuWorkspace& ws, const LayerChunk& p,
                                const float* bias) const {
   const Array gates{ws.gates(p.layer, p.t0), p.B, 3 * p.N};
   const double flops = p.flops(4 * p.N * p.E);
-  split_layer(
-      [&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps, p.B,
-      piece_of(p.B), TimeOrder::rising,
-      [&](const Block& at) {
-        p.take_in(at);
-        each_row(at, [&](int64_t t, int64_t b) { copy_row(bias, gates.row(t, b), gates.width); });
-        kernels_.matmul(at.grid(p.B), p.v.rows(at), w.in.forward(), gates.rows(at), true);
-      },
-      [&](const Block& at) {
-        each_row(at, [&](int64_t t, int64_t b) {
-          kernels_.gated_forward(gates.row(t, b), p.h.row(t - 1, b), p.h.row(t, b), p.s.row(t, b),
-                                 p.N);
-        });
-      },
-      [&](const Block& at) {
-        const bool begun = p.begin_output(at);
-        kernels_.matmul(at.grid(p.B), p.s.rows(at), w.out.forward(), p.y.rows(at), begun);
-      });
+  run_layer([&](int64_t n, const auto& f) { parallel_for(n, flops, f); }, threads_worth(flops),
+            p.steps, p.B, steps_per_block(p.B), TimeOrder::rising,
+            [&](const Block& at) {
+              p.norm_input(at);
+              for_each_row(
+                  at, [&](int64_t t, int64_t b) { copy_row(bias, gates.row(t, b), gates.width); });
+              kernels_.matmul(at.grid(p.B), p.v.rows(at), w.in.forward(), gates.rows(at), true);
+            },
+            [&](const Block& at) {
+              for_each_row(at, [&](int64_t t, int64_t b) {
+                kernels_.gated_forward(gates.row(t, b), p.h.row(t - 1, b), p.h.row(t, b),
+                                       p.s.row(t, b), p.N);
+              });
+            },
+            [&](const Block& at) {
+              const bool begun = p.init_output(at);
+              kernels_.matmul(at.grid(p.B), p.s.rows(at), w.out.forward(), p.y.rows(at), begun);
+            });
 }
 
 // In mirrored order. dh of the time step after lives in `carried` alone.
-void CpuBackend::gated_backward(const LayerWeights& w, CpuWorkspace& ws, const LayerPart& p,
+void CpuBackend::gated_backward(const LayerWeights& w, CpuWorkspace& ws, const LayerChunk& p,
                                 float* grads) const {
   const Array gates{ws.gates(p.layer, p.t0), p.B, 3 * p.N};
   const Array d_gates{ws.d_gates.get(), p.B, 3 * p.N}, ds = p.dh;
   const double flops = p.flops(4 * p.N * p.E);
-  split_layer(
-      [&](int64_t n, const auto& f) { split(n, flops, f); }, threads_worth(flops), p.steps, p.B,
-      piece_of(p.B), TimeOrder::falling,
+  run_layer(
+      [&](int64_t n, const auto& f) { parallel_for(n, flops, f); }, threads_worth(flops), p.steps,
+      p.B, steps_per_block(p.B), TimeOrder::falling,
       [&](const Block& at) {
-        p.take_in(at);
+        p.norm_input(at);
         kernels_.matmul(at.grid(p.B), p.dy.rows(at), w.out.backward(), ds.rows(at), false);
       },
       [&](const Block& at) {
@@ -62,9 +62,9 @@ void CpuBackend::gated_backward(const LayerWeights& w, CpuWorkspace& ws, const L
                                     p.carried.row(0, b), p.s.row(t, b), d_gates.row(t, b), p.N);
       },
       [&](const Block& at) {
-        const bool begun = p.begin_input(at);
+        const bool begun = p.init_input_grad(at);
         kernels_.matmul(at.grid(p.B), d_gates.rows(at), w.in.backward(), p.dx().rows(at), begun);
-        p.finish_input(at);
+        p.finish_input_grad(at);
       });
   WeightGrads weights;
   weights.add(w.in.tensor, d_gates.data, p.v.data);

@@ -11,15 +11,15 @@ namespace slm {
 // that of the embedding at this position, of which all tables take theirs. To copy it for each of
 // them would move more memory than all else that is done with it. So memory of its own is what a
 // row gets when a sum has to be formed.
-struct RowGradient {
+struct RowGrad {
   const float* values = nullptr;  // (width,); null: nothing yet
   float* own = nullptr;           // where a sum is, or will be
 };
 
 // The gradient of one table. Rows get a slot each as they occur for the first time in a step; there
 // is one for every position of a window, or for every row where there are fewer.
-struct TableGradients {
-  TableGradients(const Tensor& tensor, int64_t num_slots, int64_t num_sums);
+struct SparseGradient {
+  SparseGradient(const Tensor& tensor, int64_t num_slots, int64_t num_sums);
 
   // Of a row; the next free one if it has none yet.
   int64_t slot(int32_t row) {
@@ -39,8 +39,8 @@ struct TableGradients {
   const Tensor* table;
   std::vector<int32_t> slot_of_row;  // -1: has not occurred
   std::vector<int32_t> rows;         // of each slot
-  std::vector<int32_t> places;       // of each slot, for row_gradients.cpp: zero in between
-  std::vector<RowGradient> slots;
+  std::vector<int32_t> counts;       // of each slot, for row_gradients.cpp: zero in between
+  std::vector<RowGrad> slots;
   int64_t count = 0;  // slots in use
   FloatArray sums;    // (sums, width)
   int64_t taken = 0;  // of these
@@ -57,7 +57,7 @@ struct CpuGradients final : Gradients {
 
   TensorTable table;  // its own
   FloatArray dense;   // (num_dense,)
-  std::vector<TableGradients> lookups;
+  std::vector<SparseGradient> sparse_tables;
   double loss = 0;
 
  private:

@@ -4,7 +4,8 @@
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_part.h"
+#include "cpu/layer_chunk.h"
+#include "cpu/norm.h"
 
 namespace slm {
 
@@ -22,9 +23,9 @@ void CpuBackend::head(const Weights& any_weights, CpuWorkspace& ws, int64_t t0, 
   const Array logits{ws.logits.get(), B, kVocabSize};
   const float* mask = ws.mask(ws.L);
   const double flops = 2.0 * static_cast<double>(steps * B * kVocabSize * (own ? E : N + E));
-  split_chunk(steps, B, flops, [&](const Block& at) {
+  parallel_for_positions(steps, B, flops, [&](const Block& at) {
     if (own) {
-      norm_forward(kernels_, weights.maybe(weights.norm), u, at, v);
+      norm_forward(kernels_, weights.data_or_null(weights.norm), u, at, v);
       apply_mask(mask, at, v);
       kernels_.matmul(at.grid(B), v.rows(at), weights.head.forward(), logits.rows(at), false);
     } else {
@@ -33,7 +34,7 @@ void CpuBackend::head(const Weights& any_weights, CpuWorkspace& ws, int64_t t0, 
       kernels_.matmul(at.grid(B), s.rows(at), last.C.forward(), logits.rows(at), false);
       kernels_.matmul(at.grid(B), u.rows(at), last.D.forward(), logits.rows(at), true);
     }
-    each_row(at, [&](int64_t t, int64_t b) { finish(t * B + b, logits.row(t, b)); });
+    for_each_row(at, [&](int64_t t, int64_t b) { finish(t * B + b, logits.row(t, b)); });
   });
 }
 
@@ -62,13 +63,13 @@ void CpuBackend::head_backward(const Weights& any_weights, Workspace& any_worksp
   const Array u{ws.u(ws.L, t0), B, E}, v{weights.norm ? ws.v.get() : u.data, B, E};
   const Array dy{ws.logits.get(), B, kVocabSize}, dv{ws.dv.get(), B, E}, du{ws.dy.get(), B, E};
   const double flops = 2.0 * static_cast<double>(steps * B * kVocabSize * E);
-  split_chunk(steps, B, flops, [&](const Block& at) {
+  parallel_for_positions(steps, B, flops, [&](const Block& at) {
     const Array& dx = weights.norm ? dv : du;
     kernels_.matmul(at.grid(B), dy.rows(at), weights.head.backward(), dx.rows(at), false);
     if (weights.norm == nullptr) return;
-    each_row(at, [&](int64_t t, int64_t b) { std::fill_n(du.row(t, b), E, 0.0f); });
+    for_each_row(at, [&](int64_t t, int64_t b) { std::fill_n(du.row(t, b), E, 0.0f); });
     apply_mask(ws.mask(ws.L), at, dv);
-    norm_backward(kernels_, weights.maybe(weights.norm), u, at, dv, du);
+    norm_backward(kernels_, weights.data_or_null(weights.norm), u, at, dv, du);
   });
   WeightGrads grads;
   grads.add(weights.head.tensor, dy.data, v.data);

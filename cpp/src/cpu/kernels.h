@@ -44,7 +44,7 @@ struct AdamWArgs {
 
 // A looked-up row's update: v = beta2 v + (1 - beta2) mean(g²), w -= rate g / (sqrt(v / correction)
 // + epsilon), with g scaled by grad_scale.
-struct RowArgs {
+struct RowwiseArgs {
   float rate, beta2, epsilon, grad_scale;
 };
 
@@ -59,8 +59,8 @@ struct Kernels {
   void (*matmul)(RowGrid grid, ConstRows x, PackedMatrix w, Rows y, bool accumulate);
   // dw[i, j] += sum_r dy[r, i] x[r, j] for i < rows, j < cols; r < depth. The sum over r is formed
   // first and then added, so that long sums are sums of chunk sums.
-  void (*outer_sum)(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride,
-                    int64_t depth, float* dw, int64_t dw_stride, int64_t rows, int64_t cols);
+  void (*gemm_tn)(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride,
+                  int64_t depth, float* dw, int64_t dw_stride, int64_t rows, int64_t cols);
 
   void (*swish_forward)(const float* h, float* s, int64_t n);
   // s = swish(h) and d = d * swish'(h): d is ds on entry, dh on exit.
@@ -81,13 +81,13 @@ struct Kernels {
   // Given dm: m again, and dq (2n values).
   void (*swiglu_backward)(const float* q, const float* dm, float* m, float* dq, int64_t n);
   // out[j] += sum over `rows` rows of x[r, j], formed first and then added.
-  void (*column_sums)(const float* x, int64_t x_stride, int64_t rows, float* out, int64_t n);
+  void (*bias_grad)(const float* x, int64_t x_stride, int64_t rows, float* out, int64_t n);
   // y = keep ? x * scale : 0; value i is kept where the 16-bit number bits[i] >= threshold.
   void (*drop)(const uint16_t* bits, uint32_t threshold, float scale, const float* x, float* y,
                int64_t n);
   // `inv_correction` is 1 / (1 - beta2^k) of this row's update k. Returns the row's new v.
-  float (*row_update)(const RowArgs& args, float inv_correction, float v, const float* g, float* w,
-                      int64_t n);
+  float (*rowwise_rmsprop)(const RowwiseArgs& args, float inv_correction, float v, const float* g,
+                           float* w, int64_t n);
 
   // One row of 256 logits: returns -log p[target] in nats; in `grad` (may be the logits themselves,
   // may be null) puts (p - onehot) * scale.

@@ -9,15 +9,15 @@
 #include "cpu/matmul-inl.h"
 #include "cpu/elementwise-inl.h"
 #include "cpu/cells-inl.h"
-#include "cpu/probe-inl.h"
+#include "cpu/peak-inl.h"
 // clang-format on
 
 namespace slm {
 
 const Kernels kNeonKernels = {
-    "neon",          packed_size,   pack,           matmul,      outer_sum,    swish_forward,
-    swish_backward,  gated_forward, gated_backward, rms_forward, rms_backward, swiglu_forward,
-    swiglu_backward, column_sums,   drop,           row_update,  softmax_loss, add,
+    "neon",          packed_size,   pack,           matmul,          gemm_tn,      swish_forward,
+    swish_backward,  gated_forward, gated_backward, rms_forward,     rms_backward, swiglu_forward,
+    swiglu_backward, bias_grad,     drop,           rowwise_rmsprop, softmax_loss, add,
     sum_squares,     adamw,         fma_loop,       read_loop};
 
 }  // namespace slm

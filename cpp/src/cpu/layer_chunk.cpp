@@ -1,38 +1,15 @@
-#include "cpu/layer_part.h"
+#include "cpu/layer_chunk.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "cpu/cpu_backend.h"
+#include "cpu/norm.h"
 
 namespace slm {
 
-void norm_forward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
-                  const Array& v) {
-  if (weight == nullptr) return;
-  each_row(at, [&](int64_t t, int64_t b) {
-    kernels.rms_forward(x.row(t, b), weight, v.row(t, b), x.width);
-  });
-}
-
-void norm_backward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
-                   const Array& dv, const Array& dx) {
-  if (weight == nullptr) return;
-  each_row(at, [&](int64_t t, int64_t b) {
-    kernels.rms_backward(x.row(t, b), weight, dv.row(t, b), dx.row(t, b), x.width);
-  });
-}
-
-void apply_mask(const float* mask, const Block& at, const Array& x) {
-  if (mask == nullptr) return;
-  each_row(at, [&](int64_t t, int64_t b) {
-    float* row = x.row(t, b);
-    for (int64_t e = 0; e < x.width; ++e) row[e] *= mask[b * x.width + e];
-  });
-}
-
-LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws,
-                     int64_t index, int64_t from, int64_t to)
+LayerChunk::LayerChunk(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws,
+                       int64_t index, int64_t from, int64_t to)
     : kernels(arithmetic),
       layer(index),
       t0(from),
@@ -42,7 +19,7 @@ LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWo
       N(ws.N),
       makes_logits(weights.head.tensor == nullptr && index + 1 == ws.L),
       residual(ws.config.residual),
-      norm(weights.maybe(weights.layers[index].norm)),
+      norm(weights.data_or_null(weights.layers[index].norm)),
       mask(ws.mask(index)),
       u{ws.u(index, from), B, E},
       v{norm ? ws.v.get() : u.data, B, E},
@@ -55,19 +32,19 @@ LayerPart::LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWo
       dh{ws.dh.get(), B, N},
       carried{ws.dh_next.get() + index * B * N, B, N} {}
 
-void LayerPart::take_in(const Block& at) const {
+void LayerChunk::norm_input(const Block& at) const {
   norm_forward(kernels, norm, u, at, v);
   apply_mask(mask, at, v);
 }
 
-bool LayerPart::begin_output(const Block& at) const {
+bool LayerChunk::init_output(const Block& at) const {
   if (!residual) return false;
   for (int64_t t = at.t0; t < at.t1; ++t)
     copy_row(u.row(t, at.b0), y.row(t, at.b0), (at.b1 - at.b0) * E);
   return true;
 }
 
-bool LayerPart::begin_input(const Block& at) const {
+bool LayerChunk::init_input_grad(const Block& at) const {
   for (int64_t t = at.t0; t < at.t1; ++t) {
     if (residual)
       copy_row(dy.row(t, at.b0), du.row(t, at.b0), (at.b1 - at.b0) * E);
@@ -77,7 +54,7 @@ bool LayerPart::begin_input(const Block& at) const {
   return residual && norm == nullptr;
 }
 
-void LayerPart::finish_input(const Block& at) const {
+void LayerChunk::finish_input_grad(const Block& at) const {
   apply_mask(mask, at, dv);
   norm_backward(kernels, norm, u, at, dv, du);
 }
@@ -86,7 +63,7 @@ void CpuBackend::layer_forward(const Weights& any_weights, Workspace& any_worksp
                                int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
-  const LayerPart part(kernels_, weights, ws, layer, t0, t1);
+  const LayerChunk part(kernels_, weights, ws, layer, t0, t1);
   const LayerWeights& w = weights.layers[layer];
   if (w.in.tensor != nullptr)
     gated_forward(w, ws, part, weights.at(*w.in_bias));
@@ -100,7 +77,7 @@ void CpuBackend::layer_backward(const Weights& any_weights, Workspace& any_works
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   float* grads = static_cast<CpuGradients&>(any_gradients).dense.get();
-  const LayerPart part(kernels_, weights, ws, layer, t0, t1);
+  const LayerChunk part(kernels_, weights, ws, layer, t0, t1);
   const LayerWeights& w = weights.layers[layer];
   if (w.in.tensor != nullptr)
     gated_backward(w, ws, part, grads);

@@ -12,30 +12,20 @@ inline void copy_row(const float* from, float* to, int64_t width) {
   std::memcpy(to, from, static_cast<size_t>(width) * sizeof(float));
 }
 
-// v = norm(x) of a block by the norm's weight; without one, v is x itself and there is nothing to
-// do.
-void norm_forward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
-                  const Array& v);
-// Adds what comes back through it to dx, and leaves in dv what its weight gets.
-void norm_backward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
-                   const Array& dv, const Array& dx);
-// x *= mask at all time steps of a block; mask (batch, width) may be null.
-void apply_mask(const float* mask, const Block& at, const Array& x);
-
-struct LayerPart {
-  LayerPart(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws, int64_t index,
-            int64_t t0, int64_t t1);
+struct LayerChunk {
+  LayerChunk(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws, int64_t index,
+             int64_t t0, int64_t t1);
 
   // v = norm(u).
-  void take_in(const Block& at) const;
+  void norm_input(const Block& at) const;
   // Readies y for what the cell adds to it: returns whether there is anything in it already.
-  bool begin_output(const Block& at) const;
+  bool init_output(const Block& at) const;
 
-  // dx() is where the cell puts its input's gradient. begin_input readies it, as begin_output does
-  // y; finish_input makes du of it, and in dv leaves what the norm's weight gets.
+  // dx() is where the cell puts its input's gradient. init_input_grad readies it, as init_output
+  // does y; finish_input_grad makes du of it, and in dv leaves what the norm's weight gets.
   const Array& dx() const { return norm ? dv : du; }
-  bool begin_input(const Block& at) const;
-  void finish_input(const Block& at) const;
+  bool init_input_grad(const Block& at) const;
+  void finish_input_grad(const Block& at) const;
 
   double flops(int64_t per_position) const {
     return 2.0 * static_cast<double>(steps * B * per_position);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "numerics/match.h"
 #include "tensors.h"
-#include "util/match.h"
 
 namespace slm {
 namespace {

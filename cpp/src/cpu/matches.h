@@ -1,5 +1,5 @@
 #pragma once
-// The matches (util/match.h) of all positions of a window.
+// The matches (numerics/match.h) of all positions of a window.
 #include <vector>
 
 #include "slm/config.h"

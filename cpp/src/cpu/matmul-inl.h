@@ -56,8 +56,8 @@ inline void outer_tail(const float* dy, int64_t dy_stride, const float* x, int64
   }
 }
 
-void outer_sum(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
-               float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
+void gemm_tn(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
+             float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
   const auto do_columns = [&](auto vecs, int64_t j) {
     for_row_tiles(rows, [&](auto n, int64_t i) {
       outer_tile<decltype(n)::value, decltype(vecs)::value>(

@@ -53,7 +53,7 @@ CpuWeights::CpuWeights(const Config& config, const TensorTable& source, const Ke
     layers.push_back(std::move(layer));
   }
   if (has_head(config)) pack(head, config.tie_embeddings ? "embedding.weight" : "head.weight");
-  for (const Lookup& lookup : lookups(config)) {
+  for (const SparseTable& lookup : sparse_tables(config)) {
     ngrams.push_back({&table.at(lookup.name + ".weight"), {}});
     pack(ngrams.back().projection, lookup.name + ".projection.weight");
   }
@@ -78,7 +78,7 @@ WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
   const int64_t T = shape.seq_len, B = shape.batch_size, chunk = chunk_steps * B;
   const int64_t width = ngram_width(config);
   const bool gated = config.cell == "gated", norm = config.norm == "rms", narrow = width != E;
-  orders = num_lookups(config);
+  orders = num_sparse_tables(config);
   matches = MatchFinder::bytes(config, T) / static_cast<int64_t>(sizeof(float));
   layers = config.num_layers;
   levels = layers + (has_head(config) ? 1 : 0);

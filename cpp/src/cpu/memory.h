@@ -18,10 +18,6 @@ void prefetch(const T* values, int64_t size = 1) {
   for (int64_t i = 0; i < size; i += kLine) __builtin_prefetch(values + i);
 }
 
-// Positions (time steps x batch rows) of a chunk: its arrays stay in L2 between the operations.
-// Also the most terms that a gradient adds up in a row before the sum goes into the total.
-constexpr int64_t kChunkPositions = 512;
-
 // A zeroed array that starts on a cache line. The memory comes from calloc, which hands out large
 // blocks untouched, so that planning a huge window takes no time.
 class FloatArray {
@@ -80,7 +76,7 @@ struct LayerWeights {
   PackedWeight mlp_in, mlp_out;
 };
 
-// One of lookups(config).
+// One of sparse_tables(config).
 struct NgramWeights {
   const Tensor* table;      // (rows, width)
   PackedWeight projection;  // empty where width is E
@@ -90,7 +86,7 @@ struct CpuWeights final : Weights {
   CpuWeights(const Config& config, const TensorTable& table, const Kernels& kernels);
   Buffer& flat() override { return values; }
   const float* at(const Tensor& tensor) const { return values.values.get() + tensor.offset; }
-  const float* maybe(const Tensor* tensor) const { return tensor ? at(*tensor) : nullptr; }
+  const float* data_or_null(const Tensor* tensor) const { return tensor ? at(*tensor) : nullptr; }
 
   TensorTable table;  // its own, so that `tensor` pointers live as long as the weights
   CpuBuffer values;
@@ -105,14 +101,15 @@ struct CpuWeights final : Weights {
   void list_packed();
 };
 
-struct CpuReport final : Report {
-  CpuReport(const TensorTable& table, bool max_radius) : powers(num_powers(table, max_radius)) {}
-  static int64_t num_powers(const TensorTable& table, bool max_radius) {
-    return max_radius ? 3 * table.recurrent_size() : 0;
+struct CpuUpdateResult final : UpdateResult {
+  CpuUpdateResult(const TensorTable& table, bool max_spectral_radius)
+      : powers(num_powers(table, max_spectral_radius)) {}
+  static int64_t num_powers(const TensorTable& table, bool max_spectral_radius) {
+    return max_spectral_radius ? 3 * table.recurrent_size() : 0;
   }
 
   StepResult result;
-  FloatArray powers;  // room for three matrices like a dense cell's A: see radius.cpp
+  FloatArray powers;  // room for three matrices like a dense cell's A: see spectral_radius.cpp
 };
 
 // Floats of each array of a workspace. The workspace is allocated by it and `slm info` prints it.
@@ -143,7 +140,7 @@ struct CpuWorkspace final : Workspace {
   float* q(int64_t layer, int64_t t) { return all_q[layer].get() + t * B * 2 * M; }
   // What the input of a layer, or of the head, is multiplied by, (B, E), or null.
   const float* mask(int64_t level) const {
-    return dropout.layer_rate > 0 && level > 0 ? masks.get() + (level - 1) * B * E : nullptr;
+    return dropout.locked_rate > 0 && level > 0 ? masks.get() + (level - 1) * B * E : nullptr;
   }
   const int32_t* ngram_rows(size_t order, int64_t t) const {
     return rows.data() + (static_cast<int64_t>(order) * shape.seq_len + t) * B;
@@ -183,7 +180,7 @@ struct CpuWorkspace final : Workspace {
   FloatArray dm, dq;    // (chunk, B, M) and (chunk, B, 2M)
   FloatArray dn;        // (chunk, B, E): gradient of the looked-up vectors; their sum before drops
   std::vector<uint64_t> keys;  // (orders, kChunkPositions): see row_gradients.cpp
-  FloatArray masks;            // with a norm: (L, B, E): see util/dropout.h
+  FloatArray masks;            // with a norm: (L, B, E): see numerics/dropout.h
 };
 
 }  // namespace slm

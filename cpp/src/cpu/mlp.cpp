@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_part.h"
+#include "cpu/layer_chunk.h"
+#include "cpu/norm.h"
 
 namespace slm {
 
@@ -16,10 +17,10 @@ void CpuBackend::mlp_forward(const Weights& any_weights, Workspace& any_workspac
   const Array x{ws.y(layer, t0), B, E}, v{w.mlp_norm ? ws.v.get() : x.data, B, E};
   const Array q{ws.q(layer, t0), B, 2 * M}, m{ws.m.get(), B, M}, y{ws.u(layer + 1, t0), B, E};
   const double flops = 6.0 * static_cast<double>(steps * B * E * M);
-  split_chunk(steps, B, flops, [&](const Block& at) {
-    norm_forward(kernels_, weights.maybe(w.mlp_norm), x, at, v);
+  parallel_for_positions(steps, B, flops, [&](const Block& at) {
+    norm_forward(kernels_, weights.data_or_null(w.mlp_norm), x, at, v);
     kernels_.matmul(at.grid(B), v.rows(at), w.mlp_in.forward(), q.rows(at), false);
-    each_row(at, [&](int64_t t, int64_t b) {
+    for_each_row(at, [&](int64_t t, int64_t b) {
       kernels_.swiglu_forward(q.row(t, b), m.row(t, b), M);
       copy_row(x.row(t, b), y.row(t, b), E);
     });
@@ -39,17 +40,17 @@ void CpuBackend::mlp_backward(const Weights& any_weights, Workspace& any_workspa
   const Array dm{ws.dm.get(), B, M}, dq{ws.dq.get(), B, 2 * M};
   const Array dv{ws.dv.get(), B, E}, dx{ws.du.get(), B, E};
   const double flops = 6.0 * static_cast<double>(steps * B * E * M);
-  split_chunk(steps, B, flops, [&](const Block& at) {
-    norm_forward(kernels_, weights.maybe(w.mlp_norm), x, at, v);
+  parallel_for_positions(steps, B, flops, [&](const Block& at) {
+    norm_forward(kernels_, weights.data_or_null(w.mlp_norm), x, at, v);
     kernels_.matmul(at.grid(B), dy.rows(at), w.mlp_out.backward(), dm.rows(at), false);
-    each_row(at, [&](int64_t t, int64_t b) {
+    for_each_row(at, [&](int64_t t, int64_t b) {
       kernels_.swiglu_backward(q.row(t, b), dm.row(t, b), m.row(t, b), dq.row(t, b), M);
       copy_row(dy.row(t, b), dx.row(t, b), E);
     });
     const Array& into = w.mlp_norm ? dv : dx;
     kernels_.matmul(at.grid(B), dq.rows(at), w.mlp_in.backward(), into.rows(at),
                     w.mlp_norm == nullptr);
-    norm_backward(kernels_, weights.maybe(w.mlp_norm), x, at, dv, dx);
+    norm_backward(kernels_, weights.data_or_null(w.mlp_norm), x, at, dv, dx);
   });
   WeightGrads grads;
   grads.add(w.mlp_in.tensor, dq.data, v.data);

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_part.h"
-#include "util/dropout.h"
-#include "util/ngram.h"
-#include "util/philox.h"
+#include "cpu/layer_chunk.h"
+#include "numerics/dropout.h"
+#include "numerics/ngram.h"
+#include "numerics/philox.h"
 
 namespace slm {
 
@@ -15,7 +15,7 @@ namespace slm {
 void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
   const std::vector<int64_t>& orders = ws.config.ngram_orders;
   const auto num_orders = static_cast<int64_t>(orders.size());
-  const int64_t tables = num_lookups(ws.config);
+  const int64_t tables = num_sparse_tables(ws.config);
   const Philox random(ws.dropout.seed, PhiloxStream::dropout);
   const uint32_t threshold = drop_threshold(ws.dropout.rate);
   for (int64_t b = 0; b < ws.B; ++b) {
@@ -47,7 +47,7 @@ void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
 void CpuBackend::gather(const CpuWeights& weights, const NgramWeights& ngram, const int32_t* rows,
                         const Block& at, const Array& x) const {
   const float* table = weights.at(*ngram.table);
-  each_row(at, [&](int64_t t, int64_t b) {
+  for_each_row(at, [&](int64_t t, int64_t b) {
     const int64_t row = rows[t * x.batch + b];
     if (row >= 0)
       copy_row(table + row * x.width, x.row(t, b), x.width);
@@ -63,7 +63,7 @@ void CpuBackend::gather_add(const CpuWeights& weights, const NgramWeights& ngram
   const float* table = weights.at(*ngram.table);
   const int64_t width = at.b1 - at.b0, count = (at.t1 - at.t0) * width;
   int64_t ahead = kAhead;  // the number of a position in the block
-  each_row(at, [&](int64_t t, int64_t b) {
+  for_each_row(at, [&](int64_t t, int64_t b) {
     const int64_t r = t * y.batch + b;
     if (ahead < count) {
       const int64_t row = rows[(at.t0 + ahead / width) * y.batch + at.b0 + ahead % width];
@@ -81,7 +81,8 @@ void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t
   const Array e{ws.u(0, t0), ws.B, ws.E};
   const Array sums{drops ? ws.dn.get() : e.data, ws.B, ws.E};
   const Array x{ws.gathered.get(), ws.B, ngram_width(ws.config)};
-  if (drops) each_row(at, [&](int64_t t, int64_t b) { std::fill_n(sums.row(t, b), ws.E, 0.0f); });
+  if (drops)
+    for_each_row(at, [&](int64_t t, int64_t b) { std::fill_n(sums.row(t, b), ws.E, 0.0f); });
   for (size_t i = 0; i < weights.ngrams.size(); ++i) {
     const NgramWeights& ngram = weights.ngrams[i];
     if (ngram.projection.tensor == nullptr) {
@@ -93,7 +94,7 @@ void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t
   }
   if (!drops) return;
   const float scale = drop_scale(ws.dropout.rate);
-  each_row(at, [&](int64_t t, int64_t b) {
+  for_each_row(at, [&](int64_t t, int64_t b) {
     const float* sum = sums.row(t, b);
     float* to = e.row(t, b);
     for (int64_t j = 0; j < ws.E; ++j) to[j] += sum[j] * scale;

@@ -1,4 +1,4 @@
-// AdamW and the gradient's norm over the flat buffers, and the optimiser of looked-up rows.
+// AdamW and the gradient's norm over the flat buffers, and the optimizer of looked-up rows.
 #include <cmath>
 
 #include "cpu/cpu_backend.h"
@@ -32,11 +32,11 @@ double CpuBackend::grad_norm(const CpuGradients& gradients) const {
 
 double CpuBackend::sum_row_squares(const CpuGradients& gradients) const {
   int64_t values = 0;
-  for (const TableGradients& lookup : gradients.lookups)
+  for (const SparseGradient& lookup : gradients.sparse_tables)
     values += lookup.count * lookup.table->cols();
   return sum_parts(values, [&](int64_t part, int64_t parts) {
     double sum = 0;
-    for (const TableGradients& lookup : gradients.lookups) {
+    for (const SparseGradient& lookup : gradients.sparse_tables) {
       const int64_t width = lookup.table->cols(), end = lookup.count * (part + 1) / parts;
       for (int64_t slot = lookup.count * part / parts; slot < end; ++slot)
         sum += kernels_.sum_squares(lookup.slots[slot].values, width);
@@ -45,31 +45,35 @@ double CpuBackend::sum_row_squares(const CpuGradients& gradients) const {
   });
 }
 
-std::unique_ptr<Report> CpuBackend::make_report(const TensorTable& table, bool max_radius) const {
-  return std::make_unique<CpuReport>(table, max_radius);
+std::unique_ptr<UpdateResult> CpuBackend::make_update_result(const TensorTable& table,
+                                                             bool max_spectral_radius) const {
+  return std::make_unique<CpuUpdateResult>(table, max_spectral_radius);
 }
 
-int64_t CpuBackend::report_bytes(const TensorTable& table, bool max_radius) const {
-  return CpuReport::num_powers(table, max_radius) * static_cast<int64_t>(sizeof(float));
+int64_t CpuBackend::update_result_bytes(const TensorTable& table, bool max_spectral_radius) const {
+  return CpuUpdateResult::num_powers(table, max_spectral_radius) *
+         static_cast<int64_t>(sizeof(float));
 }
 
-StepResult CpuBackend::read_report(const Report& report) const {
-  return static_cast<const CpuReport&>(report).result;
+StepResult CpuBackend::read_update_result(const UpdateResult& report) const {
+  return static_cast<const CpuUpdateResult&>(report).result;
 }
 
 void CpuBackend::update(Weights& any_weights, Gradients& any_gradients, Buffer& m, Buffer& v,
-                        const TensorTable& table, const AdamWStep& step, Report& any_report) const {
+                        const TensorTable& table, const AdamWStep& step,
+                        UpdateResult& any_report) const {
   auto& weights = static_cast<CpuWeights&>(any_weights);
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
-  auto& report = static_cast<CpuReport&>(any_report);
+  auto& report = static_cast<CpuUpdateResult&>(any_report);
   report.result = {gradients.loss, grad_norm(gradients)};
   if (!report.result.finite()) return clear(gradients);
   const float grad_scale = report.result.grad_scale(step.clip_norm);
   update_dense(weights, gradients, m, v, table, step, grad_scale);
-  for (TableGradients& lookup : gradients.lookups)
+  for (SparseGradient& lookup : gradients.sparse_tables)
     update_rows(weights, lookup, m, v, step, grad_scale);
   gradients.restart();
-  if (step.max_radius > 0) bound_radius(weights, report, step.max_radius);
+  if (step.max_spectral_radius > 0)
+    bound_spectral_radius(weights, report, step.max_spectral_radius);
 }
 
 // Threads share out values and not tensors: one pass over the flat buffers.
@@ -78,7 +82,7 @@ void CpuBackend::update_dense(CpuWeights& weights, CpuGradients& gradients, Buff
                               float grad_scale) const {
   float *w = data(weights.flat()), *g = gradients.dense.get();
   const int64_t size = table.num_dense();
-  split(size, 20.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
+  parallel_for(size, 20.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
     AdamWArgs args;
     args.rate = step.learning_rate / step.correction1;
     args.beta1 = step.beta1;
@@ -97,33 +101,35 @@ void CpuBackend::update_dense(CpuWeights& weights, CpuGradients& gradients, Buff
 }
 
 // A slot's gradient is used once, and the row is free for the next step.
-void CpuBackend::update_rows(CpuWeights& weights, TableGradients& lookup, Buffer& m, Buffer& v,
+void CpuBackend::update_rows(CpuWeights& weights, SparseGradient& lookup, Buffer& m, Buffer& v,
                              const AdamWStep& step, float grad_scale) const {
   const int64_t width = lookup.table->cols();
   float* w = data(weights.flat()) + lookup.table->offset;
   float* updates = data(m) + lookup.table->moment_offset;
   float* moments = data(v) + lookup.table->moment_offset;
-  const RowArgs args{step.learning_rate * step.ngram_rate, step.beta2, step.epsilon, grad_scale};
-  split(lookup.count, 10.0 * static_cast<double>(lookup.count * width),
-        [&](int64_t begin, int64_t end) {
-          for (int64_t slot = begin; slot < end; ++slot) {
-            if (slot + kAhead < end) {
-              const int64_t next = lookup.rows[slot + kAhead];
-              prefetch(w + next * width, width);
-              prefetch(lookup.slots[slot + kAhead].values, width);
-              prefetch(updates + next);
-              prefetch(moments + next);
-              prefetch(&lookup.slot_of_row[next]);
-            }
-            const int64_t row = lookup.rows[slot];
-            const float* g = lookup.slots[slot].values;
-            updates[row] += 1;
-            const double left = power(double{step.beta2}, static_cast<int64_t>(updates[row]));
-            moments[row] = kernels_.row_update(args, static_cast<float>(1.0 / (1.0 - left)),
-                                               moments[row], g, w + row * width, width);
-            lookup.slot_of_row[row] = -1;
+  const RowwiseArgs args{step.learning_rate * step.table_lr_scale, step.beta2, step.epsilon,
+                         grad_scale};
+  parallel_for(
+      lookup.count, 10.0 * static_cast<double>(lookup.count * width),
+      [&](int64_t begin, int64_t end) {
+        for (int64_t slot = begin; slot < end; ++slot) {
+          if (slot + kAhead < end) {
+            const int64_t next = lookup.rows[slot + kAhead];
+            prefetch(w + next * width, width);
+            prefetch(lookup.slots[slot + kAhead].values, width);
+            prefetch(updates + next);
+            prefetch(moments + next);
+            prefetch(&lookup.slot_of_row[next]);
           }
-        });
+          const int64_t row = lookup.rows[slot];
+          const float* g = lookup.slots[slot].values;
+          updates[row] += 1;
+          const double left = power(double{step.beta2}, static_cast<int64_t>(updates[row]));
+          moments[row] = kernels_.rowwise_rmsprop(args, static_cast<float>(1.0 / (1.0 - left)),
+                                                  moments[row], g, w + row * width, width);
+          lookup.slot_of_row[row] = -1;
+        }
+      });
 }
 
 // Each table that is looked up is one piece of work, and so is each of a few ranges of the dense
@@ -133,13 +139,13 @@ void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& fr
   constexpr int64_t kRanges = 4;
   if (from.empty()) return;
   auto& to = static_cast<CpuGradients&>(any_to);
-  const auto tables = static_cast<int64_t>(to.lookups.size());
+  const auto tables = static_cast<int64_t>(to.sparse_tables.size());
   const int64_t dense = to.table.num_dense();
   pool_.run(tables + kRanges, [&](int64_t part) {
     for (const auto& each : from) {
       auto& gradients = static_cast<CpuGradients&>(*each);
       if (part < tables) {
-        merge_rows(gradients.lookups[part], to.lookups[part]);
+        merge_rows(gradients.sparse_tables[part], to.sparse_tables[part]);
         continue;
       }
       const int64_t begin = dense * (part - tables) / kRanges;
@@ -158,7 +164,7 @@ void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& fr
 void CpuBackend::clear(Gradients& any_gradients) const {
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
   std::fill_n(gradients.dense.get(), gradients.table.num_dense(), 0.0f);
-  for (TableGradients& lookup : gradients.lookups)
+  for (SparseGradient& lookup : gradients.sparse_tables)
     for (int64_t slot = 0; slot < lookup.count; ++slot) lookup.slot_of_row[lookup.rows[slot]] = -1;
   gradients.restart();
 }
@@ -168,7 +174,7 @@ void CpuBackend::read_gradients(const Gradients& any_gradients, float* to) const
   const int64_t dense = gradients.table.num_dense(), all = gradients.table.num_parameters();
   std::copy_n(gradients.dense.get(), dense, to);
   std::fill_n(to + dense, all - dense, 0.0f);
-  for (const TableGradients& lookup : gradients.lookups) {
+  for (const SparseGradient& lookup : gradients.sparse_tables) {
     const int64_t width = lookup.table->cols();
     for (int64_t slot = 0; slot < lookup.count; ++slot)
       std::copy_n(lookup.slots[slot].values, width,

@@ -1,4 +1,4 @@
-#include "cpu/probe.h"
+#include "cpu/peak.h"
 
 #include <algorithm>
 #include <atomic>

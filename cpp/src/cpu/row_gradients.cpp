@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_part.h"
+#include "cpu/layer_chunk.h"
 
 namespace slm {
 namespace {
@@ -21,41 +21,41 @@ int64_t position_of(uint64_t key) { return static_cast<int64_t>(key & 0xFFFFFFFF
 // Gives every row of a block its slot, and returns the number of `keys`: those of a slot follow
 // each other, by position. Slots are counted, and keys put where those before them end. Rows get
 // memory of their own for a sum, or all where no position's gradient `stays`.
-int64_t collect(TableGradients& lookup, const int32_t* rows, int64_t positions, bool stays,
+int64_t collect(SparseGradient& lookup, const int32_t* rows, int64_t positions, bool stays,
                 uint64_t* keys) {
-  int32_t slots[kChunkPositions], met[kChunkPositions];
+  int32_t slots[kChunkPositions], touched[kChunkPositions];
   int64_t distinct = 0;
   for (int64_t r = 0; r < positions; ++r) {
     if (r + kAhead < positions && rows[r + kAhead] >= 0)
       prefetch(&lookup.slot_of_row[static_cast<size_t>(rows[r + kAhead])]);
     if (rows[r] < 0) continue;
     slots[r] = static_cast<int32_t>(lookup.slot(rows[r]));
-    if (lookup.places[static_cast<size_t>(slots[r])]++ == 0) met[distinct++] = slots[r];
+    if (lookup.counts[static_cast<size_t>(slots[r])]++ == 0) touched[distinct++] = slots[r];
   }
   int32_t count = 0;
   for (int64_t i = 0; i < distinct; ++i) {
-    RowGradient& gradient = lookup.slots[static_cast<size_t>(met[i])];
-    const int32_t terms = std::exchange(lookup.places[static_cast<size_t>(met[i])], count);
+    RowGrad& gradient = lookup.slots[static_cast<size_t>(touched[i])];
+    const int32_t terms = std::exchange(lookup.counts[static_cast<size_t>(touched[i])], count);
     if (gradient.own == nullptr && (terms > 1 || gradient.values != nullptr || !stays))
       gradient.own = lookup.take();
     count += terms;
   }
   for (int64_t r = 0; r < positions; ++r)
-    if (rows[r] >= 0) keys[lookup.places[static_cast<size_t>(slots[r])]++] = make_key(slots[r], r);
-  for (int64_t i = 0; i < distinct; ++i) lookup.places[static_cast<size_t>(met[i])] = 0;
+    if (rows[r] >= 0) keys[lookup.counts[static_cast<size_t>(slots[r])]++] = make_key(slots[r], r);
+  for (int64_t i = 0; i < distinct; ++i) lookup.counts[static_cast<size_t>(touched[i])] = 0;
   return count;
 }
 
 // Adds to the gradients the sums of the keys [begin, end) of `count`; a slot's sum is formed first
 // and then added. A slot belongs to whoever has its first key.
 void add_slots(const Kernels& kernels, const uint64_t* keys, int64_t count, int64_t begin,
-               int64_t end, const float* dx, int64_t width, RowGradient* gradients) {
+               int64_t end, const float* dx, int64_t width, RowGrad* gradients) {
   constexpr int64_t kColumns = 256;
   while (begin > 0 && begin < end && slot_of(keys[begin]) == slot_of(keys[begin - 1])) ++begin;
   for (int64_t i = begin, j = i; i < end; i = j) {
     const int64_t slot = slot_of(keys[i]);
     while (j < count && slot_of(keys[j]) == slot) ++j;
-    RowGradient& gradient = gradients[slot];
+    RowGrad& gradient = gradients[slot];
     if (gradient.own == nullptr) {
       gradient.values = dx + position_of(keys[i]) * width;
       continue;
@@ -84,21 +84,21 @@ void CpuBackend::add_to_rows(CpuGradients& gradients, CpuWorkspace& ws, size_t f
   for (int64_t r = 0; r < positions; r += kChunkPositions) {
     const int64_t block = std::min(kChunkPositions, positions - r);
     const auto work = static_cast<double>(static_cast<int64_t>(orders) * block * width);
-    int64_t counts[kMaxLookups];
-    split(static_cast<int64_t>(orders), work, [&](int64_t begin, int64_t end) {
+    int64_t counts[kMaxSparseTables];
+    parallel_for(static_cast<int64_t>(orders), work, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const size_t order = first + static_cast<size_t>(i);
-        counts[i] = collect(gradients.lookups[order], ws.ngram_rows(order, t0) + r, block, stays,
-                            ws.keys.data() + i * kChunkPositions);
+        counts[i] = collect(gradients.sparse_tables[order], ws.ngram_rows(order, t0) + r, block,
+                            stays, ws.keys.data() + i * kChunkPositions);
       }
     });
-    split(static_cast<int64_t>(orders) * block, work, [&](int64_t begin, int64_t end) {
+    parallel_for(static_cast<int64_t>(orders) * block, work, [&](int64_t begin, int64_t end) {
       for (size_t i = 0; i < orders; ++i) {
         const int64_t start = static_cast<int64_t>(i) * block;
         add_slots(kernels_, ws.keys.data() + static_cast<int64_t>(i) * kChunkPositions, counts[i],
                   std::clamp<int64_t>(begin - start, 0, counts[i]),
                   std::clamp<int64_t>(end - start, 0, counts[i]), dx + r * width, width,
-                  gradients.lookups[first + i].slots.data());
+                  gradients.sparse_tables[first + i].slots.data());
       }
     });
   }
@@ -121,7 +121,7 @@ void CpuBackend::ngrams_backward(const CpuWeights& weights, CpuWorkspace& ws,
     WeightGrads projection;
     projection.add(ngram.projection.tensor, de, x);
     add_weight_gradients(projection, positions, flops, gradients.dense.get());
-    split(positions, flops, [&](int64_t begin, int64_t end) {
+    parallel_for(positions, flops, [&](int64_t begin, int64_t end) {
       kernels_.matmul({1, end - begin}, {de + begin * ws.E, 0, ws.E}, ngram.projection.backward(),
                       {x + begin * width, 0, width}, false);
     });
@@ -130,7 +130,7 @@ void CpuBackend::ngrams_backward(const CpuWeights& weights, CpuWorkspace& ws,
 }
 
 // No value is moved but of rows that both have.
-void CpuBackend::merge_rows(TableGradients& from, TableGradients& to) const {
+void CpuBackend::merge_rows(SparseGradient& from, SparseGradient& to) const {
   const int64_t width = to.table->cols();
   for (int64_t i = 0; i < from.count; ++i) {
     if (i + kAhead < from.count) {
@@ -138,8 +138,8 @@ void CpuBackend::merge_rows(TableGradients& from, TableGradients& to) const {
       prefetch(&from.slot_of_row[from.rows[i + kAhead]]);
     }
     const int32_t row = from.rows[i];
-    const RowGradient& more = from.slots[i];
-    RowGradient& sum = to.slots[to.slot(row)];
+    const RowGrad& more = from.slots[i];
+    RowGrad& sum = to.slots[to.slot(row)];
     from.slot_of_row[row] = -1;
     if (sum.own != nullptr) {
       kernels_.add(more.values, sum.own, width);

@@ -41,8 +41,8 @@ void matmul(RowGrid grid, ConstRows x, PackedMatrix w, Rows y, bool accumulate) 
     }
 }
 
-void outer_sum(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
-               float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
+void gemm_tn(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
+             float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < cols; ++j) {
       float sum = 0;
@@ -128,7 +128,7 @@ void swiglu_backward(const float* q, const float* dm, float* m, float* dq, int64
   }
 }
 
-void column_sums(const float* x, int64_t x_stride, int64_t rows, float* out, int64_t n) {
+void bias_grad(const float* x, int64_t x_stride, int64_t rows, float* out, int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
     float sum = 0;
     for (int64_t r = 0; r < rows; ++r) sum += x[r * x_stride + j];
@@ -141,8 +141,8 @@ void drop(const uint16_t* bits, uint32_t threshold, float scale, const float* x,
   for (int64_t i = 0; i < n; ++i) y[i] = bits[i] >= threshold ? x[i] * scale : 0.0f;
 }
 
-float row_update(const RowArgs& a, float inv_correction, float v, const float* g, float* w,
-                 int64_t n) {
+float rowwise_rmsprop(const RowwiseArgs& a, float inv_correction, float v, const float* g, float* w,
+                      int64_t n) {
   float squares = 0;
   for (int64_t i = 0; i < n; ++i) squares += g[i] * a.grad_scale * (g[i] * a.grad_scale);
   v = a.beta2 * v + (1.0f - a.beta2) * (squares / static_cast<float>(n));
@@ -209,9 +209,9 @@ float read_loop(const float* x, int64_t n) {
 }  // namespace
 
 const Kernels kScalarKernels = {
-    "scalar",        packed_size,   pack,           matmul,      outer_sum,    swish_forward,
-    swish_backward,  gated_forward, gated_backward, rms_forward, rms_backward, swiglu_forward,
-    swiglu_backward, column_sums,   drop,           row_update,  softmax_loss, add,
+    "scalar",        packed_size,   pack,           matmul,          gemm_tn,      swish_forward,
+    swish_backward,  gated_forward, gated_backward, rms_forward,     rms_backward, swiglu_forward,
+    swiglu_backward, bias_grad,     drop,           rowwise_rmsprop, softmax_loss, add,
     sum_squares,     adamw,         fma_loop,       read_loop};
 
 }  // namespace slm

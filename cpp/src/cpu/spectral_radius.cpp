@@ -1,5 +1,5 @@
-// Keeps the spectral radius of dense cells' A at a bound (util/radius.h).
-#include "util/radius.h"
+// Keeps the spectral radius of dense cells' A at a bound (numerics/spectral_radius.h).
+#include "numerics/spectral_radius.h"
 
 #include <cmath>
 #include <utility>
@@ -9,22 +9,26 @@
 namespace slm {
 namespace {
 
-// What to multiply A by so that the bound is at most `max_radius`; 1 also where it is not a number.
-float radius_scale(const double* norms, float max_radius) {
+// What to multiply A by so that the bound is at most `max_spectral_radius`; 1 also where it is not
+// a number.
+float radius_scale(const double* norms, float max_spectral_radius) {
   double bound = norms[kSquarings];
   for (int k = kSquarings - 1; k >= 0; --k) bound = norms[k] * std::sqrt(bound);
-  return bound > double{max_radius} ? static_cast<float>(double{max_radius} / bound) : 1.0f;
+  return bound > double{max_spectral_radius}
+             ? static_cast<float>(double{max_spectral_radius} / bound)
+             : 1.0f;
 }
 
 }  // namespace
 
-void CpuBackend::bound_radius(CpuWeights& weights, CpuReport& report, float max_radius) const {
+void CpuBackend::bound_spectral_radius(CpuWeights& weights, CpuUpdateResult& report,
+                                       float max_spectral_radius) const {
   for (const Tensor& tensor : weights.table.tensors()) {
-    if (!tensor.recurs) continue;
+    if (!tensor.is_recurrent) continue;
     float* a = data(weights.flat()) + tensor.offset;
     double norms[kSquarings + 1];
     norms_of_powers(a, tensor.rows(), report.powers.get(), norms);
-    const float scale = radius_scale(norms, max_radius);
+    const float scale = radius_scale(norms, max_spectral_radius);
     if (scale < 1)
       for (int64_t i = 0; i < tensor.info.size; ++i) a[i] *= scale;
   }
@@ -43,14 +47,14 @@ void CpuBackend::norms_of_powers(const float* a, int64_t n, float* powers, doubl
     norms[k] = std::sqrt(sum_squares(x, size));
     if (k == kSquarings) return;
     const double norm = norms[k] > 0 ? norms[k] : 1;  // a power may be zero, as all after it
-    split(n, 4 * values, [&](int64_t begin, int64_t end) {
+    parallel_for(n, 4 * values, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
         for (int64_t j = 0; j < n; ++j)
           transposed[j * n + i] = x[i * n + j] = static_cast<float>(double{x[i * n + j]} / norm);
     });
-    split(n, 2 * terms * values, [&](int64_t begin, int64_t end) {
+    parallel_for(n, 2 * terms * values, [&](int64_t begin, int64_t end) {
       std::fill_n(square + begin * n, (end - begin) * n, 0.0f);
-      kernels.outer_sum(transposed + begin, n, x, n, n, square + begin * n, n, end - begin, n);
+      kernels.gemm_tn(transposed + begin, n, x, n, n, square + begin * n, n, end - begin, n);
     });
   }
 }

@@ -23,7 +23,7 @@ struct Vec {
     return {_mm256_maskload_ps(p, lane_mask(n))};
   }
   void store_partial(float* p, int64_t n) const { _mm256_maskstore_ps(p, lane_mask(n), v); }
-  // Lane i where numbers[i] >= bound, which is below 2^16; zero elsewhere.
+  // ShardPass i where numbers[i] >= bound, which is below 2^16; zero elsewhere.
   Vec where_at_least(const uint16_t* numbers, uint32_t bound) const {
     const __m128i narrow = _mm_loadu_si128(reinterpret_cast<const __m128i*>(numbers));
     const __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(bound)),

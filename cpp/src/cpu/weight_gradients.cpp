@@ -19,10 +19,10 @@ void add_tile(const Kernels& kernels, const WeightGrad& w, int64_t index, int64_
   float* out = grads + w.tensor->offset + i * cols + j;
   const int64_t height = std::min(kTileRows, rows - i);
   if (w.x == nullptr)
-    kernels.column_sums(dy, rows, positions, out, height);
+    kernels.bias_grad(dy, rows, positions, out, height);
   else
-    kernels.outer_sum(dy, rows, w.x + first * cols + j, cols, positions, out, cols, height,
-                      std::min(kTileCols, cols - j));
+    kernels.gemm_tn(dy, rows, w.x + first * cols + j, cols, positions, out, cols, height,
+                    std::min(kTileCols, cols - j));
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ void CpuBackend::add_weight_gradients(const WeightGrads& weights, int64_t positi
                                       float* grads) const {
   int64_t tiles = 0;
   for (const WeightGrad& weight : weights) tiles += weight.tiles();
-  split(tiles, flops, [&](int64_t begin, int64_t end) {
+  parallel_for(tiles, flops, [&](int64_t begin, int64_t end) {
     for (int64_t r = 0; r < positions; r += kChunkPositions)
       for (int64_t i = begin; i < end; ++i) {
         const WeightGrad* weight = weights.begin();

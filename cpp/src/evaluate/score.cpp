@@ -1,21 +1,16 @@
-#include "score.h"
+#include "evaluate/score.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "layers/pass.h"
+#include "pass/forward.h"
 
 namespace slm {
 namespace {
 
-// Segments computed in lockstep. A window is the shorter, the more they are, and its matches are
-// looked for in what came before, of which the CPU makes an index each time.
-int64_t max_rows(const Model::Impl& model) {
-  return model.config.match_lengths.empty() || model.backend->name() != "cpu" ? 64 : 4;
-}
 constexpr int64_t kTimingSteps = 32;
 
-int64_t num_segments(int64_t size) { return (size + kSegmentBytes - 1) / kSegmentBytes; }
+int64_t num_segments(int64_t size) { return (size + kScoreSegmentBytes - 1) / kScoreSegmentBytes; }
 
 // Consecutive segments as the rows of one batch, all from zero state. A row that ends before the
 // others is padded, and what is computed there is ignored.
@@ -24,13 +19,14 @@ class SegmentGroup {
   SegmentGroup(const Model::Impl& model, const uint8_t* data, int64_t size, int64_t first_segment)
       : model_(model),
         data_(data),
-        sums_(static_cast<size_t>(std::min(max_rows(model), num_segments(size) - first_segment))) {
+        sums_(static_cast<size_t>(std::min(model.backend->score_rows(model.config),
+                                           num_segments(size) - first_segment))) {
     const auto rows = static_cast<int64_t>(sums_.size());
     for (int64_t segment = first_segment; segment < first_segment + rows; ++segment) {
-      const int64_t begin = segment * kSegmentBytes;
+      const int64_t begin = segment * kScoreSegmentBytes;
       // The target of time step 0. A warm-up of 256 inputs has 255 targets before the segment.
       const int64_t origin = segment == 0 ? 0 : begin - (kWarmBytes - 1);
-      rows_.push_back({origin, begin, std::min(size, begin + kSegmentBytes)});
+      rows_.push_back({origin, begin, std::min(size, begin + kScoreSegmentBytes)});
       num_steps_ = std::max(num_steps_, rows_.back().end - origin);
     }
     chunk_steps_ = std::min(model.backend->chunk_steps(model.config, rows), num_steps_);
@@ -117,7 +113,8 @@ Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, flo
   expect_text_to_score(size);
   const auto num_bytes = static_cast<int64_t>(size);
   double sum = 0;
-  for (int64_t segment = 0; segment < num_segments(num_bytes); segment += max_rows(model)) {
+  for (int64_t segment = 0; segment < num_segments(num_bytes);
+       segment += model.backend->score_rows(model.config)) {
     SegmentGroup group(model, data, num_bytes, segment);
     group.run(0, group.num_steps(), log_probs);
     group.add_to(sum);
@@ -142,7 +139,7 @@ double estimate_score_seconds(const Model::Impl& model, const uint8_t* data, siz
     steps = run(steps);
     elapsed = now() - start;
   } while (elapsed < budget && steps < group.num_steps());
-  const int64_t rows = max_rows(model);
+  const int64_t rows = model.backend->score_rows(model.config);
   const int64_t groups = (num_segments(num_bytes) + rows - 1) / rows;
   return elapsed * static_cast<double>(groups * group.num_steps()) / static_cast<double>(steps);
 }

@@ -9,7 +9,7 @@
 
 namespace slm {
 
-inline constexpr int64_t kSegmentBytes = 16384;
+inline constexpr int64_t kScoreSegmentBytes = 16384;
 inline constexpr int64_t kWarmBytes = 256;
 
 inline const uint8_t* bytes(std::string_view text) {

@@ -26,8 +26,8 @@ struct Section {
     if (!is_moment) return tensor;
     tensor.offset = parameter.moment_offset;
     tensor.info.size = parameter.moments;
-    if (parameter.by_row) tensor.info.shape = {parameter.rows()};
-    tensor.by_row = false;
+    if (parameter.sparse) tensor.info.shape = {parameter.rows()};
+    tensor.sparse = false;
     return tensor;
   }
   int64_t size(const TensorTable& table) const {
@@ -48,7 +48,7 @@ struct StreamPart {
 
 std::vector<StreamPart> stream_parts(const Checkpoint& checkpoint) {
   const Config& config = checkpoint.config;
-  const int64_t B = checkpoint.training.batch_size, K = history_size(config);
+  const int64_t B = checkpoint.train_config.batch_size, K = history_size(config);
   std::vector<StreamPart> parts = {{"stream.state", {config.num_layers, B, config.state_dim}, 0}};
   if (K > 0) parts.push_back({"stream.history", {B, K}, hidden_size(config, B)});
   return parts;
@@ -70,7 +70,7 @@ void expect_bytes(const TensorFile& file, const TensorEntry& entry, const float*
 
 void read_stream(const TensorFile& file, Checkpoint& checkpoint) {
   checkpoint.stream.resize(
-      static_cast<size_t>(state_size(checkpoint.config, checkpoint.training.batch_size)));
+      static_cast<size_t>(state_size(checkpoint.config, checkpoint.train_config.batch_size)));
   for (const StreamPart& part : stream_parts(checkpoint)) {
     const TensorEntry& entry = *file.find(part.name);
     float* values = checkpoint.stream.data() + part.offset;
@@ -83,7 +83,7 @@ void read_stream(const TensorFile& file, Checkpoint& checkpoint) {
 void read_arrays(const TensorFile& file, Checkpoint& checkpoint) {
   const TensorTable table(checkpoint.config);
   const bool has_best = checkpoint.state.best_step > 0;
-  const bool has_stream = checkpoint.training.sampling == "stream";
+  const bool has_stream = checkpoint.train_config.sampling == "stream";
   std::vector<std::pair<const Section*, StoredTensor>> stored;
   std::vector<std::string> names;
   for (const Section& section : kSections) {
@@ -115,7 +115,7 @@ void save_checkpoint(const std::string& path, const TensorTable& table,
   Json json(Json::Object{});
   json.set("plan", checkpoint.plan);
   json.set("state", run_state_to_json(checkpoint.state));
-  Metadata metadata = model_metadata(checkpoint.config, checkpoint.training);
+  Metadata metadata = model_metadata(checkpoint.config, checkpoint.train_config);
   metadata.emplace_back(kKey, json.dump());
 
   std::vector<TensorSource> sources;
@@ -143,8 +143,8 @@ Checkpoint load_checkpoint(const std::string& path) {
   const auto where = [&path](const char* key) { return std::string(key) + " in " + quote(path); };
   Checkpoint checkpoint;
   checkpoint.config = config_from_json(metadata_json(file, "slm.config"), where("slm.config"));
-  checkpoint.training =
-      training_from_json(metadata_json(file, "slm.training"), where("slm.training"));
+  checkpoint.train_config =
+      train_config_from_json(metadata_json(file, "slm.train_config"), where("slm.train_config"));
   const Json json = metadata_json(file, kKey);
   JsonFields fields(json, where(kKey));
   checkpoint.plan = fields.at("plan");

@@ -12,7 +12,7 @@ namespace slm {
 
 // What changes from step to step, apart from arrays.
 struct RunState {
-  int64_t step = 0;           // steps done, which is also the number of optimiser updates
+  int64_t step = 0;           // steps done, which is also the number of optimizer updates
   int64_t planned_steps = 0;  // 0: the speed is still being measured
   int64_t planned_at = 0;     // the step after which a plan by time was fixed; 0: not yet
   int64_t eval_every = 0;
@@ -30,7 +30,7 @@ struct RunState {
 
 struct Checkpoint {
   Config config;
-  TrainConfig training;
+  TrainConfig train_config;
   Json plan;  // an object of what a resumed run must have the same, beside the two configs
   RunState state;
   // Flat, in the order of the tensor table: num_parameters values of weights, num_moments of m and

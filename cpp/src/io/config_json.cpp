@@ -1,6 +1,7 @@
 #include "io/config_json.h"
 
 #include "config_fields.h"
+#include "io/old_names.h"
 #include "slm/error.h"
 
 namespace slm {
@@ -17,8 +18,10 @@ struct FieldReader {
   void read(const char* name, std::vector<int64_t>& value) { value = fields.integers(name); }
 
   template <typename T>
-  void operator()(const char* name, T& value, FieldAge age) {
-    if (age == FieldAge::original || fields.has(name)) read(name, value);
+  void operator()(const char* name, T& value, Presence presence) {
+    const char* old = old_name(name);
+    if (old != nullptr && fields.has(old) && !fields.has(name)) name = old;
+    if (presence == Presence::required || fields.has(name)) read(name, value);
   }
 };
 
@@ -35,7 +38,8 @@ void validate_read(const C& config, const std::string& where) {
 template <typename C>
 Json to_json(C config) {
   Json json = Json::Object{};
-  each_field(config, [&](const char* name, const auto& value, FieldAge) { json.set(name, value); });
+  for_each_field(config,
+                 [&](const char* name, const auto& value, Presence) { json.set(name, value); });
   return json;
 }
 
@@ -43,7 +47,7 @@ template <typename C>
 C from_json(const Json& json, const std::string& where) {
   C config;
   FieldReader reader{JsonFields(json, where)};
-  each_field(config, reader);
+  for_each_field(config, reader);
   reader.fields.finish();
   validate_read(config, where);
   return config;
@@ -52,13 +56,13 @@ C from_json(const Json& json, const std::string& where) {
 }  // namespace
 
 Json config_to_json(const Config& config) { return to_json(config); }
-Json training_to_json(const TrainConfig& training) { return to_json(training); }
+Json train_config_to_json(const TrainConfig& train_config) { return to_json(train_config); }
 
 Config config_from_json(const Json& json, const std::string& where) {
   return from_json<Config>(json, where);
 }
 
-TrainConfig training_from_json(const Json& json, const std::string& where) {
+TrainConfig train_config_from_json(const Json& json, const std::string& where) {
   return from_json<TrainConfig>(json, where);
 }
 

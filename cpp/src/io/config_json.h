@@ -8,10 +8,10 @@
 namespace slm {
 
 Json config_to_json(const Config& config);
-Json training_to_json(const TrainConfig& training);
+Json train_config_to_json(const TrainConfig& train_config);
 
 // Throw Error(format) naming the field. `where` names the object: "slm.config in 'x.safetensors'".
 Config config_from_json(const Json& json, const std::string& where);
-TrainConfig training_from_json(const Json& json, const std::string& where);
+TrainConfig train_config_from_json(const Json& json, const std::string& where);
 
 }  // namespace slm

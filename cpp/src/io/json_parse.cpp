@@ -7,6 +7,7 @@
 #include "io/json.h"
 #include "slm/error.h"
 #include "util/quote.h"
+#include "util/utf8.h"
 
 namespace slm {
 namespace {

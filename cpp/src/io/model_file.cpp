@@ -1,6 +1,7 @@
 #include "io/model_file.h"
 
 #include "io/config_json.h"
+#include "io/old_names.h"
 #include "io/stored_tensor.h"
 #include "slm/error.h"
 #include "slm/version.h"
@@ -8,26 +9,15 @@
 
 namespace slm {
 
-void save_model_file(const std::string& path, const Config& config, const TrainConfig& training,
-                     const TensorTable& table, const float* parameters, const Json* results) {
-  Metadata metadata = model_metadata(config, training);
-  if (results != nullptr) metadata.emplace_back("slm.results", results->dump());
-  std::vector<TensorSource> sources;
-  for (const Tensor& tensor : table.tensors())
-    add_sources(tensor, parameters + tensor.offset, Storage::float32, sources);
-  write_tensor_file(path, metadata, sources);
-}
-
-void export_model_file(const std::string& path, const Config& config, const TrainConfig& training,
-                       const TensorTable& table, const float* parameters,
-                       const std::string& dtype) {
+void save_model_file(const std::string& path, const Config& config, const TrainConfig& train_config,
+                     const TensorTable& table, const float* parameters, const std::string& dtype) {
   const Storage storage = storage_named(dtype);
   std::vector<TensorSource> sources;
   for (const Tensor& tensor : table.tensors()) {
     expect_in_range(tensor, parameters + tensor.offset, storage);
     add_sources(tensor, parameters + tensor.offset, storage, sources);
   }
-  write_tensor_file(path, model_metadata(config, training), sources);
+  write_tensor_file(path, model_metadata(config, train_config), sources);
 }
 
 ModelFile load_model_file(const std::string& path) {
@@ -42,8 +32,8 @@ ModelFile load_model_file(const std::string& path) {
   ModelFile model;
   model.config =
       config_from_json(metadata_json(file, "slm.config"), "slm.config in " + quote(path));
-  model.training =
-      training_from_json(metadata_json(file, "slm.training"), "slm.training in " + quote(path));
+  model.train_config = train_config_from_json(metadata_json(file, "slm.train_config"),
+                                              "slm.train_config in " + quote(path));
 
   // Only once the file is known to hold them all is there memory for them.
   const TensorTable table(model.config);
@@ -59,12 +49,12 @@ ModelFile load_model_file(const std::string& path) {
   return model;
 }
 
-Metadata model_metadata(const Config& config, const TrainConfig& training) {
+Metadata model_metadata(const Config& config, const TrainConfig& train_config) {
   validate(config);
-  validate(training);  // what is written can be read
+  validate(train_config);  // what is written can be read
   return {{"slm.format", std::to_string(kFormatVersion)},
           {"slm.config", config_to_json(config).dump()},
-          {"slm.training", training_to_json(training).dump()}};
+          {"slm.train_config", train_config_to_json(train_config).dump()}};
 }
 
 void check_format(const TensorFile& file) {
@@ -87,6 +77,7 @@ void check_format(const TensorFile& file) {
 
 Json metadata_json(const TensorFile& file, const std::string& key) {
   const std::string* text = file.metadata(key);
+  if (const char* old = old_name(key); text == nullptr && old != nullptr) text = file.metadata(old);
   if (text == nullptr)
     throw Error(ErrorKind::format,
                 "the metadata of " + quote(file.path()) + " has no " + quote(key));

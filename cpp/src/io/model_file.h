@@ -12,24 +12,21 @@ namespace slm {
 
 struct ModelFile {
   Config config;
-  TrainConfig training;
+  TrainConfig train_config;
   std::vector<float> parameters;  // flat, in the order of the tensor table
 };
 
-// Exactly. `results`, if given, is an object that goes into the metadata as `slm.results`.
-void save_model_file(const std::string& path, const Config& config, const TrainConfig& training,
+// dtype: "float32" keeps every bit, "float16" and "int8" round. Throws Error(config) for another
+// dtype, or for a value that it cannot hold.
+void save_model_file(const std::string& path, const Config& config, const TrainConfig& train_config,
                      const TensorTable& table, const float* parameters,
-                     const Json* results = nullptr);
-// Rounded to `dtype`: "float32", "float16" or "int8". Throws Error(config) for another, or for a
-// value too large for it.
-void export_model_file(const std::string& path, const Config& config, const TrainConfig& training,
-                       const TensorTable& table, const float* parameters, const std::string& dtype);
+                     const std::string& dtype = "float32");
 // Of any dtype. A checkpoint is refused: it is known by its `optimizer.` tensors.
 ModelFile load_model_file(const std::string& path);
 
 // The parts that a checkpoint shares.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
-Metadata model_metadata(const Config& config, const TrainConfig& training);
+Metadata model_metadata(const Config& config, const TrainConfig& train_config);
 // Throws unless the file says a format that this version knows.
 void check_format(const TensorFile& file);
 // A metadata value that must be there and be JSON.

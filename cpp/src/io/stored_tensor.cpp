@@ -19,7 +19,7 @@ StoredTensor::StoredTensor(const TensorFile& file, const Tensor& tensor, bool ex
     : file_(file), offset_(tensor.offset), cols_(tensor.cols()) {
   const std::string& name = tensor.info.name;
   std::vector<int64_t> shape = tensor.info.shape;
-  const TensorEntry* rows = tensor.by_row ? file.find(name + ".rows") : nullptr;
+  const TensorEntry* rows = tensor.sparse ? file.find(name + ".rows") : nullptr;
   if (rows != nullptr) {
     read_rows(*rows, tensor.rows());
     shape[0] = rows->count;
@@ -70,12 +70,13 @@ void StoredTensor::read(float* out) const {
   for (int64_t offset = 0; offset < entry_->count; offset += kTensorPiece) {
     const int64_t count = std::min(kTensorPiece, entry_->count - offset);
     file_.read(*entry_, offset, count, piece.data());
-    each_row_part(offset, count, cols_, [&](int64_t row, int64_t column, int64_t n, int64_t done) {
-      const int64_t place = sparse_ ? int64_t{rows_[static_cast<size_t>(row)]} : row;
-      float* to = out + offset_ + place * cols_ + column;
-      decode(piece.data() + done * size, n, row, to);
-      file_.expect_finite(*entry_, to, offset + done, n);
-    });
+    for_each_row_part(
+        offset, count, cols_, [&](int64_t row, int64_t column, int64_t n, int64_t done) {
+          const int64_t place = sparse_ ? int64_t{rows_[static_cast<size_t>(row)]} : row;
+          float* to = out + offset_ + place * cols_ + column;
+          decode(piece.data() + done * size, n, row, to);
+          file_.expect_finite(*entry_, to, offset + done, n);
+        });
   }
 }
 

@@ -53,7 +53,7 @@ class StoredTensor {
 // Cuts `count` values from value `offset` on at the ends of rows, and calls
 // part(row, column, values in that row, values before it).
 template <typename F>
-void each_row_part(int64_t offset, int64_t count, int64_t cols, F&& part) {
+void for_each_row_part(int64_t offset, int64_t count, int64_t cols, F&& part) {
   for (int64_t done = 0; done < count;) {
     const int64_t row = (offset + done) / cols, column = (offset + done) % cols;
     const int64_t n = std::min(cols - column, count - done);

@@ -50,7 +50,7 @@ bool is_zero(const float* row, int64_t cols) {
 std::vector<uint32_t> rows_to_store(const Tensor& tensor, const float* values) {
   std::vector<uint32_t> rows;
   for (int64_t i = 0; i < tensor.rows(); ++i)
-    if (!tensor.by_row || !is_zero(values + i * tensor.cols(), tensor.cols()))
+    if (!tensor.sparse || !is_zero(values + i * tensor.cols(), tensor.cols()))
       rows.push_back(static_cast<uint32_t>(i));
   return rows;
 }
@@ -69,19 +69,19 @@ int8_t quantized(float value, float scale) {
 }
 
 void encode(const Content& content, Storage storage, int64_t offset, int64_t count, void* out) {
-  each_row_part(offset, count, content.cols,
-                [&](int64_t row, int64_t column, int64_t n, int64_t done) {
-                  const float* from = content.row(row) + column;
-                  if (storage == Storage::float32) {
-                    std::copy_n(from, n, static_cast<float*>(out) + done);
-                  } else if (storage == Storage::float16) {
-                    std::transform(from, from + n, static_cast<uint16_t*>(out) + done, to_half);
-                  } else {
-                    const float scale = content.scales[static_cast<size_t>(row)];
-                    std::transform(from, from + n, static_cast<int8_t*>(out) + done,
-                                   [scale](float value) { return quantized(value, scale); });
-                  }
-                });
+  for_each_row_part(offset, count, content.cols,
+                    [&](int64_t row, int64_t column, int64_t n, int64_t done) {
+                      const float* from = content.row(row) + column;
+                      if (storage == Storage::float32) {
+                        std::copy_n(from, n, static_cast<float*>(out) + done);
+                      } else if (storage == Storage::float16) {
+                        std::transform(from, from + n, static_cast<uint16_t*>(out) + done, to_half);
+                      } else {
+                        const float scale = content.scales[static_cast<size_t>(row)];
+                        std::transform(from, from + n, static_cast<int8_t*>(out) + done,
+                                       [scale](float value) { return quantized(value, scale); });
+                      }
+                    });
 }
 
 }  // namespace
@@ -121,7 +121,7 @@ void add_sources(const Tensor& tensor, const float* values, Storage storage,
                      [content, storage](int64_t offset, int64_t count, void* to) {
                        encode(*content, storage, offset, count, to);
                      }});
-  if (tensor.by_row)
+  if (tensor.sparse)
     sources.push_back(
         {name + ".rows", "U32", {shape[0]}, [content](int64_t offset, int64_t count, void* to) {
            std::copy_n(content->rows.data() + offset, count, static_cast<uint32_t*>(to));

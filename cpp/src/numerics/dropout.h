@@ -9,7 +9,7 @@
 #include <array>
 #include <cstdint>
 
-#include "util/philox.h"
+#include "numerics/philox.h"
 
 namespace slm {
 

@@ -1,4 +1,4 @@
-#include "sample/sampler.h"
+#include "numerics/sampling.h"
 
 #include <algorithm>
 #include <array>
@@ -6,8 +6,8 @@
 #include <numeric>
 #include <sstream>
 
-#include "util/exp.h"
-#include "util/philox.h"
+#include "numerics/exp.h"
+#include "numerics/philox.h"
 
 namespace slm {
 namespace {
@@ -32,7 +32,7 @@ void require_finite(const float* logits) {
   }
 }
 
-void renormalise(Probabilities& p) {
+void renormalize(Probabilities& p) {
   const double factor = 1 / std::accumulate(p.begin(), p.end(), 0.0);
   for (double& value : p) value *= factor;
 }
@@ -43,7 +43,7 @@ Probabilities softmax(const float* logits, double temperature) {
   const double scale = 1 / temperature;
   Probabilities p;
   for (size_t i = 0; i < p.size(); ++i) p[i] = exp_nonpositive((logits[i] - max) * scale);
-  renormalise(p);
+  renormalize(p);
   return p;
 }
 
@@ -64,7 +64,7 @@ void keep_top_k(size_t k, Probabilities& p) {
   auto bytes = all_bytes();
   std::nth_element(bytes.begin(), bytes.begin() + k, bytes.end(), Before{p});
   std::for_each(bytes.begin() + k, bytes.end(), [&](uint8_t byte) { p[byte] = 0; });
-  renormalise(p);
+  renormalize(p);
 }
 
 // A heap gives the bytes in order one by one: usually a few are enough, and sorting all 256 would
@@ -114,11 +114,11 @@ void next_byte_distribution(const float* logits, const SampleOptions& options, f
   if (options.top_k > 0) keep_top_k(static_cast<size_t>(options.top_k), p);
   if (options.top_p < 1) keep_nucleus(options.top_p, p);
   drop_below(options.min_p * *std::max_element(p.begin(), p.end()) * (1 - kSampleSlack), p);
-  renormalise(p);
+  renormalize(p);
   std::transform(p.begin(), p.end(), probs, [](double value) { return static_cast<float>(value); });
 }
 
-uint8_t draw_byte(const float* probs, double uniform) {
+uint8_t sample_byte(const float* probs, double uniform) {
   const double target = uniform * std::accumulate(probs, probs + kVocabSize, 0.0);
   double sum = 0;
   int64_t last = 0;
@@ -130,12 +130,15 @@ uint8_t draw_byte(const float* probs, double uniform) {
   return static_cast<uint8_t>(last);
 }
 
-uint8_t draw_byte(const float* logits, const SampleOptions& options, uint32_t sample,
-                  uint64_t position) {
-  float probs[kVocabSize];
-  next_byte_distribution(logits, options, probs);
-  const Philox random(options.seed, PhiloxStream::sample, sample);
-  return draw_byte(probs, random.uniform_double(position));
+void sample_bytes(const float* logits, const SampleOptions& options, const SampleRequest* requests,
+                  int64_t count, uint8_t* bytes) {
+  for (int64_t i = 0; i < count; ++i) {
+    const SampleRequest& at = requests[i];
+    float probs[kVocabSize];
+    next_byte_distribution(logits + at.row * kVocabSize, options, probs);
+    const Philox random(options.seed, PhiloxStream::sample, at.sample);
+    bytes[i] = sample_byte(probs, random.uniform_double(at.position));
+  }
 }
 
 }  // namespace slm

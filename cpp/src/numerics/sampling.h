@@ -5,6 +5,13 @@
 
 namespace slm {
 
+// Where a byte is sampled: a row of logits, and what its random number is drawn by.
+struct SampleRequest {
+  int64_t row;
+  uint32_t sample;    // number of the text in the whole of a generation
+  uint64_t position;  // of the byte in that text
+};
+
 // Float32 logits fix a sum of probabilities to about a millionth: what falls short of a bound by no
 // more than that has reached it. So {0.5, 0.3, 0.2} with top_p = 0.8 keeps two bytes.
 constexpr double kSampleSlack = 1e-6;
@@ -17,10 +24,10 @@ void validate(const SampleOptions& options);
 void next_byte_distribution(const float* logits, const SampleOptions& options, float* probs);
 
 // Inverse of the cumulative distribution at `uniform` in [0, 1): never a byte of probability 0.
-uint8_t draw_byte(const float* probs, double uniform);
+uint8_t sample_byte(const float* probs, double uniform);
 
-// Both, at the random number of a position of a sample.
-uint8_t draw_byte(const float* logits, const SampleOptions& options, uint32_t sample,
-                  uint64_t position);
+// Both, for every request: logits (rows, 256) in, bytes (count,) out.
+void sample_bytes(const float* logits, const SampleOptions& options, const SampleRequest* requests,
+                  int64_t count, uint8_t* bytes);
 
 }  // namespace slm

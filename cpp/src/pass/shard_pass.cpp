@@ -1,4 +1,4 @@
-#include "layers/lane.h"
+#include "pass/shard_pass.h"
 
 #include <cmath>
 
@@ -17,7 +17,7 @@ Chunks segments_of(const Model::Impl& model, int64_t seq_len, int64_t batch_size
 
 }  // namespace
 
-Lane::Lane(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute)
+ShardPass::ShardPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute)
     : model_(model),
       segments_(segments_of(model, seq_len, batch_size, recompute)),
       batch_size_(batch_size),
@@ -27,7 +27,8 @@ Lane::Lane(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool r
     states_.push_back(model.backend->make_buffer(state_size(model.config, batch_size)));
 }
 
-int64_t Lane::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute) {
+int64_t ShardPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
+                         bool recompute) {
   const Chunks segments = segments_of(model, seq_len, batch_size, recompute);
   const int64_t floats = segments.count() * state_size(model.config, batch_size);
   return model.backend->workspace_bytes(model.config,
@@ -35,15 +36,15 @@ int64_t Lane::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_siz
          floats * static_cast<int64_t>(sizeof(float));
 }
 
-void Lane::poll() const {
+void ShardPass::poll() const {
   if (*stop_) throw Error(ErrorKind::cancelled, "stopped by another thread");
   poll_interrupt();
 }
 
 // All but the last segment are computed for the sake of the state that they end in, and once more
 // when the backward pass needs what is inside them.
-void Lane::run(const Window& window, const Buffer* state, const Dropout& dropout, float scale,
-               const std::atomic<bool>& stop, Gradients& grads, float* losses) {
+void ShardPass::run(const Window& window, const Buffer* state, const Dropout& dropout, float scale,
+                    const std::atomic<bool>& stop, Gradients& grads, float* losses) {
   stop_ = &stop;
   const int64_t last = segments_.count() - 1;
   const auto start_of = [&](int64_t i) {
@@ -58,15 +59,15 @@ void Lane::run(const Window& window, const Buffer* state, const Dropout& dropout
     const int64_t begin = segments_.begin(i), end = segments_.end(i);
     forward(window, start_of(i), dropout, begin, end);
     if (i == last) model_.backend->save_state(*workspace_, *states_.back());
-    model_.backend->replay(*workspace_, *model_.weights, &grads, kBackward, end - begin,
-                           [&] { backward(end - begin, scale, grads); });
+    model_.backend->capture_or_run(*workspace_, *model_.weights, &grads, kBackward, end - begin,
+                                   [&] { backward(end - begin, scale, grads); });
     if (losses != nullptr)
       model_.backend->read_losses(*workspace_, 0, end - begin, losses + begin * batch_size_);
   }
 }
 
-void Lane::forward(const Window& window, const Buffer* state, const Dropout& dropout, int64_t begin,
-                   int64_t end) {
+void ShardPass::forward(const Window& window, const Buffer* state, const Dropout& dropout,
+                        int64_t begin, int64_t end) {
   const int64_t at = begin * window.batch_size;
   Dropout here = dropout;
   here.first += static_cast<uint64_t>(begin * dropout.batch_size);
@@ -74,13 +75,13 @@ void Lane::forward(const Window& window, const Buffer* state, const Dropout& dro
                                state, here);
   const Chunks chunks{end - begin, model_.backend->chunk_steps(model_.config, window.batch_size)};
   poll();
-  model_.backend->replay(*workspace_, *model_.weights, nullptr, kForward, end - begin, [&] {
+  model_.backend->capture_or_run(*workspace_, *model_.weights, nullptr, kForward, end - begin, [&] {
     for (int64_t i = 0; i < chunks.count(); ++i)
       forward_chunk(model_, *workspace_, chunks.begin(i), chunks.end(i), [this] { poll(); });
   });
 }
 
-void Lane::backward(int64_t steps, float scale, Gradients& grads) {
+void ShardPass::backward(int64_t steps, float scale, Gradients& grads) {
   const Backend& backend = *model_.backend;
   const Weights& weights = *model_.weights;
   const Chunks chunks{steps, backend.chunk_steps(model_.config, batch_size_)};

@@ -1,18 +1,19 @@
 #pragma once
 // Forward and backward over a part of the batch: what one thread does of a training window, or all
 // threads of a window that is not cut up.
+#include <atomic>
 #include <memory>
 #include <vector>
 
-#include "layers/pass.h"
+#include "pass/forward.h"
 
 namespace slm {
 
 // With `recompute`, only the states between segments of about √(T / chunk) chunks are kept; each
 // segment is computed a second time when the backward pass comes to it. The bits are the same.
-class Lane {
+class ShardPass {
  public:
-  Lane(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
+  ShardPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
 
   // Adds to `grads` the losses, and the gradient of their sum times `scale`. The window starts from
   // `state`, or from the start of a text. Where `losses` is not null, the loss of each byte goes

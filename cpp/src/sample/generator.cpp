@@ -4,10 +4,10 @@
 #include <optional>
 #include <utility>
 
-#include "layers/pass.h"
-#include "sample/outlet.h"
+#include "numerics/sampling.h"
+#include "pass/forward.h"
 #include "sample/prompt.h"
-#include "sample/sampler.h"
+#include "sample/text_streamer.h"
 #include "util/interrupt.h"
 
 namespace slm {
@@ -34,17 +34,17 @@ class Batch {
         first_(first),
         max_bytes_(max_bytes),
         tokens_(static_cast<size_t>(rows), prompt.last_byte),
-        drawn_(tokens_.size()),
-        outlets_(tokens_.size(), Outlet(options.stop)) {
-    draws_.reserve(tokens_.size());
+        sampled_(tokens_.size()),
+        streamers_(tokens_.size(), TextStreamer(options.stop)) {
+    requests_.reserve(tokens_.size());
     if (max_bytes == 0) close();
   }
 
   bool done() const {
-    return std::all_of(outlets_.begin(), outlets_.end(),
-                       [](const Outlet& o) { return o.closed(); });
+    return std::all_of(streamers_.begin(), streamers_.end(),
+                       [](const TextStreamer& o) { return o.closed(); });
   }
-  std::string take(size_t row) { return outlets_[row].take(); }
+  std::string take(size_t row) { return streamers_[row].take(); }
 
   // Rows that have ended are carried along: their logits are not looked at.
   void advance() {
@@ -54,27 +54,27 @@ class Batch {
     forward_pass(model, *state.workspace, {tokens_.data(), nullptr, 1, state.batch_size},
                  state.h.get(), nullptr, nullptr);
     model.backend->head_logits(*model.weights, *state.workspace, 0, 1);
-    draws_.clear();
-    for (size_t row = 0; row < outlets_.size(); ++row) {
+    requests_.clear();
+    for (size_t row = 0; row < streamers_.size(); ++row) {
       const auto number = static_cast<int64_t>(row);
-      if (!outlets_[row].closed())
-        draws_.push_back(
+      if (!streamers_[row].closed())
+        requests_.push_back(
             {number, static_cast<uint32_t>(first_ + number), static_cast<uint64_t>(position_)});
     }
-    model.backend->draw(*state.workspace, options_, draws_.data(),
-                        static_cast<int64_t>(draws_.size()), drawn_.data());
-    for (size_t i = 0; i < draws_.size(); ++i) {
-      const auto row = static_cast<size_t>(draws_[i].row);
-      tokens_[row] = drawn_[i];
-      outlets_[row].push(drawn_[i]);
+    model.backend->sample(*state.workspace, options_, requests_.data(),
+                          static_cast<int64_t>(requests_.size()), sampled_.data());
+    for (size_t i = 0; i < requests_.size(); ++i) {
+      const auto row = static_cast<size_t>(requests_[i].row);
+      tokens_[row] = sampled_[i];
+      streamers_[row].push(sampled_[i]);
     }
     if (++position_ == max_bytes_) close();
   }
 
  private:
   void close() {
-    for (Outlet& outlet : outlets_) {
-      if (!outlet.closed()) outlet.close();
+    for (TextStreamer& streamer : streamers_) {
+      if (!streamer.closed()) streamer.close();
     }
   }
 
@@ -82,10 +82,10 @@ class Batch {
   const SampleOptions& options_;
   State state_;
   int64_t first_, max_bytes_, position_ = 0;
-  std::vector<uint8_t> tokens_;  // (B,)
-  std::vector<DrawAt> draws_;    // of the rows that go on
-  std::vector<uint8_t> drawn_;   // for each of them
-  std::vector<Outlet> outlets_;
+  std::vector<uint8_t> tokens_;          // (B,)
+  std::vector<SampleRequest> requests_;  // of the rows that go on
+  std::vector<uint8_t> sampled_;         // for each of them
+  std::vector<TextStreamer> streamers_;
 };
 
 std::string next_of(Batch& batch) {

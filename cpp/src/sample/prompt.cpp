@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "layers/pass.h"
+#include "pass/forward.h"
 #include "util/interrupt.h"
 
 namespace slm {

@@ -1,4 +1,4 @@
-#include "sample/outlet.h"
+#include "sample/text_streamer.h"
 
 #include <algorithm>
 #include <string_view>
@@ -26,7 +26,7 @@ size_t possible_stop(std::string_view text, const std::vector<std::string>& stop
 
 }  // namespace
 
-void Outlet::push(uint8_t byte) {
+void TextStreamer::push(uint8_t byte) {
   held_ += static_cast<char>(byte);
   size_t stop_size = 0;
   for (const std::string& stop : stops_) {
@@ -43,11 +43,11 @@ void Outlet::push(uint8_t byte) {
   held_.erase(0, count);
 }
 
-void Outlet::close() {
+void TextStreamer::close() {
   ready_ += std::exchange(held_, {});
   closed_ = true;
 }
 
-std::string Outlet::take() { return std::exchange(ready_, {}); }
+std::string TextStreamer::take() { return std::exchange(ready_, {}); }
 
 }  // namespace slm

@@ -7,9 +7,9 @@ namespace slm {
 
 // The way out of one sample: bytes go in as they are drawn, and come out once they are whole UTF-8
 // characters that can no longer be part of a stop string. `stops` must outlive it.
-class Outlet {
+class TextStreamer {
  public:
-  explicit Outlet(const std::vector<std::string>& stops) : stops_(stops) {}
+  explicit TextStreamer(const std::vector<std::string>& stops) : stops_(stops) {}
 
   // A byte that completes a stop string closes the outlet; of several that end there, the longest
   // is taken off. A closed outlet takes no byte.

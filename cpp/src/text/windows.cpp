@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "util/philox.h"
+#include "numerics/philox.h"
 
 namespace slm {
 

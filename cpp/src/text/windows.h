@@ -4,7 +4,9 @@
 #include <string_view>
 #include <vector>
 
-#include "layers/pass.h"
+#include "slm/config.h"
+#include "slm/error.h"
+#include "text/window.h"
 
 namespace slm {
 

@@ -1,33 +1,33 @@
-#include "train/adapt.h"
+#include "train/dynamic_evaluation.h"
 
 #include <algorithm>
 
-#include "score.h"
+#include "evaluate/score.h"
 #include "train/trainer_impl.h"
 
 namespace slm {
 namespace {
 
-TrainConfig online(const AdaptOptions& options, float max_radius) {
+TrainConfig online(const DynamicEvaluationOptions& options, float max_spectral_radius) {
   TrainConfig how;
   how.learning_rate = options.learning_rate;
-  how.ngram_rate = options.ngram_rate;
+  how.table_lr_scale = options.table_lr_scale;
   how.beta1 = options.beta1;
   how.beta2 = options.beta2;
   how.weight_decay = 0;  // what the model knows is not to fade
   how.clip_norm = 1;
-  how.max_radius = max_radius;
+  how.max_spectral_radius = max_spectral_radius;
   return how;
 }
 
 }  // namespace
 
-Adapted adapt_to(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs,
-                 const AdaptOptions& options) {
+Adapted evaluate_dynamically(const Model::Impl& model, const uint8_t* data, size_t size,
+                             float* log_probs, const DynamicEvaluationOptions& options) {
   expect_text_to_score(size);
   const auto num_bytes = static_cast<int64_t>(size);
   Model::Impl learner(model);
-  Trainer::Impl trainer(learner, online(options, model.training.max_radius));
+  Trainer::Impl trainer(learner, online(options, model.train_config.max_spectral_radius));
   auto state = model.backend->make_buffer(state_size(model.config, 1));
 
   // The inputs of all but the first window are where the text is.
@@ -49,11 +49,11 @@ Adapted adapt_to(const Model::Impl& model, const uint8_t* data, size_t size, flo
 }
 
 Score Model::score_adapting(const uint8_t* data, size_t size, float* log_probs) const {
-  return adapt_to(*impl_, data, size, log_probs).score;
+  return evaluate_dynamically(*impl_, data, size, log_probs).score;
 }
 
 Score Model::adapt(const uint8_t* data, size_t size, float* log_probs) {
-  Adapted adapted = adapt_to(*impl_, data, size, log_probs);
+  Adapted adapted = evaluate_dynamically(*impl_, data, size, log_probs);
   impl_->weights = std::move(adapted.weights);
   return adapted.score;
 }

@@ -1,17 +1,17 @@
 #pragma once
 // Scoring a text by a model that learns from it while it reads, as a compressor like PPM does
 // (docs/evaluation.md). The text is one stream of short windows: each is scored by the weights from
-// before it, and then learnt from by one update.
+// before it, and then learned from by one update.
 #include "model_impl.h"
 
 namespace slm {
 
 // A trained model moves little, at a tenth of the rate that made it; its rows of n-grams and
 // matches, most of which have seen little, move almost as they did in training.
-struct AdaptOptions {
+struct DynamicEvaluationOptions {
   int64_t window = 32;          // bytes between two updates
   float learning_rate = 2e-4f;  // constant, from the first update on
-  float ngram_rate = 20;        // times that
+  float table_lr_scale = 20;    // times that
   float beta1 = 0.9f;
   float beta2 = 0.98f;
 };
@@ -23,7 +23,7 @@ struct Adapted {
 
 // `log_probs`, if given, takes `size` values. `model` is not changed. Error(config) for an empty
 // text, Error(training) where output or gradient are not finite.
-Adapted adapt_to(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs,
-                 const AdaptOptions& options = {});
+Adapted evaluate_dynamically(const Model::Impl& model, const uint8_t* data, size_t size,
+                             float* log_probs, const DynamicEvaluationOptions& options = {});
 
 }  // namespace slm

@@ -7,7 +7,7 @@ namespace {
 
 // Runs until the plan's end or until it is stopped, which it returns. However it ends, what a
 // resumed run needs is saved.
-bool carry_out(Run& run, const std::function<bool(const Progress&)>& callback) {
+bool run_loop(Run& run, const std::function<bool(const Progress&)>& callback) {
   bool stopped = false;
   try {
     while (!stopped && !run.finished()) {
@@ -37,7 +37,7 @@ History fit_text(Trainer::Impl& trainer, std::string_view text, const FitOptions
   Run run(trainer, text, options, now);
   bool stopped = false;
   try {
-    stopped = carry_out(run, callback);
+    stopped = run_loop(run, callback);
   } catch (...) {
     run.restore_best();
     throw;

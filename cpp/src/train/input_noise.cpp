@@ -1,13 +1,13 @@
-#include "train/noise.h"
+#include "train/input_noise.h"
 
-#include "util/philox.h"
+#include "numerics/philox.h"
 
 namespace slm {
 
 // Bytes of the window come as often as in the text, so that the noise is no easier to see than a
 // misprint. (Xie et al.: "Data noising as smoothing in neural network language models", ICLR 2017,
 // draw from the unigrams likewise.)
-Window Noise::on(const Window& window, float share, uint64_t seed, uint64_t first) {
+Window InputNoise::corrupt(const Window& window, float share, uint64_t seed, uint64_t first) {
   if (share <= 0) return window;
   const auto size = static_cast<uint64_t>(window.seq_len * window.batch_size);
   const Philox random(seed, PhiloxStream::noise);

@@ -101,13 +101,13 @@ float auto_dropout(double passes) {
   return static_cast<float>(std::min(kDropoutPerDoubling * std::log2(passes), kMostDropout));
 }
 
-float auto_layer_dropout(double passes) {
+float auto_locked_dropout(double passes) {
   if (passes <= kPassesWithoutLayerDropout) return 0;
   const double doublings = std::log2(passes / kPassesWithoutLayerDropout);
   return static_cast<float>(std::min(kLayerDropoutPerDoubling * doublings, kMostLayerDropout));
 }
 
-float auto_noise(double passes) {
+float auto_input_noise(double passes) {
   if (passes <= 1) return 0;
   return static_cast<float>(std::min(kNoisePerDoubling * std::log2(passes), kMostNoise));
 }

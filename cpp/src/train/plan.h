@@ -41,9 +41,9 @@ Plan plan_by_time(double seconds, double elapsed, int64_t done, const Speed& spe
 // better it is known by heart. None where it is read once, and 0.2 for every doubling, at most
 // 0.5; of the layers' inputs 0.05 for every doubling beyond four passes, at most 0.1.
 float auto_dropout(double passes);
-float auto_layer_dropout(double passes);
+float auto_locked_dropout(double passes);
 // And the share of the input bytes to replace: 0.01 for every doubling, at most 0.025.
-float auto_noise(double passes);
+float auto_input_noise(double passes);
 
 std::string bytes_in_words(size_t count);  // "1 byte", "2 bytes"
 

@@ -31,7 +31,7 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
   // A file that cannot be written is better known now than after the first half minute.
   if (!options.checkpoint.empty()) {
     AtomicFile probe(options.checkpoint);
-    plan_ = plan_json();
+    run_spec_ = run_spec();
   }
 
   sampler_ = std::make_unique<WindowSampler>(split_.training, config_);
@@ -40,7 +40,7 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
     resume();
   else
     start_afresh();
-  remember_training();
+  remember_train_config();
 }
 
 // Streams carry their state; a window in the middle of a text also has the bytes before it, where
@@ -53,7 +53,7 @@ void Run::make_window_state() {
   start_values_.resize(static_cast<size_t>(size));
 }
 
-void Run::remember_training() { trainer_.model.training = config_; }
+void Run::remember_train_config() { trainer_.model.train_config = config_; }
 
 // What is chosen depends on the plan. Until there is one, in the first part of a run by time,
 // nothing is dropped.
@@ -62,16 +62,16 @@ Dropout Run::dropout(int64_t step) const {
   Dropout dropout;
   dropout.rate = config_.dropout;
   if (config_.dropout == kAutoDropout) dropout.rate = auto_dropout(passes());
-  dropout.layer_rate = config_.layer_dropout;
-  if (config_.layer_dropout == kAutoDropout)
-    dropout.layer_rate = has_norm ? auto_layer_dropout(passes()) : 0;
+  dropout.locked_rate = config_.locked_dropout;
+  if (config_.locked_dropout == kAutoDropout)
+    dropout.locked_rate = has_norm ? auto_locked_dropout(passes()) : 0;
   dropout.seed = config_.seed;
   dropout.first = dropout.row = first_position(step, config_.seq_len, config_.batch_size);
   return dropout;
 }
 
 float Run::noise() const {
-  return config_.noise == kAutoDropout ? auto_noise(passes()) : config_.noise;
+  return config_.input_noise == kAutoDropout ? auto_input_noise(passes()) : config_.input_noise;
 }
 
 double Run::passes() const {
@@ -100,14 +100,14 @@ void Run::set_plan(const Plan& plan) {
   state_.planned_steps = plan.steps;
   state_.eval_every = plan.eval_every;
   config_.steps = plan.steps;
-  remember_training();
+  remember_train_config();
 }
 
 bool Run::finished() {
   if (evaluation_due()) return false;
   if (state_.planned_steps > 0 && state_.step >= state_.planned_steps) return true;
-  out_of_patience_ = no_patience_left();
-  if (out_of_patience_) return true;
+  stopped_early_ = should_stop_early();
+  if (stopped_early_) return true;
   if (options_.seconds == 0 || state_.step == 0) return false;
   const double next = elapsed() + step_seconds_ + state_.evaluation_seconds;
   if (next <= kHardStop * options_.seconds) return false;
@@ -123,11 +123,11 @@ Progress Run::advance() {
   if (evaluation_due()) {
     progress.is_best = evaluate();
     progress.evaluation = &state_.evaluations.back();
-    if (state_.step == state_.planned_steps || no_patience_left()) tell_best();
+    if (state_.step == state_.planned_steps || should_stop_early()) note_best_step();
   }
   note_.clear();
-  for (; notes_told_ < notes_.size(); ++notes_told_)
-    note_ += (note_.empty() ? "" : "; ") + notes_[notes_told_];
+  for (; notes_reported_ < notes_.size(); ++notes_reported_)
+    note_ += (note_.empty() ? "" : "; ") + notes_[notes_reported_];
   progress.step = state_.step;
   progress.steps = state_.planned_steps;
   progress.loss = loss_;
@@ -149,7 +149,7 @@ void Run::take_step() {
   if (window_state_) trainer_.save_state(window_state_);
   const int64_t next = state_.step + 1;
   std::exception_ptr stopped;  // after this step
-  next_begun_ = trainer_.model.backend->runs_ahead() && next < state_.planned_steps;
+  next_begun_ = trainer_.model.backend->is_async() && next < state_.planned_steps;
   try {
     if (next_begun_) begin_step(next);
   } catch (...) {
@@ -163,13 +163,13 @@ void Run::take_step() {
   ++state_.loss_count;
   state_.training_seconds += step_seconds_;
   if (stopped) std::rethrow_exception(stopped);
-  if (options_.seconds > 0 && state_.planned_at == 0) plan_when_measured();
+  if (options_.seconds > 0 && state_.planned_at == 0) plan_from_speed();
 }
 
 void Run::begin_step(int64_t step) {
   start_window(step);
   const Dropout drops = dropout(step);
-  trainer_.begin(trainer_.noise.on(sampler_->window(step), noise(), drops.seed, drops.first),
+  trainer_.begin(trainer_.noise.corrupt(sampler_->window(step), noise(), drops.seed, drops.first),
                  window_state_.get(), drops);
 }
 
@@ -203,9 +203,9 @@ History Run::history(bool stopped) const {
   history.bytes_per_second = bytes_per_second();
   history.config = config_;
   history.config.dropout = dropout(state_.step).rate;
-  history.config.layer_dropout = dropout(state_.step).layer_rate;
-  history.config.noise = noise();
-  history.stopped = stopped || out_of_patience_;
+  history.config.locked_dropout = dropout(state_.step).locked_rate;
+  history.config.input_noise = noise();
+  history.stopped = stopped || stopped_early_;
   return history;
 }
 

@@ -40,10 +40,10 @@ class Run {
   void start_afresh();
   void resume();
   void make_window_state();
-  void remember_training();
-  Json plan_json() const;
+  void remember_train_config();
+  Json run_spec() const;
   void use_validation(int64_t num_bytes);
-  double fit_validation_into_time();
+  double shrink_validation_to_budget();
 
   void take_step();
   void begin_step(int64_t step);
@@ -51,15 +51,15 @@ class Run {
   float noise() const;
   double passes() const;  // through the text, by the plan
   void start_window(int64_t step);
-  void plan_when_measured();
+  void plan_from_speed();
   void use_plan_by_time(const Plan& plan);
   void correct_plan(const Plan& plan);
   void set_plan(const Plan& plan);
   bool evaluation_due() const;
   bool evaluate();  // returns whether it is the best so far
   double validation_loss();
-  bool no_patience_left() const;
-  void tell_best();
+  bool should_stop_early() const;
+  void note_best_step();
   double elapsed() const { return state_.seconds + now_() - start_; }
   double window_bytes() const;  // that a step reads
   double bytes_per_second() const;
@@ -71,7 +71,7 @@ class Run {
   Split split_;
   std::string_view validation_;  // what is used of split_.validation
   TrainConfig config_;           // as resolved
-  Json plan_;                    // what a checkpoint's must equal
+  Json run_spec_;                // what a checkpoint's must equal
   RunState state_;               // its `seconds` are those before this session
   std::vector<float> best_;
   std::unique_ptr<Buffer> window_state_;  // where the next window starts; null: at nothing
@@ -84,10 +84,10 @@ class Run {
   double step_seconds_ = 0;     // of the latest step
   bool next_begun_ = false;     // the step after it has been
   float loss_ = 0;              // of the latest step
-  size_t notes_told_ = 0;
+  size_t notes_reported_ = 0;
   std::string note_;
-  bool out_of_patience_ = false;  // which is why it ended
-  bool best_told_ = false;
+  bool stopped_early_ = false;  // which is why it ended
+  bool best_reported_ = false;
 };
 
 // Trainer::fit with a clock of the caller's.

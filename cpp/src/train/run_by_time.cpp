@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "score.h"
+#include "evaluate/score.h"
 #include "train/run.h"
 
 namespace slm {
@@ -19,7 +19,7 @@ constexpr double kEvaluationShare = 0.2;  // for one evaluation, at most
 }  // namespace
 
 // Twice: early, so that the schedule has an end, and once more when the speed is known better.
-void Run::plan_when_measured() {
+void Run::plan_from_speed() {
   const double now = elapsed();
   const bool is_first_plan = state_.planned_steps == 0;
   // The first step also allocates, and wakes threads and caches, so it counts only where there is
@@ -31,7 +31,7 @@ void Run::plan_when_measured() {
   Speed speed;
   speed.step =
       only_one ? step_seconds_ : (now - measured_from_) / static_cast<double>(measured_steps_ - 1);
-  if (is_first_plan) state_.evaluation_seconds = fit_validation_into_time();
+  if (is_first_plan) state_.evaluation_seconds = shrink_validation_to_budget();
   speed.evaluation = state_.evaluation_seconds;
   const Plan plan =
       plan_by_time(options_.seconds, elapsed(), state_.step, speed, options_.eval_every);
@@ -59,7 +59,7 @@ void Run::correct_plan(const Plan& plan) {
 
 // Cuts the validation text until evaluating it once is cheap enough, but keeps one segment. Returns
 // what that takes.
-double Run::fit_validation_into_time() {
+double Run::shrink_validation_to_budget() {
   if (validation_.empty()) return 0;
   const double allowed = kEvaluationShare * options_.seconds;
   int64_t num_bytes = state_.validation_bytes;
@@ -69,9 +69,9 @@ double Run::fit_validation_into_time() {
                                   now_);
   };
   double cost = estimate();
-  while (cost > allowed && num_bytes > kSegmentBytes) {
+  while (cost > allowed && num_bytes > kScoreSegmentBytes) {
     const auto affordable = static_cast<int64_t>(static_cast<double>(num_bytes) * allowed / cost);
-    num_bytes = std::max<int64_t>(affordable / kSegmentBytes, 1) * kSegmentBytes;
+    num_bytes = std::max<int64_t>(affordable / kScoreSegmentBytes, 1) * kScoreSegmentBytes;
     cost = estimate();
   }
   if (num_bytes < state_.validation_bytes) use_validation(num_bytes);

@@ -26,7 +26,7 @@ void expect_same(const Json& then, const Json& now, const std::string& path,
 
 }  // namespace
 
-Json Run::plan_json() const {
+Json Run::run_spec() const {
   Json plan(Json::Object{});
   plan.set("length", options_.seconds > 0 ? Json(options_.seconds).dump() + " seconds"
                                           : std::to_string(config_.steps) + " steps");
@@ -44,8 +44,9 @@ void Run::resume() {
   const Checkpoint checkpoint = load_checkpoint(path);
   expect_same(config_to_json(checkpoint.config), config_to_json(model.config), path);
   // The number of steps is part of the plan, where a run by time can be compared too.
-  expect_same(training_to_json(checkpoint.training), training_to_json(config_), path, "steps");
-  expect_same(checkpoint.plan, plan_, path);
+  expect_same(train_config_to_json(checkpoint.train_config), train_config_to_json(config_), path,
+              "steps");
+  expect_same(checkpoint.plan, run_spec_, path);
 
   const auto size = static_cast<int64_t>(checkpoint.weights.size());
   backend.write(checkpoint.weights.data(), size, model.weights->flat(), 0);
@@ -57,7 +58,7 @@ void Run::resume() {
   if (!checkpoint.stream.empty())
     backend.write(checkpoint.stream.data(), window_state_->size(), *window_state_, 0);
   trainer_.updates = checkpoint.state.step;
-  config_.steps = checkpoint.training.steps;
+  config_.steps = checkpoint.train_config.steps;
   state_ = checkpoint.state;
   if (state_.validation_bytes < static_cast<int64_t>(split_.validation.size()))
     use_validation(state_.validation_bytes);
@@ -77,8 +78,8 @@ void Run::save() {
   };
   Checkpoint checkpoint;
   checkpoint.config = model.config;
-  checkpoint.training = config_;
-  checkpoint.plan = plan_;
+  checkpoint.train_config = config_;
+  checkpoint.plan = run_spec_;
   checkpoint.state = state_;
   checkpoint.state.seconds = elapsed();
   checkpoint.weights = values(model.weights->flat());

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <limits>
 
-#include "score.h"
+#include "evaluate/score.h"
 #include "train/run.h"
 
 namespace slm {
@@ -61,14 +61,14 @@ double Run::validation_loss() {
   }
 }
 
-bool Run::no_patience_left() const {
+bool Run::should_stop_early() const {
   return options_.patience > 0 && state_.since_best >= options_.patience;
 }
 
-// A text that was learnt by heart is no secret.
-void Run::tell_best() {
-  if (best_.empty() || best_told_) return;
-  best_told_ = true;
+// A text that was learned by heart is no secret.
+void Run::note_best_step() {
+  if (best_.empty() || best_reported_) return;
+  best_reported_ = true;
   const double last = state_.evaluations.back().validation_loss;
   if (!(last > kClearlyWorse * state_.best_loss)) return;  // also where it is not a number
   char losses[80];
@@ -80,7 +80,7 @@ void Run::tell_best() {
 
 void Run::finish() {
   if (state_.evaluations.empty() || state_.evaluations.back().step != state_.step) evaluate();
-  tell_best();
+  note_best_step();
 }
 
 void Run::restore_best() {

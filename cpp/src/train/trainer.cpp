@@ -2,9 +2,9 @@
 
 #include <cmath>
 
+#include "check_window.h"
 #include "train/schedule.h"
 #include "train/trainer_impl.h"
-#include "util/check.h"
 
 namespace slm {
 
@@ -13,7 +13,7 @@ Trainer::Impl::Impl(Model::Impl& trained, const TrainConfig& how)
       config(how),
       m(model.backend->make_buffer(model.table.num_moments())),
       v(model.backend->make_buffer(model.table.num_moments())),
-      report_(model.backend->make_report(model.table, config.max_radius > 0)) {}
+      report_(model.backend->make_update_result(model.table, config.max_spectral_radius > 0)) {}
 
 TrainingPass& Trainer::Impl::pass_for(const Window& window) {
   if (seq_len_ != window.seq_len || batch_size_ != window.batch_size) {
@@ -57,7 +57,7 @@ void Trainer::Impl::update(float lr) {
   const auto k = static_cast<double>(updates + 1);
   AdamWStep step;
   step.learning_rate = lr;
-  step.ngram_rate = config.ngram_rate;
+  step.table_lr_scale = config.table_lr_scale;
   step.beta1 = config.beta1;
   step.beta2 = config.beta2;
   step.epsilon = config.epsilon;
@@ -65,7 +65,7 @@ void Trainer::Impl::update(float lr) {
   step.correction1 = static_cast<float>(1.0 - std::pow(double{config.beta1}, k));
   step.correction2 = static_cast<float>(1.0 - std::pow(double{config.beta2}, k));
   step.clip_norm = config.clip_norm;
-  step.max_radius = config.max_radius;
+  step.max_spectral_radius = config.max_spectral_radius;
   model.backend->update(*model.weights, *grads, *m, *v, model.table, step, *report_);
   model.backend->params_changed(*model.weights);
   begun_ = false;
@@ -74,7 +74,7 @@ void Trainer::Impl::update(float lr) {
 }
 
 float Trainer::Impl::finish() {
-  const StepResult result = model.backend->read_report(*report_);
+  const StepResult result = model.backend->read_update_result(*report_);
   if (!result.finite())
     throw Error(ErrorKind::training, "at update " + std::to_string(updates + 1) + " the " +
                                          (std::isfinite(result.loss) ? "gradient" : "loss") +
@@ -88,16 +88,17 @@ float Trainer::Impl::finish() {
 
 Trainer::Trainer(Model& model, const TrainConfig& config) {
   validate(config);
-  if (config.layer_dropout > 0 && model.config().norm == "none")
+  if (config.locked_dropout > 0 && model.config().norm == "none")
     throw Error(ErrorKind::config,
-                "layer_dropout is above 0, which needs a model with norm \"rms\", "
+                "locked_dropout is above 0, which needs a model with norm \"rms\", "
                 "and this one's norm is \"none\"");
-  if (config.max_radius > 0 && model.config().cell != "dense")
-    throw Error(ErrorKind::config,
-                "max_radius is above 0, which bounds the matrix A of cell \"dense\", and this "
-                "model's cell is \"gated\", which has none");
+  if (config.max_spectral_radius > 0 && model.config().cell != "dense")
+    throw Error(
+        ErrorKind::config,
+        "max_spectral_radius is above 0, which bounds the matrix A of cell \"dense\", and this "
+        "model's cell is \"gated\", which has none");
   impl_ = std::make_unique<Impl>(model.impl(), config);
-  model.impl().training = config;
+  model.impl().train_config = config;
 }
 
 Trainer::Trainer(Trainer&&) noexcept = default;
@@ -110,11 +111,11 @@ float Trainer::step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_l
   const TrainConfig& how = impl_->config;
   Dropout dropout;  // of which kAutoDropout, below 0, is none
   dropout.rate = std::max(how.dropout, 0.0f);
-  dropout.layer_rate = std::max(how.layer_dropout, 0.0f);
+  dropout.locked_rate = std::max(how.locked_dropout, 0.0f);
   dropout.seed = how.seed;
   dropout.first = dropout.row = first_position(impl_->updates, seq_len, batch_size);
-  const Window window =
-      impl_->noise.on({inputs, targets, seq_len, batch_size}, how.noise, how.seed, dropout.first);
+  const Window window = impl_->noise.corrupt({inputs, targets, seq_len, batch_size},
+                                             how.input_noise, how.seed, dropout.first);
   return impl_->step_window(window, state ? &state->impl().h : nullptr, dropout, lr);
 }
 

@@ -2,9 +2,9 @@
 // What Trainer is made of, for fit and the checkpoint.
 #include <memory>
 
-#include "layers/pass.h"
+#include "pass/training_pass.h"
 #include "slm/trainer.h"
-#include "train/noise.h"
+#include "train/input_noise.h"
 
 namespace slm {
 
@@ -37,7 +37,7 @@ struct Trainer::Impl {
   TrainConfig config;
   std::unique_ptr<Gradients> grads;  // for the latest shape of window; zero between steps
   std::unique_ptr<Buffer> m, v;      // num_moments each
-  Noise noise;                       // for the caller to put on the window of a step
+  InputNoise noise;                  // for the caller to put on the window of a step
   int64_t updates = 0;               // AdamW's k: updates done
   float learning_rate = 0;           // of the latest step
   float grad_norm = 0;               // of the latest step, before clipping
@@ -49,7 +49,7 @@ struct Trainer::Impl {
   int64_t seq_len_ = 0, batch_size_ = 0;
   bool begun_ = false;     // `grads` may have what no update has used
   int64_t positions_ = 0;  // of the window of the latest update
-  const std::unique_ptr<Report> report_;
+  const std::unique_ptr<UpdateResult> report_;
 };
 
 }  // namespace slm

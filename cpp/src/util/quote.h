@@ -5,9 +5,6 @@
 
 namespace slm {
 
-// Bytes of the well-formed UTF-8 character at the start of `text`; 0 if there is none.
-size_t utf8_character(std::string_view text);
-
 // In double quotes on one line and valid UTF-8: other bytes become \xNN, and what is longer than a
 // path would be is cut.
 std::string quote(std::string_view text);

@@ -63,11 +63,11 @@ int available_cores() {
 }
 
 ThreadPool::ThreadPool(int threads)
-    : process_(static_cast<int>(::getpid())), crew_(std::make_unique<Crew>()) {
+    : process_(static_cast<int>(::getpid())), workers_(std::make_unique<Workers>()) {
   try {
-    for (int i = 1; i < threads; ++i) crew_->workers.emplace_back([this] { work(); });
+    for (int i = 1; i < threads; ++i) workers_->workers.emplace_back([this] { work(); });
   } catch (const std::exception& error) {
-    const std::string started = std::to_string(crew_->workers.size() + 1);
+    const std::string started = std::to_string(workers_->workers.size() + 1);
     stop();
     throw Error(ErrorKind::device, "the system gives " + started + " of " +
                                        std::to_string(threads) + " threads (" + error.what() +
@@ -79,16 +79,16 @@ ThreadPool::~ThreadPool() {
   if (::getpid() == process_)
     stop();
   else
-    static_cast<void>(crew_.release());
+    static_cast<void>(workers_.release());
 }
 
 void ThreadPool::stop() {
   {
-    std::lock_guard<std::mutex> lock(crew_->sleep_mutex);
+    std::lock_guard<std::mutex> lock(workers_->sleep_mutex);
     stopping_ = true;
   }
-  crew_->wake.notify_all();
-  for (std::thread& worker : crew_->workers) worker.join();
+  workers_->wake.notify_all();
+  for (std::thread& worker : workers_->workers) worker.join();
 }
 
 thread_local bool ThreadPool::inside_part = false;
@@ -104,8 +104,8 @@ void ThreadPool::work() {
   for (;;) {
     const auto called = [&] { return stopping_ || job_ != seen; };
     if (!spin_until(called)) {
-      std::unique_lock<std::mutex> lock(crew_->sleep_mutex);
-      crew_->wake.wait(lock, called);
+      std::unique_lock<std::mutex> lock(workers_->sleep_mutex);
+      workers_->wake.wait(lock, called);
     }
     if (stopping_) return;
     seen = job_;
@@ -126,10 +126,10 @@ void ThreadPool::run_erased(int64_t parts, Function function, const void* contex
   next_part_ = 0;
   working_ = size() - 1;
   {
-    std::lock_guard<std::mutex> lock(crew_->sleep_mutex);
+    std::lock_guard<std::mutex> lock(workers_->sleep_mutex);
     ++job_;
   }
-  crew_->wake.notify_all();
+  workers_->wake.notify_all();
   take_parts();
   while (!spin_until([&] { return working_ == 0; })) {
     if (idle) idle();

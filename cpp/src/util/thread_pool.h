@@ -23,7 +23,7 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  int size() const { return static_cast<int>(crew_->workers.size()) + 1; }
+  int size() const { return static_cast<int>(workers_->workers.size()) + 1; }
   // Threads that a run started here and now could keep busy: 1 within a part of another run.
   int free_threads() const { return inside_part ? 1 : size(); }
   // Whether this thread is within a part of a run on several threads.
@@ -51,7 +51,7 @@ class ThreadPool {
   void stop();
 
   // What a forked process must not destroy: its workers do not exist, and would be waited for.
-  struct Crew {
+  struct Workers {
     std::mutex sleep_mutex;
     std::condition_variable wake;
     std::vector<std::thread> workers;
@@ -68,7 +68,7 @@ class ThreadPool {
   std::atomic<uint64_t> job_{0};  // counts jobs; a change is the signal to start
   std::atomic<bool> stopping_{false};
   const int process_;  // whose threads the workers are
-  std::unique_ptr<Crew> crew_;
+  std::unique_ptr<Workers> workers_;
 };
 
 }  // namespace slm

@@ -19,19 +19,33 @@ bool second_fits(uint8_t lead, uint8_t second) {
   return low <= second && second <= high;
 }
 
-// Whether `tail`, one to three bytes, is the beginning of a character and not all of it.
-bool is_unfinished(std::string_view tail) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(tail[i]); };
-  if (tail.size() >= character_size(byte(0))) return false;
-  if (tail.size() > 1 && !second_fits(byte(0), byte(1))) return false;
-  return tail.size() < 3 || (byte(2) & 0xC0) == 0x80;
+bool is_continuation(uint8_t byte) { return (byte & 0xC0) == 0x80; }
+
+// Whether `bytes`, one to four of them, begin a character of at least as many bytes.
+bool may_start(std::string_view bytes) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(bytes[i]); };
+  if (bytes.size() > character_size(byte(0))) return false;
+  if (bytes.size() > 1 && !second_fits(byte(0), byte(1))) return false;
+  for (size_t i = 2; i < bytes.size(); ++i)
+    if (!is_continuation(byte(i))) return false;
+  return true;
 }
 
 }  // namespace
 
+size_t utf8_character(std::string_view text) {
+  if (text.empty()) return 0;
+  const auto lead = static_cast<uint8_t>(text[0]);
+  const size_t size = character_size(lead);
+  if (size == 1) return lead < 0x80 ? 1 : 0;
+  return text.size() >= size && may_start(text.substr(0, size)) ? size : 0;
+}
+
 size_t whole_characters(std::string_view bytes) {
   for (size_t held = std::min<size_t>(3, bytes.size()); held > 0; --held) {
-    if (is_unfinished(bytes.substr(bytes.size() - held))) return bytes.size() - held;
+    const std::string_view tail = bytes.substr(bytes.size() - held);
+    if (held < character_size(static_cast<uint8_t>(tail[0])) && may_start(tail))
+      return bytes.size() - held;
   }
   return bytes.size();
 }

@@ -8,7 +8,7 @@ from typing import Any
 from slm import _core
 from slm.bench.meters import Bench, Meter, best_of
 from slm.bench.sizes import multiplied_weights, without_ngrams
-from slm.config import Preset, lookup_tables
+from slm.config import Preset, sparse_tables
 
 PEERS = ("torch", "torch_scan")
 
@@ -30,7 +30,7 @@ def measure(
         "prompt": bench.prompt(),
         "score": bench.scoring(),
     }
-    if lookup_tables(size.model):
+    if sparse_tables(size.config):
         meters["plain"] = Bench(without_ngrams(size), threads=threads, seconds=seconds).training()
     if peers:
         meters |= {name: bench.torch(scan=name == "torch_scan") for name in PEERS}
@@ -41,9 +41,9 @@ def measure(
     memory = bench.model.memory
     binding = min(limits, key=lambda name: limits[name])
     figures: dict[str, Any] = {
-        **asdict(size.model),
-        "seq_len": size.training.seq_len,
-        "batch_size": size.training.batch_size,
+        **asdict(size.config),
+        "seq_len": size.train_config.seq_len,
+        "batch_size": size.train_config.batch_size,
         "num_parameters": bench.model.num_parameters,
         "multiplied_weights": weights,
         "fma_gflops": best["fma"],
@@ -59,7 +59,7 @@ def measure(
         "prompt_bytes_per_second": best["prompt"],
         "score_bytes_per_second": best["score"],
     }
-    if lookup_tables(size.model):
+    if sparse_tables(size.config):
         figures["ngram_share"] = 1 - best["train"] / best["plain"]
     for name in PEERS if peers else ():
         figures[f"{name}_bytes_per_second"] = best[name]

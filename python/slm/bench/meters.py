@@ -67,7 +67,9 @@ class Bench:
         self._threads = threads
         self._seconds = seconds  # of one turn of one meter
         self._trainer = Trainer(self.model, learning_rate=LEARNING_RATE, schedule="constant")
-        self._windows = windows(sample_text(), size.training.seq_len, size.training.batch_size)
+        self._windows = windows(
+            sample_text(), size.train_config.seq_len, size.train_config.batch_size
+        )
 
     def training(self) -> Meter:
         return self._steps(self._trainer.step)

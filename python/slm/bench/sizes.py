@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from slm.config import Preset, lookup_tables, presets
+from slm.config import Preset, presets, sparse_tables
 from slm.model import Model
 
 
@@ -21,19 +21,19 @@ def standard_sizes() -> dict[str, Preset]:
 
 def recommended_sizes() -> dict[str, Preset]:
     """The presets that are not of the reference model, by name."""
-    return {name: size for name, size in presets().items() if size.model.cell == "gated"}
+    return {name: size for name, size in presets().items() if size.config.cell == "gated"}
 
 
 def reference_size(E: int, N: int, L: int, T: int, B: int) -> Preset:
     base = presets()["seed-small"]
     return Preset(
-        replace(base.model, embed_dim=E, state_dim=N, num_layers=L),
-        replace(base.training, seq_len=T, batch_size=B),
+        replace(base.config, embed_dim=E, state_dim=N, num_layers=L),
+        replace(base.train_config, seq_len=T, batch_size=B),
     )
 
 
 def label(size: Preset) -> str:
-    m, t = size.model, size.training
+    m, t = size.config, size.train_config
     mlp = f" M={m.mlp_dim}" if m.mlp_dim else ""
     ngrams = ""
     if m.ngram_orders:
@@ -48,13 +48,13 @@ def label(size: Preset) -> str:
 
 
 def without_ngrams(size: Preset) -> Preset:
-    return replace(size, model=replace(size.model, ngram_orders=(), match_lengths=()))
+    return replace(size, config=replace(size.config, ngram_orders=(), match_lengths=()))
 
 
 def multiplied_weights(model: Model) -> int:
     """How many weights a byte is multiplied with: all matrices but the tables that are looked up.
     Each costs two operations forward and four backward; nothing else counts as useful."""
-    looked_up = {*lookup_tables(model.config)}
+    looked_up = {*sparse_tables(model.config)}
     if not model.config.tie_embeddings:  # else it is the head's matrix, too
         looked_up.add("embedding.weight")
     return sum(

@@ -17,7 +17,14 @@ import slm
 from slm.bench import machine
 from slm.bench.measure import measure
 from slm.bench.sizes import label, standard_sizes
-from slm.cli.options import Commands, add_fields, add_output_options, given, new_parser, print_json
+from slm.cli.options import (
+    Commands,
+    add_fields,
+    add_output_options,
+    new_parser,
+    overrides_from_args,
+    print_json,
+)
 from slm.config import Preset, preset
 from slm.errors import ConfigError
 
@@ -68,14 +75,14 @@ def run(args: argparse.Namespace) -> None:
 
 def _sizes(args: argparse.Namespace) -> dict[str, Preset]:
     """The one that the options describe, or all that figures are kept of."""
-    model = given(args, slm.Config)
+    model = overrides_from_args(args, slm.Config)
     names = ("seq_len", "batch_size", "recompute")
     window = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if not (args.preset or model or window):
         return standard_sizes()
     name = args.preset or slm.default_preset
     base = preset(name)
-    size = Preset(replace(base.model, **model), replace(base.training, **window))
+    size = Preset(replace(base.config, **model), replace(base.train_config, **window))
     return {name if size == base else label(size): size}
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import slm
 from slm import _core
-from slm.cli.options import Commands, add_output_options, new_parser, print_json, shown
-from slm.config import lookup_tables
+from slm.cli.options import Commands, add_output_options, display_values, new_parser, print_json
+from slm.config import sparse_tables
 from slm.model import bundled_model
 
 
@@ -53,14 +53,14 @@ def _installation() -> dict[str, Any]:
 
 def _model(args: argparse.Namespace) -> dict[str, Any]:
     model = slm.load(args.model)
-    config, training = model.config, model.training
+    config, train_config = model.config, model.train_config
     facts: dict[str, Any] = {
         "file": args.model,
         "bytes": os.path.getsize(args.model),
         "parameters": model.num_parameters,
         "memory, bytes": model.memory,
-        "config": asdict(config) if args.json else shown(config),
-        "training": asdict(training) if args.json else shown(training),
+        "config": asdict(config) if args.json else display_values(config),
+        "train_config": asdict(train_config) if args.json else display_values(train_config),
         "tensors": {name: list(shape) for name, shape in model._core.tensors},
     }
     tables = ngram_tables(model)
@@ -76,6 +76,6 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
 
 def ngram_tables(model: slm.Model) -> dict[str, tuple[int, int]]:
     """Of each table by its name: how many of its rows are not zero, and how many there are."""
-    names = lookup_tables(model.config)
+    names = sparse_tables(model.config)
     parameters = model.parameters if names else {}
     return {n: (int(parameters[n].any(axis=1).sum()), len(parameters[n])) for n in names}

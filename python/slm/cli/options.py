@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, TypeAlias
 
 from slm import Config, Model, TrainConfig, load
-from slm.config import AUTO_DROPOUT, DROPOUTS, LISTS
+from slm.config import AUTO, AUTO_FIELDS, LIST_FIELDS
 from slm.model import bundled_model
 
 Options: TypeAlias = "argparse._ActionsContainer"  # a parser or a group of its options
@@ -38,8 +38,8 @@ def dropout(text: str) -> float | str:
 
 # By the name of a field, or else by its type: what reads its option, and what the help shows.
 _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
-    **dict.fromkeys(LISTS, (whole_numbers, "N,N,…|none")),
-    **dict.fromkeys(DROPOUTS, (dropout, "X|auto")),
+    **dict.fromkeys(LIST_FIELDS, (whole_numbers, "N,N,…|none")),
+    **dict.fromkeys(AUTO_FIELDS, (dropout, "X|auto")),
     "int": (int, "N"),
     "float": (float, "X"),
     "str": (str, "NAME"),
@@ -120,24 +120,26 @@ def add_fields(parser: Options, config: type[Config | TrainConfig]) -> None:
             parser.add_argument(name, type=read, metavar=metavar, help=text)
 
 
-def given(args: argparse.Namespace, config: type[Config | TrainConfig]) -> dict[str, Any]:
+def overrides_from_args(
+    args: argparse.Namespace, config: type[Config | TrainConfig]
+) -> dict[str, Any]:
     """The fields that were given on the command line."""
     values = {f.name: getattr(args, f.name) for f in fields(config) if f.name != "seed"}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def shown(config: Config | TrainConfig) -> dict[str, Any]:
+def display_values(config: Config | TrainConfig) -> dict[str, Any]:
     """What a person is shown of a config: a field that came later only where it differs."""
     values = {
         f.name: getattr(config, f.name)
         for f in fields(config)
         if f.default is MISSING or getattr(config, f.name) != f.default
     }
-    for name in LISTS:
+    for name in LIST_FIELDS:
         if name in values:
             values[name] = ",".join(map(str, values[name]))
-    for name in DROPOUTS:
-        if values.get(name) == AUTO_DROPOUT:
+    for name in AUTO_FIELDS:
+        if values.get(name) == AUTO:
             values[name] = "auto"
     return values
 

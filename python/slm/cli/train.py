@@ -24,9 +24,9 @@ from slm.cli.options import (
     add_device_options,
     add_fields,
     add_output_options,
-    given,
     message,
     new_parser,
+    overrides_from_args,
     print_json,
 )
 from slm.config import preset as fitting_preset
@@ -148,7 +148,7 @@ def _model(args: argparse.Namespace, checkpoint: Path, text_bytes: int) -> slm.M
         "threads": args.threads,
         "precision": args.precision,
     }
-    values = given(args, slm.Config)
+    values = overrides_from_args(args, slm.Config)
     if args.source:
         if args.preset or values:
             args.parser.error("--from takes the whole model: give no preset and no option of it")
@@ -169,7 +169,7 @@ def _train(args: argparse.Namespace, model: slm.Model, text: Text, checkpoint: P
     def show_sample(p: slm.Progress) -> None:
         if p.evaluation and args.sample_bytes > 0 and not args.quiet:
             sample = model.generate("", args.sample_bytes, temperature=0.8, seed=p.step)
-            # One line; and a model that has learnt little says escape sequences, too.
+            # One line; and a model that has learned little says escape sequences, too.
             line = " ".join(sample.split())
             say("  | " + "".join(c if c.isprintable() else "\ufffd" for c in line))
 
@@ -188,7 +188,7 @@ def _train(args: argparse.Namespace, model: slm.Model, text: Text, checkpoint: P
             resume=args.resume,
             callback=show_sample,
             progress=not args.quiet,
-            **given(args, slm.TrainConfig),
+            **overrides_from_args(args, slm.TrainConfig),
         )
 
 

@@ -1,4 +1,4 @@
-"""The optimiser: a schedule, clipping, AdamW, and the rule for rows of n-gram tables."""
+"""The optimizer: a schedule, clipping, AdamW, and the rule for rows of n-gram tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def learning_rate(
     warmup_steps: int,
     schedule: str,
     steps: int,
-    final_rate: float = 0.0,
+    min_lr_ratio: float = 0.0,
 ) -> float:
     """Of update `step`, counted from 0."""
     if step < warmup_steps:
@@ -31,7 +31,7 @@ def learning_rate(
         return peak
     done = (step - warmup_steps) / (steps - warmup_steps)
     falling = 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-    return peak * (final_rate + (1 - final_rate) * falling)
+    return peak * (min_lr_ratio + (1 - min_lr_ratio) * falling)
 
 
 def radius_bound(a: Array) -> float:
@@ -53,13 +53,13 @@ class AdamW:
         epsilon: float = 1e-8,
         weight_decay: float = 0.01,
         clip_norm: float = 0.0,
-        ngram_rate: float = 3.0,
-        max_radius: float = 0.0,
+        table_lr_scale: float = 3.0,
+        max_spectral_radius: float = 0.0,
     ) -> None:
         self.params = params
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self.weight_decay, self.clip_norm = weight_decay, clip_norm
-        self.ngram_rate, self.max_radius = ngram_rate, max_radius
+        self.table_lr_scale, self.max_spectral_radius = table_lr_scale, max_spectral_radius
         self.updates = 0
         self.m: Parameters = {}
         self.v: Parameters = {}
@@ -81,13 +81,13 @@ class AdamW:
         for name in self.params:
             if is_table(name):
                 rows = (occurred or {})[name]
-                self._update_rows(name, rows, grads[name][rows] * scale, rate * self.ngram_rate)
+                self._update_rows(name, rows, grads[name][rows] * scale, rate * self.table_lr_scale)
             else:
                 self._update(name, grads[name] * scale, rate)
-        if self.max_radius:
+        if self.max_spectral_radius:
             for name, w in self.params.items():
                 if name.endswith(".A"):
-                    w *= min(1.0, self.max_radius / radius_bound(w))
+                    w *= min(1.0, self.max_spectral_radius / radius_bound(w))
 
     def _update(self, name: str, g: Array, rate: float) -> None:
         w = self.params[name]

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from slm.bench.peer import functions
 from slm.bench.peer.ngrams import NgramTables
-from slm.config import lookup_tables
+from slm.config import sparse_tables
 from slm.model import Model
 from slm.text import ByteArray
 
@@ -30,7 +30,7 @@ class TorchModel:
         compiled: bool = False,
     ) -> None:
         torch.set_num_threads(threads)
-        self._config, self._training, self._rate = model.config, model.training, learning_rate
+        self._config, self._training, self._rate = model.config, model.train_config, learning_rate
         self._dense = functions.DenseScan.apply if scan else functions.dense_loop
         self._gated = functions.GatedScan.apply if scan else functions.gated_loop
         self._norm = functions.Norm.apply if scan else functions.norm
@@ -39,7 +39,7 @@ class TorchModel:
             self._dense, self._gated = map(torch.compiler.disable, (self._dense, self._gated))
             self._layer = torch.compile(self._layer)  # type: ignore[method-assign]
         values = model.parameters
-        tables = {name: values.pop(name) for name in lookup_tables(self._config)}
+        tables = {name: values.pop(name) for name in sparse_tables(self._config)}
         self.ngrams = NgramTables(self._config, tables, device) if tables else None
         self.parameters = {
             name: torch.nn.Parameter(torch.from_numpy(array.copy()).to(device))
@@ -75,7 +75,7 @@ class TorchModel:
         self._optimizer.step()
         if self.ngrams:
             how = self._training
-            self.ngrams.update(self._rate * how.ngram_rate, how.beta2, how.epsilon)
+            self.ngrams.update(self._rate * how.table_lr_scale, how.beta2, how.epsilon)
         return float(loss.item())
 
     def _indices(self, tokens: ByteArray) -> torch.Tensor:
@@ -122,7 +122,7 @@ class TorchModel:
 
     def _drop(self, v: torch.Tensor) -> torch.Tensor:
         """The same values at all time steps."""
-        rate = self._training.layer_dropout
+        rate = self._training.locked_dropout
         return v * F.dropout(torch.ones_like(v[0]), rate) if rate > 0 else v
 
     def _clip(self) -> None:

@@ -1,4 +1,4 @@
-"""The tables of n-grams and matches in PyTorch: look-up, gradient and optimiser of the rows."""
+"""The tables of n-grams and matches in PyTorch: look-up, gradient and optimizer of the rows."""
 
 from __future__ import annotations
 

@@ -1,0 +1,55 @@
+#include "pass/forward.h"
+
+#include "util/interrupt.h"
+
+namespace slm {
+
+void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, int64_t t1,
+                   const std::function<void()>& poll) {
+  const Backend& backend = *model.backend;
+  backend.embed_forward(*model.weights, workspace, t0, t1);
+  for (int64_t i = 0; i < model.config.num_layers; ++i) {
+    backend.layer_forward(*model.weights, workspace, i, t0, t1);
+    if (model.config.mlp_dim > 0) backend.mlp_forward(*model.weights, workspace, i, t0, t1);
+    poll();
+  }
+}
+
+void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& window,
+                  Buffer* state, float* logits, float* losses) {
+  const Backend& backend = *model.backend;
+  const int64_t B = window.batch_size;
+  const Chunks chunks{window.seq_len, backend.chunk_steps(model.config, B)};
+  // Each chunk is a window of its own, so that a text of any length fits the same workspace.
+  std::unique_ptr<Buffer> carried;
+  if (chunks.count() > 1) {
+    carried = backend.make_buffer(state_size(model.config, B));
+  }
+  const Buffer* from = state;
+  for (int64_t i = 0; i < chunks.count(); ++i) {
+    const int64_t at = chunks.begin(i) * B, steps = chunks.end(i) - chunks.begin(i);
+    const uint8_t* targets = window.targets ? window.targets + at : nullptr;
+    backend.begin_window(workspace, window.inputs + at, targets, steps, from, Dropout{});
+    poll_interrupt();
+    const int64_t operations = logits != nullptr ? kForwardAndLogits : kForward;
+    backend.capture_or_run(workspace, *model.weights, nullptr, operations, steps, [&] {
+      forward_chunk(model, workspace, 0, steps, poll_interrupt);
+      if (logits != nullptr) backend.head_logits(*model.weights, workspace, 0, steps);
+    });
+    if (logits != nullptr) backend.read_logits(workspace, steps * B, logits + at * kVocabSize);
+    if (losses != nullptr) {
+      backend.head_loss(*model.weights, workspace, 0, steps, 1.0f);
+      backend.read_losses(workspace, 0, steps, losses + at);
+    }
+    if (carried) {
+      backend.save_state(workspace, *carried);
+      from = carried.get();
+    }
+  }
+  if (carried && state != nullptr)
+    backend.copy(*carried, *state);
+  else if (state != nullptr)
+    backend.save_state(workspace, *state);
+}
+
+}  // namespace slm

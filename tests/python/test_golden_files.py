@@ -1,0 +1,72 @@
+"""Files that earlier versions wrote load, mean what they meant, and resume."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slm
+
+GOLDEN = Path(__file__).with_name("data") / "golden"
+EXPECTED = json.loads((GOLDEN / "expected.json").read_text("utf-8"))
+TEXT = EXPECTED["text"] * EXPECTED["repeats"]
+MODELS = [name for name in EXPECTED["files"] if "ckpt" not in name]
+CHECKPOINTS = [name for name in EXPECTED["files"] if "ckpt" in name]
+#: What the fields of a train config were called in those files.
+RENAMED = {
+    "final_rate": "min_lr_ratio",
+    "ngram_rate": "table_lr_scale",
+    "layer_dropout": "locked_dropout",
+    "noise": "input_noise",
+    "max_radius": "max_spectral_radius",
+}
+
+
+def renamed(fields: dict[str, object]) -> dict[str, object]:
+    return {RENAMED.get(name, name): value for name, value in fields.items()}
+
+
+def test_every_golden_file_is_tested() -> None:
+    assert {path.name for path in GOLDEN.glob("*.safetensors")} == {*MODELS, *CHECKPOINTS}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_model_of_an_earlier_version(name: str, tmp_path: Path) -> None:
+    expected = EXPECTED["files"][name]
+    model = slm.load(GOLDEN / name)
+    lists = {"ngram_orders": tuple, "match_lengths": tuple}
+    config = {k: lists.get(k, lambda v: v)(v) for k, v in expected["config"].items()}
+    assert asdict(model.config) == config
+    assert asdict(model.train_config) == renamed(expected["train_config"])
+    assert model.score(TEXT[:500]).nats_per_byte == pytest.approx(
+        expected["nats_per_byte"], rel=1e-4
+    )
+    model.save(tmp_path / "now.safetensors")
+    written = (tmp_path / "now.safetensors").read_bytes()
+    assert b"min_lr_ratio" in written
+    assert not any(f'"{old}'.encode() in written.replace(b"\\", b"") for old in RENAMED)
+    again = slm.load(tmp_path / "now.safetensors")
+    assert again.train_config == model.train_config
+    for parameter, values in model.parameters.items():
+        np.testing.assert_array_equal(again.parameters[parameter], values)
+
+
+@pytest.mark.filterwarnings("ignore:the time is up")  # of a run by time, on a busy machine
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_checkpoint_of_an_earlier_version(name: str, tmp_path: Path) -> None:
+    expected = EXPECTED["files"][name]
+    checkpoint = tmp_path / name
+    shutil.copy(GOLDEN / name, checkpoint)
+    model = slm.Model("seed-small", **expected["config"], seed=3, device="cpu")
+    options = {**expected["run"], **renamed(expected["train"]), "checkpoint": checkpoint}
+    history = model.train(TEXT, resume=True, progress=False, **options)
+    assert history.steps > expected["stopped_at"]
+    if final := expected["final"]:  # of the same run without interruption
+        assert (history.steps, history.best_step) == (final["steps"], final["best_step"])
+        assert history.best_loss == pytest.approx(final["best_loss"], rel=1e-3)
+        score = model.score(TEXT[:500])
+        assert score.nats_per_byte == pytest.approx(final["nats_per_byte"], rel=1e-3)
