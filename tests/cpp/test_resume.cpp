@@ -335,21 +335,21 @@ void test_bad_files(const TemporaryFolder& folder) {
 // The longest run has more positions than 64 bits count.
 void test_last_step_of_the_longest_run(const TemporaryFolder& folder) {
   slm::Preset preset = tiny("stream");
-  preset.model.norm = "rms";
-  preset.training.seq_len = 512;
-  preset.training.dropout = preset.training.layer_dropout = slm::kAutoDropout;
-  preset.training.noise = slm::kAutoDropout;
+  preset.config.norm = "rms";
+  preset.train_config.seq_len = 512;
+  preset.train_config.dropout = preset.train_config.locked_dropout = slm::kAutoDropout;
+  preset.train_config.input_noise = slm::kAutoDropout;
   FitOptions options = make_options(folder.path("long.ckpt"));
   options.steps = slm::kMaxSteps;
   Model model(preset);
-  slm::Trainer trainer(model, preset.training);
+  slm::Trainer trainer(model, preset.train_config);
   const auto stop = [](const Progress&) { return false; };
   CHECK_EQ(trainer.fit(kText, options, stop).config.dropout, 0.5f);
 
   slm::Checkpoint checkpoint = slm::load_checkpoint(options.checkpoint);
   checkpoint.state.step = slm::kMaxSteps - 1;
   checkpoint.state.loss_count = slm::kMaxSteps - 1;
-  save_checkpoint(options.checkpoint, slm::TensorTable(preset.model), checkpoint);
+  save_checkpoint(options.checkpoint, slm::TensorTable(preset.config), checkpoint);
   options.resume = true;
   const History history = trainer.fit(kText, options);
   CHECK_EQ(history.steps, slm::kMaxSteps);

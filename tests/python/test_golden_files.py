@@ -55,7 +55,7 @@ def test_model_of_an_earlier_version(name: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(again.parameters[parameter], values)
 
 
-@pytest.mark.filterwarnings("ignore:the time is up")  # of a run by time, on a busy machine
+@pytest.mark.filterwarnings("ignore::UserWarning")  # notes of a run by time, which depend on speed
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_checkpoint_of_an_earlier_version(name: str, tmp_path: Path) -> None:
     expected = EXPECTED["files"][name]

@@ -50,7 +50,7 @@ class Json {
 };
 
 // Reads the members of an object by name, each of its type, and refuses what is left over. Every
-// failure is Error(format) naming the field: "field 'steps' of slm.training in 'x' must be …".
+// failure is Error(format) naming the field: "field 'steps' of slm.train_config in 'x' must be …".
 class JsonFields {
  public:
   // `where` names the object in sentences. `object` must outlive this.
