@@ -11,7 +11,7 @@ int main(int argc, char** argv) try {
   for (int i = 0; i < 400; ++i) text += "the cat sat on the mat. ";
 
   slm::Preset preset = slm::preset("seed-small");
-  preset.model.embed_dim = preset.model.state_dim = 32;
+  preset.config.embed_dim = preset.config.state_dim = 32;
   preset.train_config.steps = 200;
   preset.train_config.seq_len = 32;
   preset.train_config.batch_size = 8;

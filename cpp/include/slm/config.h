@@ -37,7 +37,8 @@ struct Config {
 /// Most steps of a run: any number of them is exact in the schedule's double.
 inline constexpr int64_t kMaxSteps = int64_t{1} << 53;
 
-/// TrainConfig::dropout, locked_dropout or input_noise that is chosen by how often a run reads its text.
+/// TrainConfig::dropout, locked_dropout or input_noise that is chosen by how often a run reads its
+/// text.
 inline constexpr float kAutoDropout = -1;
 
 /// How to train: optimizer (AdamW), schedule, window and sampling. Rates are per step.
