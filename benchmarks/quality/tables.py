@@ -1,4 +1,4 @@
-"""The tables of docs/quality.md: medians of the seeds in results.jsonl, beside the aims."""
+"""The tables of docs/quality.md: medians over the seeds of the runs in results.jsonl."""
 
 from __future__ import annotations
 
@@ -13,33 +13,22 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Goal:
-    """A loss on the held-out text after at most `seconds` of training."""
+class Budget:
+    """A row of the first table: the best run on `text` that took at most `seconds` of training."""
 
     text: str
     seconds: float | None = None
-    must: float | None = None
-    stretch: float | None = None
-    adapting: bool = False
+    dynamic: bool = False
     preset: str | None = None
 
 
-GOALS = [
-    Goal("shakespeare", 3, stretch=1.886),
-    Goal("shakespeare", 6, must=1.886),
-    Goal("shakespeare", 25, must=1.55),
-    Goal("shakespeare", 60, must=1.50),
-    Goal("shakespeare", 300, must=1.47),
-    Goal("shakespeare", 600, stretch=1.44),
-    Goal("books", 60, must=1.30, stretch=1.25),
-    Goal("books", 100, must=1.25),
-    Goal("books", 180, must=1.22),
-    Goal("books", 480, must=1.17, stretch=1.15),
-    Goal("books", 3600, must=1.12, stretch=1.08),
-    Goal("books", 120, must=1.22, adapting=True),
-    Goal("books", 3600, stretch=1.05, adapting=True),
-    Goal("shakespeare", None, must=1.404, adapting=True),
-    Goal("shakespeare", 60, must=1.70, stretch=1.65, preset="seed-small"),
+BUDGETS = [
+    *(Budget("shakespeare", seconds) for seconds in (3, 6, 25, 60, 300)),
+    *(Budget("books", seconds) for seconds in (60, 100, 180, 480, 3600)),
+    Budget("books", 120, dynamic=True),
+    Budget("books", 3600, dynamic=True),
+    Budget("shakespeare", None, dynamic=True),
+    Budget("shakespeare", 60, preset="seed-small"),
 ]
 
 
@@ -69,63 +58,53 @@ class Group:
 
 
 def groups(records: Iterable[Record]) -> list[Group]:
-    """In the order of text, preset and seconds. Of two runs with the same seed the later counts."""
+    """The runs by text, preset and seconds. Of runs with the same seed the latest counts."""
     found: dict[tuple[Any, ...], dict[int, Record]] = {}
     for r in records:
         if r["kind"] == "run" and r["seconds"] is not None:
             overrides = json.dumps(r["overrides"], sort_keys=True)
-            r = {"precision": "float32", **r}  # not in the lines of the first runs
+            r = {"precision": "float32", **r}  # older lines lack the field
             key = (r["text"], r["preset"], overrides, r["precision"], r["seconds"])
             key += (r["cpu"], r["threads"])
             found.setdefault(key, {})[r["seed"]] = r
     return [Group(list(found[key].values())) for key in sorted(found)]
 
 
-def suiting(goal: Goal, all_groups: Iterable[Group]) -> Group | None:
-    """The runs for a goal: of those that are short enough, the best on the cut of the training
-    part. The held-out text chooses nothing."""
-    figure = "adapted" if goal.adapting else "nats_per_byte"
+def best_within(budget: Budget, all_groups: Iterable[Group]) -> Group | None:
+    """Of the runs that fit the budget, the one with the lowest loss on the part of the training
+    text that was kept for validation. The held-out text selects nothing."""
+    figure = "adapted" if budget.dynamic else "nats_per_byte"
     fit = [
         g
         for g in all_groups
-        if g.text == goal.text
-        and (goal.seconds is None or g.median("seconds_taken") <= goal.seconds)
-        and (goal.preset is None or g.preset == goal.preset)
+        if g.text == budget.text
+        and (budget.seconds is None or g.median("seconds_taken") <= budget.seconds)
+        and (budget.preset is None or g.preset == budget.preset)
         and g.has(figure)
     ]
     return min(fit, key=lambda g: g.median("cut_nats_per_byte"), default=None)
 
 
-GOAL_HEADER = ["text", "training", "must", "stretch", "reached", ""]
-GOAL_HEADER += ["preset", "int8 MB", "seconds (seeds)", "CPU"]
+BUDGET_HEADER = ["text", "at most", "nats per byte", "preset", "int8 MB", "seconds (seeds)", "CPU"]
 
 
-def goal_row(goal: Goal, all_groups: Iterable[Group]) -> list[str]:
-    how = f"{goal.preset} " if goal.preset else ""
-    how += duration(goal.seconds) if goal.seconds else "any time"
-    how += ", adapting" if goal.adapting else ""
-    aims = [f"{aim:.3f}" if aim else "" for aim in (goal.must, goal.stretch)]
-    group = suiting(goal, all_groups)
+def budget_row(budget: Budget, all_groups: Iterable[Group]) -> list[str]:
+    limit = f"{budget.preset} " if budget.preset else ""
+    limit += duration(budget.seconds) if budget.seconds else "any time"
+    limit += ", dynamic evaluation" if budget.dynamic else ""
+    group = best_within(budget, all_groups)
     if group is None:
-        return [goal.text, how, *aims, "not run yet", "", "", "", "", ""]
-    reached = group.median("adapted" if goal.adapting else "nats_per_byte")
+        return [budget.text, limit, "not run yet", *[""] * (len(BUDGET_HEADER) - 3)]
+    loss = group.median("adapted" if budget.dynamic else "nats_per_byte")
     return [
-        *(goal.text, how, *aims, f"**{reached:.3f}**", verdict(goal, reached), group.label),
+        *(budget.text, limit, f"**{loss:.3f}**", group.label),
         f"{group.median('int8_file_bytes') / 1e6:.1f}",
         f"{group.median('seconds_taken'):.1f} ({len(group.runs)})",
         group.cpu,
     ]
 
 
-def verdict(goal: Goal, reached: float) -> str:
-    if goal.stretch is not None and reached <= goal.stretch:
-        return "stretch"
-    if goal.must is not None and reached <= goal.must:
-        return "must"
-    return f"missed by {reached - (goal.must or goal.stretch or 0):.3f}"
-
-
-RUN_HEADER = ["text", "preset", "s", "s taken", "loss", "seeds", "adapting", "int8"]
+RUN_HEADER = ["text", "preset", "s", "s taken", "loss", "seeds", "dynamic", "int8"]
 RUN_HEADER += ["M parameters", "MB", "int8 MB", "MB read", "CPU"]
 
 
@@ -149,11 +128,11 @@ PEER_HEADER = ["text", "model", "nats per byte", "MB read", "s"]
 
 
 def peer_rows(records: Iterable[Record]) -> list[list[str]]:
-    """PPMd, and the last evaluation of every nanoGPT run; the latest of each kind."""
+    """PPMd, and the last evaluation of every nanoGPT run; the latest line of each kind counts."""
     found: dict[tuple[Any, ...], list[str]] = {}
     for r in records:
         if r["kind"] == "ppmd":
-            what = f"PPMd {r['variant']} of order {r['order']}, {r['memory'] >> 20} MiB, adapting"
+            what = f"PPMd {r['variant']} of order {r['order']}, {r['memory'] >> 20} MiB, adaptive"
             what += "" if r["bytes_trained"] else ", no training"
         elif r["kind"] == "nanogpt" and r["step"] == r["steps"]:
             what = f"nanoGPT's CPU settings, {r['parameters'] / 1e6:.1f} M parameters"
@@ -173,10 +152,10 @@ def tables(records: list[Record]) -> str:
     all_groups = groups(records)
     machines = sorted({f"{g.cpu}, {g.isa}, threads: {g.threads}" for g in all_groups})
     parts = [
-        "### Aims and what was reached\n",
+        "### The best run within a time budget\n",
         "".join(f"- {machine}\n" for machine in machines),
-        markdown(GOAL_HEADER, (goal_row(goal, all_groups) for goal in GOALS)),
-        "### Others\n",
+        markdown(BUDGET_HEADER, (budget_row(budget, all_groups) for budget in BUDGETS)),
+        "### PPMd and a transformer\n",
         markdown(PEER_HEADER, peer_rows(records)),
         "### Every run\n",
         markdown(RUN_HEADER, map(run_row, all_groups)),

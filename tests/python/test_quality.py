@@ -148,39 +148,32 @@ def test_a_group_is_seeds_and_the_latest_of_each() -> None:
     assert {g.label for g in found} == {"small", "small bf16", "small embed_dim=8"}
 
 
-def test_the_cut_of_the_training_part_chooses_the_run_of_a_goal() -> None:
+def test_the_cut_of_the_training_part_selects_the_run_of_a_budget() -> None:
     good = result(preset="small", cut_nats_per_byte=1.2, nats_per_byte=1.29)
     lucky = result(preset="nano", cut_nats_per_byte=1.3, nats_per_byte=1.2)
     long = result(seconds=70, seconds_taken=70.0, cut_nats_per_byte=1.0)
     found = tables.groups([good, lucky, long])
-    goal = tables.Goal("books", 60, must=1.30, stretch=1.25)
-    chosen = tables.suiting(goal, found)
-    assert chosen is not None and chosen.runs == [good]
-    assert tables.suiting(tables.Goal("shakespeare", 60, must=1.3), found) is None
-    assert tables.suiting(tables.Goal("books", 60, must=1.3, adapting=True), found) is None
-    only = tables.suiting(tables.Goal("books", 60, must=1.3, preset="nano"), found)
+    budget = tables.Budget("books", 60)
+    best = tables.best_within(budget, found)
+    assert best is not None and best.runs == [good]
+    assert tables.best_within(tables.Budget("shakespeare", 60), found) is None
+    assert tables.best_within(tables.Budget("books", 60, dynamic=True), found) is None
+    only = tables.best_within(tables.Budget("books", 60, preset="nano"), found)
     assert only is not None and only.runs == [lucky]
     wide = result(overrides={"embed_dim": 8}, cut_nats_per_byte=1.1)
-    chosen = tables.suiting(goal, tables.groups([good, wide]))
-    assert chosen is not None and chosen.label == "small embed_dim=8"
+    best = tables.best_within(budget, tables.groups([good, wide]))
+    assert best is not None and best.label == "small embed_dim=8"
 
 
-@pytest.mark.parametrize(
-    ("reached", "word"), [(1.25, "stretch"), (1.2501, "must"), (1.31, "missed by 0.010")]
-)
-def test_verdict(reached: float, word: str) -> None:
-    assert tables.verdict(tables.Goal("books", 60, must=1.30, stretch=1.25), reached) == word
-
-
-def test_tables_have_every_goal_and_run() -> None:
+def test_tables_have_every_budget_and_run() -> None:
     ppmd = {"kind": "ppmd", "text": "books", "variant": "I", "order": 8, "memory": 1 << 30}
     ppmd |= {"bytes_trained": 0, "nats_per_byte": 1.432, "seconds_taken": 1.0}
     text = tables.tables([result(0, nats_per_byte=1.26), result(1, nats_per_byte=1.24), ppmd])
     rows = [line.split("|") for line in text.splitlines() if line.startswith("|")]
-    assert all(len(row) == len(rows[0]) for row in rows[: len(tables.GOALS) + 2])
-    assert "| books | 60 s | 1.300 | 1.250 | **1.250** | stretch | small | 2.0 | 59.0 (2) |" in text
-    assert text.count("not run yet") == len(tables.GOALS) - 5  # those of books, 60 s and more
-    assert "| books | PPMd I of order 8, 1024 MiB, adapting, no training | 1.432 |" in text
+    assert all(len(row) == len(rows[0]) for row in rows[: len(tables.BUDGETS) + 2])
+    assert "| books | 60 s | **1.250** | small | 2.0 | 59.0 (2) |" in text
+    assert text.count("not run yet") == len(tables.BUDGETS) - 5  # those of books, 60 s and more
+    assert "| books | PPMd I of order 8, 1024 MiB, adaptive, no training | 1.432 |" in text
     assert "| books | small | 60 | 59.0 | 1.250 | 1.240 to 1.260 (2) |" in text
 
 
