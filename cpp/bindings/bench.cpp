@@ -4,18 +4,17 @@
 #include "cpu/peak.h"
 #include "evaluate/score.h"
 #include "fields.h"
-#include "timed_backend.h"
+#include "pass/profile.h"
 #include "util/thread_pool.h"
 #include "window.h"
 
 namespace slm::python {
 namespace {
 
-Phases profile_steps(Model& model, Trainer& trainer, py::handle inputs, py::handle targets,
-                     int64_t steps) {
+Phases profile_steps(Trainer& trainer, py::handle inputs, py::handle targets, int64_t steps) {
   const Window w(inputs, targets);
   return run_long([&] {
-    return profile(model, [&] {
+    return profile([&] {
       for (int64_t i = 0; i < steps; ++i)
         trainer.step(w.inputs.data(), w.targets.data(), w.seq_len(), w.batch_size());
     });
@@ -55,8 +54,8 @@ void register_bench(py::module_& m) {
         return run_long([&] { return measure_read(threads, num_bytes, seconds); });
       },
       py::arg("threads"), py::arg("num_bytes"), py::arg("seconds"));
-  m.def("profile_steps", &profile_steps, py::arg("model"), py::arg("trainer"), py::arg("inputs"),
-        py::arg("targets"), py::arg("steps"));
+  m.def("profile_steps", &profile_steps, py::arg("trainer"), py::arg("inputs"), py::arg("targets"),
+        py::arg("steps"));
   m.def("estimate_score_seconds", &estimate_score_seconds, py::arg("model"), py::arg("text"),
         py::arg("budget"));
 }

@@ -151,14 +151,15 @@ class Backend {
   // Into how many equal parts of the batch a training window is cut, each with gradients of its
   // own. Depends on the config and the batch size alone, since results depend on it.
   virtual int64_t num_shards(const Config&, int64_t) const { return 1; }
-  // How many parts run at once, at most.
+  // The most tasks that run at once.
   virtual int64_t num_workers() const { return 1; }
-  // Calls part(i) for i in [0, parts), perhaps on several threads; operations called in there run
-  // on the thread of their part. A caller that waits for others calls `idle` meanwhile. Neither may
-  // throw.
-  virtual void run_parallel(int64_t parts, const std::function<void(int64_t)>& part,
+  // Calls task(index, worker) for every index in [0, tasks), perhaps on several threads; operations
+  // called in there run on the thread of their task. Tasks with the same `worker`, which is below
+  // min(tasks, num_workers()), do not overlap. A caller that waits for other threads calls `idle`
+  // meanwhile. Neither may throw.
+  virtual void run_parallel(int64_t tasks, const std::function<void(int64_t, int64_t)>& task,
                             const std::function<void()>& /*idle*/) const {
-    for (int64_t i = 0; i < parts; ++i) part(i);
+    for (int64_t i = 0; i < tasks; ++i) task(i, 0);
   }
   // Time steps that one call should cover, so that its arrays stay in cache. Depends on the config
   // and the batch size alone: sums over time are cut at these bounds, whatever the threads.

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -27,6 +28,27 @@ void test_every_part_once(int threads) {
     for (const auto& count : runs) once = once && count == 1;
     CHECK(once);
   }
+}
+
+// A worker's number is what finds its memory, so two parts that run at once never share one.
+void test_workers_do_not_overlap(int threads, int64_t parts) {
+  slm::ThreadPool pool(threads);
+  const auto workers = static_cast<size_t>(std::min<int64_t>(threads, parts));
+  std::vector<std::atomic<int>> inside(workers);
+  std::atomic<bool> overlap{false}, out_of_range{false};
+  for (int job = 0; job < 200; ++job)
+    pool.run(parts, [&](int64_t, int64_t worker) {
+      const auto index = static_cast<size_t>(worker);
+      if (index >= workers) {
+        out_of_range = true;
+        return;
+      }
+      if (++inside[index] != 1) overlap = true;
+      std::this_thread::yield();
+      --inside[index];
+    });
+  CHECK(!overlap);
+  CHECK(!out_of_range);
 }
 
 void test_many_jobs_in_a_row() {
@@ -123,6 +145,7 @@ void test_too_many_threads() {
 
 int main() {
   for (const int threads : {1, 2, 5}) test_every_part_once(threads);
+  for (const int64_t parts : {1, 2, 3, 8}) test_workers_do_not_overlap(4, parts);
   test_many_jobs_in_a_row();
   test_caller_is_idle_while_it_waits();
   test_callers_share_a_pool();

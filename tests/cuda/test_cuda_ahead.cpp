@@ -3,8 +3,8 @@
 #include <chrono>
 #include <thread>
 
+#include "pass/profile.h"
 #include "temporary_folder.h"
-#include "timed_backend.h"
 #include "util/interrupt.h"
 #include "whole_models.h"
 
@@ -34,7 +34,7 @@ struct RunOf {
   void fit(bool waits, const std::function<bool(const slm::Progress&)>& callback = {}) {
     const auto run = [&] { trainer.fit(text, options, callback); };
     if (waits)
-      slm::profile(model, run);  // times each operation, and so has none under way
+      slm::profile(run);  // times each operation, and so has none under way
     else
       run();
   }

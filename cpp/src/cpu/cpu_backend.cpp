@@ -95,9 +95,9 @@ int64_t CpuBackend::num_shards(const Config& config, int64_t batch_size) const {
   return shards;
 }
 
-void CpuBackend::run_parallel(int64_t parts, const std::function<void(int64_t)>& part,
+void CpuBackend::run_parallel(int64_t tasks, const std::function<void(int64_t, int64_t)>& task,
                               const std::function<void()>& idle) const {
-  pool_.run(parts, part, idle);
+  pool_.run(tasks, task, idle);
 }
 
 int64_t CpuBackend::chunk_steps(const Config&, int64_t batch_size) const {

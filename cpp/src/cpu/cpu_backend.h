@@ -39,7 +39,7 @@ class CpuBackend final : public Backend {
 
   int64_t num_shards(const Config&, int64_t batch_size) const override;
   int64_t num_workers() const override { return pool_.size(); }
-  void run_parallel(int64_t parts, const std::function<void(int64_t)>& part,
+  void run_parallel(int64_t tasks, const std::function<void(int64_t, int64_t)>& task,
                     const std::function<void()>& idle) const override;
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
   // The more rows, the shorter is a window, and for each window the matches make an index of the

@@ -1,5 +1,6 @@
 #include "pass/forward.h"
 
+#include "pass/profile.h"
 #include "util/interrupt.h"
 
 namespace slm {
@@ -7,12 +8,25 @@ namespace slm {
 void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, int64_t t1,
                    const std::function<void()>& poll) {
   const Backend& backend = *model.backend;
+  ScopedTimer timer("embed_forward");
   backend.embed_forward(*model.weights, workspace, t0, t1);
   for (int64_t i = 0; i < model.config.num_layers; ++i) {
+    timer.next("layer_forward");
     backend.layer_forward(*model.weights, workspace, i, t0, t1);
-    if (model.config.mlp_dim > 0) backend.mlp_forward(*model.weights, workspace, i, t0, t1);
+    if (model.config.mlp_dim > 0) {
+      timer.next("mlp_forward");
+      backend.mlp_forward(*model.weights, workspace, i, t0, t1);
+    }
     poll();
   }
+}
+
+void capture_or_run(const Model::Impl& model, Workspace& workspace, const Gradients* grads,
+                    GraphKey key, int64_t steps, const std::function<void()>& run) {
+  if (is_profiling())
+    run();
+  else
+    model.backend->capture_or_run(workspace, *model.weights, grads, key, steps, run);
 }
 
 void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& window,
@@ -29,26 +43,39 @@ void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& 
   for (int64_t i = 0; i < chunks.count(); ++i) {
     const int64_t at = chunks.begin(i) * B, steps = chunks.end(i) - chunks.begin(i);
     const uint8_t* targets = window.targets ? window.targets + at : nullptr;
-    backend.begin_window(workspace, window.inputs + at, targets, steps, from, Dropout{});
+    {
+      const ScopedTimer timer("begin_window");
+      backend.begin_window(workspace, window.inputs + at, targets, steps, from, Dropout{});
+    }
     poll_interrupt();
-    const int64_t operations = logits != nullptr ? kForwardAndLogits : kForward;
-    backend.capture_or_run(workspace, *model.weights, nullptr, operations, steps, [&] {
+    const GraphKey key = logits != nullptr ? kForwardAndLogits : kForward;
+    capture_or_run(model, workspace, nullptr, key, steps, [&] {
       forward_chunk(model, workspace, 0, steps, poll_interrupt);
-      if (logits != nullptr) backend.head_logits(*model.weights, workspace, 0, steps);
+      if (logits == nullptr) return;
+      const ScopedTimer timer("head_logits");
+      backend.head_logits(*model.weights, workspace, 0, steps);
     });
-    if (logits != nullptr) backend.read_logits(workspace, steps * B, logits + at * kVocabSize);
+    if (logits != nullptr) {
+      const ScopedTimer timer("read_logits");
+      backend.read_logits(workspace, steps * B, logits + at * kVocabSize);
+    }
     if (losses != nullptr) {
+      ScopedTimer timer("head_loss");
       backend.head_loss(*model.weights, workspace, 0, steps, 1.0f);
+      timer.next("read_losses");
       backend.read_losses(workspace, 0, steps, losses + at);
     }
     if (carried) {
+      const ScopedTimer timer("save_state");
       backend.save_state(workspace, *carried);
       from = carried.get();
     }
   }
-  if (carried && state != nullptr)
+  if (state == nullptr) return;
+  const ScopedTimer timer("save_state");
+  if (carried)
     backend.copy(*carried, *state);
-  else if (state != nullptr)
+  else
     backend.save_state(workspace, *state);
 }
 

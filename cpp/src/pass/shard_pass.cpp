@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "pass/profile.h"
 #include "util/interrupt.h"
 
 namespace slm {
@@ -52,17 +53,22 @@ void ShardPass::run(const Window& window, const Buffer* state, const Dropout& dr
   };
   for (int64_t i = 0; i < last; ++i) {
     forward(window, start_of(i), dropout, segments_.begin(i), segments_.end(i));
+    const ScopedTimer timer("save_state");
     model_.backend->save_state(*workspace_, *states_[static_cast<size_t>(i)]);
   }
   model_.backend->begin_backward(*workspace_);
   for (int64_t i = last; i >= 0; --i) {
     const int64_t begin = segments_.begin(i), end = segments_.end(i);
     forward(window, start_of(i), dropout, begin, end);
-    if (i == last) model_.backend->save_state(*workspace_, *states_.back());
-    model_.backend->capture_or_run(*workspace_, *model_.weights, &grads, kBackward, end - begin,
-                                   [&] { backward(end - begin, scale, grads); });
-    if (losses != nullptr)
-      model_.backend->read_losses(*workspace_, 0, end - begin, losses + begin * batch_size_);
+    if (i == last) {
+      const ScopedTimer timer("save_state");
+      model_.backend->save_state(*workspace_, *states_.back());
+    }
+    capture_or_run(model_, *workspace_, &grads, kBackward, end - begin,
+                   [&] { backward(end - begin, scale, grads); });
+    if (losses == nullptr) continue;
+    const ScopedTimer timer("read_losses");
+    model_.backend->read_losses(*workspace_, 0, end - begin, losses + begin * batch_size_);
   }
 }
 
@@ -71,11 +77,14 @@ void ShardPass::forward(const Window& window, const Buffer* state, const Dropout
   const int64_t at = begin * window.batch_size;
   Dropout here = dropout;
   here.first += static_cast<uint64_t>(begin * dropout.batch_size);
-  model_.backend->begin_window(*workspace_, window.inputs + at, window.targets + at, end - begin,
-                               state, here);
+  {
+    const ScopedTimer timer("begin_window");
+    model_.backend->begin_window(*workspace_, window.inputs + at, window.targets + at, end - begin,
+                                 state, here);
+  }
   const Chunks chunks{end - begin, model_.backend->chunk_steps(model_.config, window.batch_size)};
   poll();
-  model_.backend->capture_or_run(*workspace_, *model_.weights, nullptr, kForward, end - begin, [&] {
+  capture_or_run(model_, *workspace_, nullptr, kForward, end - begin, [&] {
     for (int64_t i = 0; i < chunks.count(); ++i)
       forward_chunk(model_, *workspace_, chunks.begin(i), chunks.end(i), [this] { poll(); });
   });
@@ -87,14 +96,24 @@ void ShardPass::backward(int64_t steps, float scale, Gradients& grads) {
   const Chunks chunks{steps, backend.chunk_steps(model_.config, batch_size_)};
   for (int64_t c = chunks.count() - 1; c >= 0; --c) {
     const int64_t t0 = chunks.begin(c), t1 = chunks.end(c);
+    ScopedTimer timer("head_loss");
     backend.head_loss(weights, *workspace_, t0, t1, scale);
+    timer.next("add_losses");
     backend.add_losses(*workspace_, t0, t1, grads);
-    if (has_head(model_.config)) backend.head_backward(weights, *workspace_, grads, t0, t1);
+    if (has_head(model_.config)) {
+      timer.next("head_backward");
+      backend.head_backward(weights, *workspace_, grads, t0, t1);
+    }
     for (int64_t i = model_.config.num_layers - 1; i >= 0; --i) {
-      if (model_.config.mlp_dim > 0) backend.mlp_backward(weights, *workspace_, grads, i, t0, t1);
+      if (model_.config.mlp_dim > 0) {
+        timer.next("mlp_backward");
+        backend.mlp_backward(weights, *workspace_, grads, i, t0, t1);
+      }
+      timer.next("layer_backward");
       backend.layer_backward(weights, *workspace_, grads, i, t0, t1);
       poll();
     }
+    timer.next("embed_backward");
     backend.embed_backward(weights, *workspace_, grads, t0, t1);
   }
 }

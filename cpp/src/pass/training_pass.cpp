@@ -3,6 +3,7 @@
 #include <exception>
 #include <mutex>
 
+#include "pass/profile.h"
 #include "pass/shard_pass.h"
 #include "util/interrupt.h"
 
@@ -18,7 +19,6 @@ struct TrainingPass::Worker {
   std::unique_ptr<Buffer> start;         // of shards: their part of the state
   std::vector<uint8_t> inputs, targets;  // (T, rows)
   std::vector<float> losses;             // the same, where they are asked for
-  bool busy = false;
 };
 
 TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
@@ -65,24 +65,15 @@ void TrainingPass::run(const Window& window, const Buffer* state, const Dropout&
     if (!stop_) failure = std::current_exception();
     stop_ = true;
   };
-  const auto compute = [&](int64_t shard) {
-    Worker* worker = nullptr;
+  const auto compute = [&](int64_t shard, int64_t worker) {
     try {
-      {
-        const std::lock_guard<std::mutex> lock(mutex);
-        for (const auto& each : workers_)
-          if (!each->busy) worker = each.get();
-        worker->busy = true;
-      }
-      run_shard(shard, *worker, window, state, dropout, shard == 0 ? grads : *grads_[shard - 1],
-                losses);
+      run_shard(shard, *workers_[static_cast<size_t>(worker)], window, state, dropout,
+                shard == 0 ? grads : *grads_[static_cast<size_t>(shard - 1)], losses);
     } catch (...) {
       fail();
     }
-    const std::lock_guard<std::mutex> lock(mutex);
-    if (worker != nullptr) worker->busy = false;
   };
-  // Nobody else can be asked to stop while this thread waits for the last shards.
+  // Poll for interrupts while waiting for the remaining shards.
   const auto poll_caller = [&] {
     if (stop_) return;
     try {
@@ -91,11 +82,15 @@ void TrainingPass::run(const Window& window, const Buffer* state, const Dropout&
       fail();
     }
   };
-  backend.run_parallel(shards_, compute, poll_caller);
+  if (is_profiling())
+    for (int64_t shard = 0; shard < shards_; ++shard) compute(shard, 0);
+  else
+    backend.run_parallel(shards_, compute, poll_caller);
   if (failure) {
     for (const auto& each : grads_) backend.clear(*each);
     std::rethrow_exception(failure);
   }
+  const ScopedTimer timer("add_gradients");
   backend.add_gradients(grads_, grads);
 }
 
@@ -117,14 +112,17 @@ void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window
     std::copy_n(window.targets + t * batch_size_ + first, rows, worker.targets.data() + t * rows);
   }
   const Backend& backend = *model_.backend;
-  if (state != nullptr)
+  if (state != nullptr) {
+    const ScopedTimer timer("copy_part");
     for_each_part(shard, [&](int64_t whole, int64_t part, int64_t count) {
       backend.copy_part(*state, whole, count, *worker.start, part);
     });
+  }
   if (losses != nullptr) worker.losses.resize(worker.inputs.size());
   worker.pass.run({worker.inputs.data(), worker.targets.data(), seq_len_, rows},
                   state ? worker.start.get() : nullptr, here, scale, stop_, grads,
                   losses ? worker.losses.data() : nullptr);
+  const ScopedTimer timer("copy_part");
   for_each_part(shard, [&](int64_t whole, int64_t part, int64_t count) {
     backend.copy_part(worker.pass.end_state(), part, count, *end_, whole);
   });
@@ -143,7 +141,7 @@ void TrainingPass::for_each_part(
     rows * K);
 }
 
-// Of shards, by exchange: it is large where matches look far back.
+// With shards, swap instead of copy: with matches the state can be megabytes.
 void TrainingPass::save_state(std::unique_ptr<Buffer>& state) {
   if (shards_ == 1)
     model_.backend->copy(workers_[0]->pass.end_state(), *state);

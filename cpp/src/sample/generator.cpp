@@ -6,6 +6,7 @@
 
 #include "numerics/sampling.h"
 #include "pass/forward.h"
+#include "pass/profile.h"
 #include "sample/prompt.h"
 #include "sample/text_streamer.h"
 #include "util/interrupt.h"
@@ -53,6 +54,7 @@ class Batch {
     State::Impl& state = state_.impl();
     forward_pass(model, *state.workspace, {tokens_.data(), nullptr, 1, state.batch_size},
                  state.h.get(), nullptr, nullptr);
+    ScopedTimer timer("head_logits");
     model.backend->head_logits(*model.weights, *state.workspace, 0, 1);
     requests_.clear();
     for (size_t row = 0; row < streamers_.size(); ++row) {
@@ -61,6 +63,7 @@ class Batch {
         requests_.push_back(
             {number, static_cast<uint32_t>(first_ + number), static_cast<uint64_t>(position_)});
     }
+    timer.next("sample");
     model.backend->sample(*state.workspace, options_, requests_.data(),
                           static_cast<int64_t>(requests_.size()), sampled_.data());
     for (size_t i = 0; i < requests_.size(); ++i) {

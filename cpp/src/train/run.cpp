@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/atomic_file.h"
+#include "pass/profile.h"
 #include "train/schedule.h"
 
 namespace slm {
@@ -149,7 +150,8 @@ void Run::take_step() {
   if (window_state_) trainer_.save_state(window_state_);
   const int64_t next = state_.step + 1;
   std::exception_ptr stopped;  // after this step
-  next_begun_ = trainer_.model.backend->is_async() && next < state_.planned_steps;
+  next_begun_ =
+      trainer_.model.backend->is_async() && !is_profiling() && next < state_.planned_steps;
   try {
     if (next_begun_) begin_step(next);
   } catch (...) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "check_window.h"
+#include "pass/profile.h"
 #include "train/schedule.h"
 #include "train/trainer_impl.h"
 
@@ -66,7 +67,9 @@ void Trainer::Impl::update(float lr) {
   step.correction2 = static_cast<float>(1.0 - std::pow(double{config.beta2}, k));
   step.clip_norm = config.clip_norm;
   step.max_spectral_radius = config.max_spectral_radius;
+  ScopedTimer timer("update");
   model.backend->update(*model.weights, *grads, *m, *v, model.table, step, *report_);
+  timer.next("params_changed");
   model.backend->params_changed(*model.weights);
   begun_ = false;
   positions_ = seq_len_ * batch_size_;
@@ -74,7 +77,11 @@ void Trainer::Impl::update(float lr) {
 }
 
 float Trainer::Impl::finish() {
-  const StepResult result = model.backend->read_update_result(*report_);
+  StepResult result;
+  {
+    const ScopedTimer timer("read_update_result");
+    result = model.backend->read_update_result(*report_);
+  }
   if (!result.finite())
     throw Error(ErrorKind::training, "at update " + std::to_string(updates + 1) + " the " +
                                          (std::isfinite(result.loss) ? "gradient" : "loss") +

@@ -94,8 +94,11 @@ void ThreadPool::stop() {
 thread_local bool ThreadPool::inside_part = false;
 
 void ThreadPool::take_parts() {
+  int64_t part = next_part_++;
+  if (part >= parts_) return;
+  const int64_t worker = next_worker_++;
   inside_part = true;
-  for (int64_t part = next_part_++; part < parts_; part = next_part_++) function_(context_, part);
+  for (; part < parts_; part = next_part_++) function_(context_, part, worker);
   inside_part = false;
 }
 
@@ -117,13 +120,14 @@ void ThreadPool::work() {
 void ThreadPool::run_erased(int64_t parts, Function function, const void* context,
                             const std::function<void()>& idle) {
   if (parts <= 1 || size() == 1 || ::getpid() != process_ || busy_.exchange(true)) {
-    for (int64_t part = 0; part < parts; ++part) function(context, part);
+    for (int64_t part = 0; part < parts; ++part) function(context, part, 0);
     return;
   }
   function_ = function;
   context_ = context;
   parts_ = parts;
   next_part_ = 0;
+  next_worker_ = 0;
   working_ = size() - 1;
   {
     std::lock_guard<std::mutex> lock(workers_->sleep_mutex);

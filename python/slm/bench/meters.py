@@ -93,9 +93,7 @@ class Bench:
 
         def step(inputs: ByteArray, targets: ByteArray) -> None:
             start = time.perf_counter()
-            phases = _core.profile_steps(
-                self.model._core, self._trainer._core, inputs, targets, steps=1
-            )
+            phases = _core.profile_steps(self._trainer._core, inputs, targets, steps=1)
             total = time.perf_counter() - start
             if not self.phases or total < sum(self.phases.values()):
                 self.phases = {**phases, "other": total - sum(phases.values())}

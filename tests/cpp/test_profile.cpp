@@ -1,11 +1,9 @@
-// Timing changes nothing: same losses, same weights, and the model has its own backend afterwards.
-#include <stdexcept>
+// Timing changes nothing but the clock: same losses and weights, timers off afterwards.
 #include <vector>
 
 #include "check.h"
-#include "model_impl.h"
+#include "pass/profile.h"
 #include "slm/slm.h"
-#include "timed_backend.h"
 
 namespace {
 
@@ -48,15 +46,14 @@ Outcome use(slm::Model& model) {
 
 void test_same_bits() {
   slm::Model plain(small_config()), timed(small_config());
-  const slm::Backend* backend = timed.impl().backend.get();
   const Outcome expected = use(plain);
   Outcome got;
-  const slm::Phases phases = slm::profile(timed, [&] { got = use(timed); });
+  const slm::Phases phases = slm::profile([&] { got = use(timed); });
   CHECK(got.losses == expected.losses);
   CHECK_EQ(got.nats, expected.nats);
   CHECK_EQ(got.text, expected.text);
   CHECK(parameters(timed) == parameters(plain));
-  CHECK(timed.impl().backend.get() == backend);
+  CHECK(!slm::is_profiling());
 
   for (const char* name :
        {"embed_forward", "layer_forward", "head_loss", "layer_backward", "embed_backward",
@@ -66,23 +63,34 @@ void test_same_bits() {
   }
 }
 
-void test_backend_comes_back_after_an_exception() {
-  slm::Model model(small_config());
-  const slm::Backend* backend = model.impl().backend.get();
-  bool caught = false;
-  try {
-    slm::profile(model, [] { throw std::runtime_error("stop"); });
-  } catch (const std::runtime_error&) {
-    caught = true;
-  }
-  CHECK(caught);
-  CHECK(model.impl().backend.get() == backend);
+void test_a_timer_is_off_outside() {
+  const slm::ScopedTimer timer("nothing");
+  CHECK(slm::profile([] {}).empty());
+}
+
+void test_operations_follow_each_other() {
+  const slm::Phases phases = slm::profile([] {
+    slm::ScopedTimer timer("first");
+    timer.next("second");
+  });
+  CHECK_EQ(phases.size(), size_t{2});
+  CHECK_EQ(phases.count("first") + phases.count("second"), size_t{2});
+}
+
+void test_off_after_an_exception() {
+  CHECK_THROWS(slm::ErrorKind::cancelled, "stop", slm::profile([] {
+                 const slm::ScopedTimer timer("stopped");
+                 throw slm::Error(slm::ErrorKind::cancelled, "stop");
+               }));
+  CHECK(!slm::is_profiling());
 }
 
 }  // namespace
 
 int main() {
   test_same_bits();
-  test_backend_comes_back_after_an_exception();
+  test_a_timer_is_off_outside();
+  test_operations_follow_each_other();
+  test_off_after_an_exception();
   return test_result();
 }
