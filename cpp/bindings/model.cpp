@@ -4,6 +4,8 @@
 namespace slm::python {
 namespace {
 
+using namespace py::literals;
+
 ModelOptions model_options(py::handle seed, py::handle device, py::handle threads,
                            py::handle precision) {
   ModelOptions options;
@@ -38,12 +40,8 @@ py::list tensors(const Model& model) {
 
 py::dict memory(const Model& model) {
   const MemoryPlan plan = model.memory();
-  py::dict bytes;
-  bytes["weights"] = plan.weights;
-  bytes["optimizer"] = plan.optimizer;
-  bytes["window"] = plan.window;
-  bytes["state"] = plan.state;
-  return bytes;
+  return py::dict("weights"_a = plan.weights, "optimizer"_a = plan.optimizer,
+                  "window"_a = plan.window, "state"_a = plan.state);
 }
 
 FloatArray logits(const Model& model, py::handle inputs, py::handle state_in) {
@@ -91,7 +89,7 @@ FloatArray step(const Model& model, py::handle tokens, py::handle state_in) {
   return out;
 }
 
-py::tuple score(Model& model, py::handle text, bool want_log_probs, bool adapt, bool keep) {
+py::dict score(Model& model, py::handle text, bool want_log_probs, bool adapt, bool keep) {
   const ByteArray bytes = byte_array(text, "text", "(num_bytes,)", 1);
   FloatArray log_probs(want_log_probs ? bytes.size() : 0);
   float* to = want_log_probs ? log_probs.mutable_data() : nullptr;
@@ -101,7 +99,9 @@ py::tuple score(Model& model, py::handle text, bool want_log_probs, bool adapt, 
     return keep ? model.adapt(bytes.data(), size, to)
                 : model.score_adapting(bytes.data(), size, to);
   });
-  return py::make_tuple(s.nats_per_byte, s.bits_per_byte, s.perplexity, s.num_bytes, log_probs);
+  return py::dict("nats_per_byte"_a = s.nats_per_byte, "bits_per_byte"_a = s.bits_per_byte,
+                  "perplexity"_a = s.perplexity, "num_bytes"_a = s.num_bytes,
+                  "log_probs"_a = log_probs);
 }
 
 }  // namespace

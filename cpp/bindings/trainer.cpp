@@ -5,33 +5,29 @@
 namespace slm::python {
 namespace {
 
-py::tuple evaluation_fields(const Evaluation& e) {
-  return py::make_tuple(e.step, e.seconds, e.train_loss, e.validation_loss);
+using namespace py::literals;
+
+py::dict evaluation_dict(const Evaluation& e) {
+  return py::dict("step"_a = e.step, "seconds"_a = e.seconds, "train_loss"_a = e.train_loss,
+                  "validation_loss"_a = e.validation_loss);
 }
 
-// In the order of the Python class Progress.
-py::tuple progress_fields(const Progress& p) {
+py::dict progress_dict(const Progress& p) {
   py::object evaluation = py::none();
-  if (p.evaluation) evaluation = evaluation_fields(*p.evaluation);
-  return py::make_tuple(p.step, p.steps, p.loss, p.learning_rate, p.grad_norm, p.seconds,
-                        p.bytes_per_second, evaluation, p.is_best,
-                        py::str(p.note.data(), p.note.size()));
+  if (p.evaluation) evaluation = evaluation_dict(*p.evaluation);
+  return py::dict("step"_a = p.step, "steps"_a = p.steps, "loss"_a = p.loss,
+                  "learning_rate"_a = p.learning_rate, "grad_norm"_a = p.grad_norm,
+                  "seconds"_a = p.seconds, "bytes_per_second"_a = p.bytes_per_second,
+                  "evaluation"_a = evaluation, "is_best"_a = p.is_best, "notes"_a = p.notes);
 }
 
-py::dict history_fields(const History& history) {
+py::dict history_dict(const History& h) {
   py::list evaluations;
-  for (const Evaluation& e : history.evaluations) evaluations.append(evaluation_fields(e));
-  py::dict fields;
-  fields["evaluations"] = evaluations;
-  fields["notes"] = history.notes;
-  fields["steps"] = history.steps;
-  fields["best_step"] = history.best_step;
-  fields["best_loss"] = history.best_loss;
-  fields["seconds"] = history.seconds;
-  fields["bytes_per_second"] = history.bytes_per_second;
-  fields["config"] = to_dict(history.config);
-  fields["stopped"] = history.stopped;
-  return fields;
+  for (const Evaluation& e : h.evaluations) evaluations.append(evaluation_dict(e));
+  return py::dict("evaluations"_a = evaluations, "notes"_a = h.notes, "steps"_a = h.steps,
+                  "best_step"_a = h.best_step, "best_loss"_a = h.best_loss, "seconds"_a = h.seconds,
+                  "bytes_per_second"_a = h.bytes_per_second, "config"_a = to_dict(h.config),
+                  "stopped"_a = h.stopped);
 }
 
 float train_step(Trainer& trainer, py::handle inputs, py::handle targets, py::handle state_in) {
@@ -52,24 +48,30 @@ py::dict fit(Trainer& trainer, py::handle text, py::handle validation, const py:
     fit_options.validation = view(validation_bytes);
   }
   LongCall call;
-  return history_fields(call.run([&] {
+  return history_dict(call.run([&] {
     return trainer.fit(view(bytes), fit_options, [&](const Progress& progress) {
-      return call.python([&] { return callback(*progress_fields(progress)).cast<bool>(); });
+      return call.python([&] { return callback(progress_dict(progress)).cast<bool>(); });
     });
   }));
 }
 
-// What a run was started with, so that the command line need not be told again.
-py::tuple checkpoint_configs(const std::string& path) {
-  const Checkpoint checkpoint = load_checkpoint(path);
-  const auto planned = [&](const char* name) {
-    const Json* value = checkpoint.plan.find(name);
-    const auto* words = value ? value->get_if<std::string>() : nullptr;
-    return words ? *words : std::string();
-  };
-  return py::make_tuple(to_dict(checkpoint.config), to_dict(checkpoint.train_config),
-                        planned("length"),  // "8 seconds" or "1500 steps"
-                        planned("precision"));
+// What a run was started with, so that `slm train --resume` need not be given it again.
+py::dict checkpoint_header(const std::string& path) {
+  const CheckpointHeader header = load_checkpoint_header(path);
+  py::dict length;  // {"seconds": 8.0} or {"steps": 1500}
+  if (const Json* planned = header.plan.find("length")) {
+    for (const char* unit : {"steps", "seconds"}) {
+      const Json* value = planned->find(unit);
+      if (value == nullptr) continue;
+      if (const auto* whole = value->get_if<int64_t>()) length[unit] = *whole;
+      if (const auto* real = value->get_if<double>()) length[unit] = *real;
+    }
+  }
+  const Json* precision = header.plan.find("precision");
+  const auto* name = precision ? precision->get_if<std::string>() : nullptr;
+  return py::dict("config"_a = to_dict(header.config),
+                  "train_config"_a = to_dict(header.train_config), "length"_a = length,
+                  "precision"_a = name ? *name : std::string());
 }
 
 }  // namespace
@@ -86,7 +88,7 @@ void register_trainer(py::module_& m) {
       .def_property_readonly("steps_done", &Trainer::steps_done)
       .def_property_readonly("learning_rate", &Trainer::learning_rate)
       .def_property_readonly("grad_norm", &Trainer::grad_norm);
-  m.def("checkpoint_configs", &checkpoint_configs, py::arg("path"));
+  m.def("checkpoint_header", &checkpoint_header, py::arg("path"));
 }
 
 }  // namespace slm::python

@@ -191,7 +191,7 @@ class Model:
         """
         if keep and not adapt:
             raise ConfigError("keep=True keeps what adapt=True learns; give both")
-        return Score(*self._core.score(to_array(text), log_probs, adapt, keep))
+        return Score(**self._core.score(to_array(text), log_probs, adapt, keep))
 
     def save(self, path: str | os.PathLike[str], dtype: str = "float32") -> None:
         """Writes the model to one safetensors file, which is never half-written: it is written

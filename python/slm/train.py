@@ -32,7 +32,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is told after every step."""
+    """Passed to the callback after every step."""
 
     step: int  #: steps done
     steps: int  #: steps planned; 0 while the speed is still being measured
@@ -43,7 +43,7 @@ class Progress:
     bytes_per_second: float  #: of training, evaluation left out
     evaluation: Evaluation | None  #: set when this step was followed by one
     is_best: bool  #: and it is the best so far
-    note: str  #: a sentence for the user, for example that the window shrank; mostly empty
+    notes: list[str]  #: new ones for the user, for example that the window shrank
 
 
 @dataclass(frozen=True)
@@ -239,26 +239,26 @@ def train(
         "checkpoint_seconds": checkpoint_seconds,
         "resume": resume,
     }
-    told: list[str] = []
+    num_reported = 0
     with display(progress) as show:
 
-        def on_step(*fields: Any) -> bool:
-            values: list[Any] = [Evaluation(*f) if isinstance(f, tuple) else f for f in fields]
-            done = Progress(*values)
-            if done.note:
-                told.append(done.note)
-                warnings.warn(done.note, UserWarning, stacklevel=3)
+        def on_step(fields: dict[str, Any]) -> bool:
+            nonlocal num_reported
+            evaluation = fields.pop("evaluation")
+            done = Progress(**fields, evaluation=evaluation and Evaluation(**evaluation))
+            num_reported += len(done.notes)
+            for note in done.notes:
+                warnings.warn(note, UserWarning, stacklevel=3)
             show(done)
             return callback is None or callback(done) is not False
 
         fields = trainer.fit(to_array(text), validation_text, options, on_step)
-    for note in fields["notes"]:  # such as why it ended, for which there was no further step
-        if not any(note in words for words in told):
-            warnings.warn(note, UserWarning, stacklevel=3)
+    for note in fields["notes"][num_reported:]:  # such as why the run ended, after its last step
+        warnings.warn(note, UserWarning, stacklevel=3)
     return History(
         **{
             **fields,
-            "evaluations": [Evaluation(*e) for e in fields["evaluations"]],
+            "evaluations": [Evaluation(**e) for e in fields["evaluations"]],
             "config": TrainConfig(**fields["config"]),
         }
     )

@@ -13,6 +13,7 @@
 
 using slm::Checkpoint;
 using slm::ErrorKind;
+using slm::Json;
 using slm::load_checkpoint;
 using slm::TensorFile;
 
@@ -208,10 +209,30 @@ void test_states(const TemporaryFolder& folder) {
   CHECK_THROWS(ErrorKind::format, "the field \"step\"", load_checkpoint(folder.path("a")));
 }
 
+// Earlier files have the planned length as words.
+void test_planned_length(const TemporaryFolder& folder) {
+  const auto length_of = [&](const Json& length) {
+    Checkpoint checkpoint = make_checkpoint({}, "random");
+    checkpoint.plan = Json::Object{{"text", "x"}, {"length", length}, {"eval_every", 2}};
+    save(folder.path("length"), checkpoint);
+    return slm::load_checkpoint_header(folder.path("length")).plan.dump();
+  };
+  const auto plan = [](const std::string& length) {
+    return R"({"text":"x","length":)" + length + R"(,"eval_every":2})";
+  };
+  CHECK_EQ(length_of("30 steps"), plan(R"({"steps":30})"));
+  CHECK_EQ(length_of("8 seconds"), plan(R"({"seconds":8})"));
+  CHECK_EQ(length_of("0.25 seconds"), plan(R"({"seconds":0.25})"));
+  CHECK_EQ(length_of(Json::Object{{"steps", 30}}), plan(R"({"steps":30})"));
+  CHECK_THROWS(ErrorKind::format, "length", length_of("long"));
+  CHECK_THROWS(ErrorKind::format, "length", length_of("x steps"));
+}
+
 }  // namespace
 
 int main() {
   const TemporaryFolder folder("test_checkpoint");
+  test_planned_length(folder);
   for (const char* sampling : {"random", "stream"}) {
     test_round_trip(folder, {}, sampling);
     test_round_trip(folder, {2, 3, 5}, sampling);

@@ -282,9 +282,9 @@ void test_refused(const TemporaryFolder& folder) {
     o.validation_fraction = 0;
     text.resize(static_cast<size_t>(0.9 * static_cast<double>(text.size())));
   });
-  refused("its length is \"11 steps\", and this run's is \"12 steps\"",
+  refused("its length is {\"steps\":11}, and this run's is {\"steps\":12}",
           [](P&, O& o, T&) { o.steps = 12; });
-  refused("and this run's is \"2.5 seconds\"", [](P&, O& o, T&) { o.seconds = 2.5; });
+  refused("and this run's is {\"seconds\":2.5}", [](P&, O& o, T&) { o.seconds = 2.5; });
   refused("its eval_every is 4, and this run's is 5", [](P&, O& o, T&) { o.eval_every = 5; });
   refused("its batch_size is 4, and this run's is 3",
           [](P& p, O&, T&) { p.train_config.batch_size = 3; });

@@ -28,7 +28,7 @@ struct Evaluation {
   double validation_loss = 0;  ///< nats per byte; NaN without validation or if not finite
 };
 
-/// What the callback is told after every step.
+/// Passed to the callback after every step.
 struct Progress {
   int64_t step = 0;   ///< steps done
   int64_t steps = 0;  ///< steps planned; 0 while the speed is still being measured
@@ -39,15 +39,16 @@ struct Progress {
   double bytes_per_second = 0;             ///< of training, evaluation left out
   const Evaluation* evaluation = nullptr;  ///< set when this step was followed by one
   bool is_best = false;                    ///< and it is the best so far
-  std::string_view note = {};  ///< a sentence for the user, for example that the window shrank
+  std::vector<std::string> notes;  ///< new ones for the user, for example that the window shrank
 };
 
 struct History {
   std::vector<Evaluation> evaluations;
-  std::vector<std::string> notes;
-  int64_t steps = 0;      ///< done, those before a resume included
-  int64_t best_step = 0;  ///< whose weights the model now has
-  double best_loss = 0;   ///< validation loss there; the last training loss without validation
+  std::vector<std::string> notes;  ///< all, in the order in which the callback got them; after
+                                   ///< those, what came up when no step followed
+  int64_t steps = 0;               ///< done, those before a resume included
+  int64_t best_step = 0;           ///< whose weights the model now has
+  double best_loss = 0;  ///< validation loss there; the last training loss without validation
   double seconds = 0;
   double bytes_per_second = 0;
   TrainConfig config;    ///< as resolved: steps planned, window shrunk

@@ -108,6 +108,50 @@ void read_arrays(const TensorFile& file, Checkpoint& checkpoint) {
   }
 }
 
+// Checkpoints of format 1 were first written with the planned length as words, "30 steps" or
+// "8 seconds"; now it is {"steps": 30} or {"seconds": 8}.
+Json current_plan(const Json& plan, const std::string& where) {
+  const Json* length = plan.find("length");
+  const auto* words = length ? length->get_if<std::string>() : nullptr;
+  if (words == nullptr) return plan;
+  const size_t space = words->find(' ');
+  if (space == std::string::npos)
+    throw Error(ErrorKind::format, "the length of " + where + " is " + quote(*words) +
+                                       ", which is neither steps nor seconds");
+  Json current(Json::Object{});
+  for (const auto& [name, value] : *plan.get_if<Json::Object>()) {
+    if (name != "length") {
+      current.set(name, value);
+      continue;
+    }
+    Json object(Json::Object{});
+    object.set(words->substr(space + 1),
+               Json::parse(words->substr(0, space), "length of " + where));
+    current.set(name, object);
+  }
+  return current;
+}
+
+CheckpointHeader read_header(const TensorFile& file) {
+  const std::string& path = file.path();
+  check_format(file);
+  if (!file.metadata(kKey))
+    throw Error(ErrorKind::format,
+                quote(path) + " is not a checkpoint: its metadata has no " + quote(kKey));
+  const auto where = [&path](const char* key) { return std::string(key) + " in " + quote(path); };
+  CheckpointHeader header;
+  header.config = config_from_json(metadata_json(file, "slm.config"), where("slm.config"));
+  header.train_config =
+      train_config_from_json(metadata_json(file, "slm.train_config"), where("slm.train_config"));
+  const Json json = metadata_json(file, kKey);
+  JsonFields fields(json, where(kKey));
+  header.plan = current_plan(fields.at("plan"), where(kKey));
+  header.state = run_state_from_json(fields.at("state"), "the state of " + where(kKey));
+  fields.finish();
+
+  return header;
+}
+
 }  // namespace
 
 void save_checkpoint(const std::string& path, const TensorTable& table,
@@ -136,23 +180,14 @@ void save_checkpoint(const std::string& path, const TensorTable& table,
 
 Checkpoint load_checkpoint(const std::string& path) {
   const TensorFile file(path);
-  check_format(file);
-  if (!file.metadata(kKey))
-    throw Error(ErrorKind::format,
-                quote(path) + " is not a checkpoint: its metadata has no " + quote(kKey));
-  const auto where = [&path](const char* key) { return std::string(key) + " in " + quote(path); };
   Checkpoint checkpoint;
-  checkpoint.config = config_from_json(metadata_json(file, "slm.config"), where("slm.config"));
-  checkpoint.train_config =
-      train_config_from_json(metadata_json(file, "slm.train_config"), where("slm.train_config"));
-  const Json json = metadata_json(file, kKey);
-  JsonFields fields(json, where(kKey));
-  checkpoint.plan = fields.at("plan");
-  checkpoint.state = run_state_from_json(fields.at("state"), "the state of " + where(kKey));
-  fields.finish();
-
+  static_cast<CheckpointHeader&>(checkpoint) = read_header(file);
   read_arrays(file, checkpoint);
   return checkpoint;
+}
+
+CheckpointHeader load_checkpoint_header(const std::string& path) {
+  return read_header(TensorFile(path));
 }
 
 }  // namespace slm

@@ -28,11 +28,15 @@ struct RunState {
   std::vector<Evaluation> evaluations;
 };
 
-struct Checkpoint {
+// All of a checkpoint but its tensors.
+struct CheckpointHeader {
   Config config;
   TrainConfig train_config;
   Json plan;  // an object of what a resumed run must have the same, beside the two configs
   RunState state;
+};
+
+struct Checkpoint : CheckpointHeader {
   // Flat, in the order of the tensor table: num_parameters values of weights, num_moments of m and
   // v. `best` is empty before the first best.
   std::vector<float> weights, m, v, best;
@@ -43,5 +47,7 @@ void save_checkpoint(const std::string& path, const TensorTable& table,
                      const Checkpoint& checkpoint);
 // Error(io) where the file cannot be read, Error(format) where it is no checkpoint.
 Checkpoint load_checkpoint(const std::string& path);
+// The same without reading the tensors, or checking that they are there.
+CheckpointHeader load_checkpoint_header(const std::string& path);
 
 }  // namespace slm

@@ -126,9 +126,6 @@ Progress Run::advance() {
     progress.evaluation = &state_.evaluations.back();
     if (state_.step == state_.planned_steps || should_stop_early()) note_best_step();
   }
-  note_.clear();
-  for (; notes_reported_ < notes_.size(); ++notes_reported_)
-    note_ += (note_.empty() ? "" : "; ") + notes_[notes_reported_];
   progress.step = state_.step;
   progress.steps = state_.planned_steps;
   progress.loss = loss_;
@@ -136,7 +133,9 @@ Progress Run::advance() {
   progress.grad_norm = trainer_.grad_norm;
   progress.seconds = elapsed();
   progress.bytes_per_second = bytes_per_second();
-  progress.note = note_;
+  progress.notes.assign(notes_.begin() + static_cast<std::ptrdiff_t>(notes_reported_),
+                        notes_.end());
+  notes_reported_ = notes_.size();
   return progress;
 }
 

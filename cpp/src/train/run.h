@@ -85,7 +85,6 @@ class Run {
   bool next_begun_ = false;     // the step after it has been
   float loss_ = 0;              // of the latest step
   size_t notes_reported_ = 0;
-  std::string note_;
   bool stopped_early_ = false;  // which is why it ended
   bool best_reported_ = false;
 };

@@ -28,8 +28,12 @@ void expect_same(const Json& then, const Json& now, const std::string& path,
 
 Json Run::run_spec() const {
   Json plan(Json::Object{});
-  plan.set("length", options_.seconds > 0 ? Json(options_.seconds).dump() + " seconds"
-                                          : std::to_string(config_.steps) + " steps");
+  Json length(Json::Object{});
+  if (options_.seconds > 0)
+    length.set("seconds", options_.seconds);
+  else
+    length.set("steps", config_.steps);
+  plan.set("length", length);
   plan.set("eval_every", options_.eval_every);
   plan.set("precision", trainer_.model.precision);
   plan.set("text", description(split_.training));

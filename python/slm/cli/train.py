@@ -155,13 +155,14 @@ def _model(args: argparse.Namespace, checkpoint: Path, text_bytes: int) -> slm.M
         return slm.load(args.source, **device)
     preset = fitting_preset(args.preset or slm.default_preset, text_bytes)
     if args.resume:
-        config, training, length, precision = _core.checkpoint_configs(os.fsencode(checkpoint))
-        if args.precision == "auto" and precision:
-            device["precision"] = precision
+        run = _core.checkpoint_header(os.fsencode(checkpoint))
+        if args.precision == "auto" and run["precision"]:
+            device["precision"] = run["precision"]
         if not args.preset:
-            if length.endswith(" seconds") and args.steps is None and args.seconds is None:
-                args.seconds = float(length.split()[0])
-            preset = slm.Preset(slm.Config(**config), slm.TrainConfig(**training))
+            if args.steps is None and args.seconds is None:
+                args.seconds = run["length"].get("seconds")
+            config = slm.Config(**run["config"])
+            preset = slm.Preset(config, slm.TrainConfig(**run["train_config"]))
     return slm.Model(preset, seed=args.seed or 0, **values, **device)
 
 
