@@ -73,23 +73,6 @@ std::unique_ptr<Workspace> CudaBackend::make_workspace(const Config& config,
   return std::make_unique<CudaWorkspace>(stream_, config, shape);
 }
 
-int64_t CudaBackend::weights_bytes(const Config& config, const TensorTable& table) const {
-  int64_t bytes = 0;
-  const CudaWeights counted(DeviceMemory(bytes), config, table);
-  return bytes;
-}
-
-int64_t CudaBackend::gradients_bytes(const TensorTable& table, int64_t) const {
-  return static_cast<int64_t>(num_bytes(table.num_parameters()) + sizeof(double)) +
-         table.num_moments() - table.num_dense();
-}
-
-int64_t CudaBackend::workspace_bytes(const Config& config, const WorkspaceShape& shape) const {
-  int64_t bytes = 0;
-  const CudaWorkspace counted(DeviceMemory(bytes), config, shape);
-  return bytes;
-}
-
 // As many as training windows have, so that each is one range; a text that is only read goes
 // through in pieces of so many, for which the memory is planned.
 int64_t CudaBackend::chunk_steps(const Config&, int64_t batch_size) const {

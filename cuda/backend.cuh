@@ -26,10 +26,6 @@ class CudaBackend : public Backend {
                                             int64_t positions) const override;
   void read_gradients(const Gradients&, float* to) const override;
   std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const override;
-
-  int64_t weights_bytes(const Config&, const TensorTable&) const override;
-  int64_t gradients_bytes(const TensorTable&, int64_t positions) const override;
-  int64_t workspace_bytes(const Config&, const WorkspaceShape&) const override;
   void params_changed(Weights&) const override {}  // kernels read flat() as it is
 
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
@@ -62,7 +58,6 @@ class CudaBackend : public Backend {
 
   std::unique_ptr<UpdateResult> make_update_result(const TensorTable&,
                                                    bool max_spectral_radius) const override;
-  int64_t update_result_bytes(const TensorTable&, bool max_spectral_radius) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
               UpdateResult&) const override;
   StepResult read_update_result(const UpdateResult&) const override;

@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "launch.cuh"
+#include "util/memory_count.h"
 
 namespace slm {
 
@@ -19,21 +20,15 @@ namespace slm {
                                      "batch_size or seq_len");
 }
 
-// Where arrays get their memory: taken and given back in the order of a stream. One that counts
-// takes none and adds up what its arrays would, so that memory plans are exact without being
-// written twice.
+// Where arrays get their memory: taken and given back in the order of a stream.
 class DeviceMemory {
  public:
   DeviceMemory(const Stream& stream) : stream_(stream) {}
   DeviceMemory(cudaStream_t stream) : stream_(stream) {}
-  explicit DeviceMemory(int64_t& counted_bytes) : counted_bytes_(&counted_bytes) {}
 
-  // Zeroed; null where it only counts.
+  // Zeroed; null while this thread only counts (util/memory_count.h).
   void* take(size_t bytes) const {
-    if (counted_bytes_ != nullptr) {
-      *counted_bytes_ += static_cast<int64_t>(bytes);
-      return nullptr;
-    }
+    if (count_only(static_cast<int64_t>(bytes))) return nullptr;
     void* data = nullptr;
     const cudaError_t code = cudaMallocAsync(&data, bytes, stream_);
     if (code == cudaErrorMemoryAllocation) throw_no_memory(bytes);
@@ -45,7 +40,6 @@ class DeviceMemory {
 
  private:
   cudaStream_t stream_ = nullptr;
-  int64_t* counted_bytes_ = nullptr;
 };
 
 // Zeroed device memory. Of size 0, it is null.

@@ -133,12 +133,6 @@ std::unique_ptr<UpdateResult> CudaBackend::make_update_result(const TensorTable&
   return std::make_unique<CudaUpdateResult>(stream_, table, max_spectral_radius);
 }
 
-int64_t CudaBackend::update_result_bytes(const TensorTable& table, bool max_spectral_radius) const {
-  int64_t bytes = sizeof(ClipResult);
-  const SpectralRadiusArrays counted(DeviceMemory(bytes), table, max_spectral_radius);
-  return bytes;
-}
-
 StepResult CudaBackend::read_update_result(const UpdateResult& any_report) const {
   const auto& report = static_cast<const CudaUpdateResult&>(any_report);
   report.arrived.wait();

@@ -121,6 +121,8 @@ class Backend {
   virtual std::string name() const = 0;  // "cpu", "cuda"
 
   // --- memory
+  // Where count_bytes (util/memory_count.h) calls the make_ functions, what they return has no
+  // memory.
   virtual std::unique_ptr<Buffer> make_buffer(int64_t size) const = 0;  // zeros
   virtual void read(const Buffer& from, int64_t offset, int64_t count, float* to) const = 0;
   virtual void write(const float* from, int64_t count, Buffer& to, int64_t offset) const = 0;
@@ -139,10 +141,6 @@ class Backend {
   // All of them, num_parameters values in the order of the table.
   virtual void read_gradients(const Gradients&, float* to) const = 0;
   virtual std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const = 0;
-  // What make_weights, make_gradients and make_workspace take, in bytes.
-  virtual int64_t weights_bytes(const Config&, const TensorTable&) const = 0;
-  virtual int64_t gradients_bytes(const TensorTable&, int64_t positions) const = 0;
-  virtual int64_t workspace_bytes(const Config&, const WorkspaceShape&) const = 0;
 
   // To be called after flat() was written: the only place that packs weights.
   virtual void params_changed(Weights&) const = 0;
@@ -225,7 +223,6 @@ class Backend {
   // For updates of a model with this table, with a max_spectral_radius or without.
   virtual std::unique_ptr<UpdateResult> make_update_result(const TensorTable&,
                                                            bool max_spectral_radius) const = 0;
-  virtual int64_t update_result_bytes(const TensorTable&, bool max_spectral_radius) const = 0;
   // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of tables that are
   // looked up the rows that occurred: v of a row is the mean of its squared gradient, without m and
   // without decay, and its correction counts the row's own updates. `m` and `v` have num_moments

@@ -7,6 +7,7 @@
 #include "evaluate/score.h"
 #include "io/model_file.h"
 #include "pass/training_pass.h"
+#include "util/memory_count.h"
 
 namespace slm {
 namespace {
@@ -113,15 +114,16 @@ int64_t Model::num_parameters() const { return impl_->table.num_parameters(); }
 MemoryPlan Model::memory() const {
   const Backend& backend = *impl_->backend;
   const TrainConfig& how = impl_->train_config;
-  constexpr int64_t kFloatBytes = sizeof(float);
+  const int64_t T = how.seq_len, B = how.batch_size;
   MemoryPlan plan;
-  plan.weights = backend.weights_bytes(impl_->config, impl_->table);
-  plan.optimizer = backend.gradients_bytes(impl_->table, how.seq_len * how.batch_size) +
-                   2 * impl_->table.num_moments() * kFloatBytes +
-                   backend.update_result_bytes(impl_->table, how.max_spectral_radius > 0);
-  plan.window = TrainingPass::bytes(*impl_, how.seq_len, how.batch_size, how.recompute);
-  plan.state = backend.workspace_bytes(impl_->config, {1, 1, /*training=*/false}) +
-               state_size(impl_->config, 1) * kFloatBytes;
+  plan.weights = count_bytes([&] { backend.make_weights(impl_->config, impl_->table); });
+  plan.optimizer = count_bytes([&] {
+    backend.make_gradients(impl_->config, impl_->table, T * B);
+    backend.make_buffer(2 * impl_->table.num_moments());
+    backend.make_update_result(impl_->table, how.max_spectral_radius > 0);
+  });
+  plan.window = count_bytes([&] { const TrainingPass pass(*impl_, T, B, how.recompute); });
+  plan.state = count_bytes([&] { make_state(impl_->backend, impl_->config, 1); });
   return plan;
 }
 

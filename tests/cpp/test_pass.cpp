@@ -5,6 +5,7 @@
 #include "check.h"
 #include "run_pass.h"
 #include "slm/trainer.h"
+#include "util/memory_count.h"
 
 namespace {
 
@@ -21,17 +22,17 @@ void test_recompute(const slm::Config& config, int64_t seq_len, int64_t batch_si
 
 void test_recompute_takes_less_memory() {
   const Model model = make_model(small());
+  const slm::TrainConfig how;
   const auto bytes = [&](int64_t seq_len, bool recompute) {
-    return slm::TrainingPass::bytes(model.impl(), seq_len, 16, recompute);
+    return slm::count_bytes(
+        [&] { const slm::TrainingPass pass(model.impl(), seq_len, how.batch_size, recompute); });
   };
   CHECK(bytes(4096, true) * 4 < bytes(4096, false));
   // Sixteen times the window is four times the memory, and not sixteen.
   CHECK(bytes(65536, true) < 6 * bytes(4096, true));
   CHECK_EQ(bytes(1, true), bytes(1, false));
-  // What users are told is what is planned here.
-  const slm::TrainConfig how;
-  CHECK_EQ(model.memory().window,
-           slm::TrainingPass::bytes(model.impl(), how.seq_len, how.batch_size, false));
+  // What users are told is what a training pass allocates.
+  CHECK_EQ(model.memory().window, bytes(how.seq_len, false));
   CHECK_EQ(model.memory().optimizer, 3 * 4 * model.num_parameters());
   slm::TrainConfig bounded;
   bounded.max_spectral_radius = 0.9f;

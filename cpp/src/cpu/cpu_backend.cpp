@@ -6,8 +6,6 @@
 namespace slm {
 namespace {
 
-constexpr int64_t kFloatBytes = sizeof(float);
-
 void copy_floats(const float* from, int64_t count, float* to) {
   std::memmove(to, from, static_cast<size_t>(count) * sizeof(float));
 }
@@ -50,28 +48,8 @@ std::unique_ptr<Gradients> CpuBackend::make_gradients(const Config&, const Tenso
 
 std::unique_ptr<Workspace> CpuBackend::make_workspace(const Config& config,
                                                       const WorkspaceShape& shape) const {
-  return std::make_unique<CpuWorkspace>(config, shape, plan(config, shape));
-}
-
-WorkspacePlan CpuBackend::plan(const Config& config, const WorkspaceShape& shape) const {
-  return {config, shape, std::min(shape.seq_len, chunk_steps(config, shape.batch_size))};
-}
-
-int64_t CpuBackend::workspace_bytes(const Config& config, const WorkspaceShape& shape) const {
-  return plan(config, shape).total() * kFloatBytes;
-}
-
-int64_t CpuBackend::gradients_bytes(const TensorTable& table, int64_t positions) const {
-  return CpuGradients::bytes(table, positions);
-}
-
-int64_t CpuBackend::weights_bytes(const Config&, const TensorTable& table) const {
-  int64_t floats = table.num_parameters();
-  for (const Tensor& tensor : table.tensors())
-    if (tensor.is_matmul_weight)
-      floats += kernels_.packed_size(tensor.rows(), tensor.cols()) +
-                kernels_.packed_size(tensor.cols(), tensor.rows());
-  return floats * kFloatBytes;
+  return std::make_unique<CpuWorkspace>(
+      config, shape, std::min(shape.seq_len, chunk_steps(config, shape.batch_size)));
 }
 
 void CpuBackend::params_changed(Weights& any_weights) const {

@@ -32,9 +32,6 @@ class CpuBackend final : public Backend {
                                             int64_t positions) const override;
   void read_gradients(const Gradients&, float* to) const override;
   std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const override;
-  int64_t weights_bytes(const Config&, const TensorTable&) const override;
-  int64_t gradients_bytes(const TensorTable&, int64_t positions) const override;
-  int64_t workspace_bytes(const Config&, const WorkspaceShape&) const override;
   void params_changed(Weights&) const override;
 
   int64_t num_shards(const Config&, int64_t batch_size) const override;
@@ -74,7 +71,6 @@ class CpuBackend final : public Backend {
 
   std::unique_ptr<UpdateResult> make_update_result(const TensorTable&,
                                                    bool max_spectral_radius) const override;
-  int64_t update_result_bytes(const TensorTable&, bool max_spectral_radius) const override;
   void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&, const AdamWStep&,
               UpdateResult&) const override;
   StepResult read_update_result(const UpdateResult&) const override;
@@ -83,7 +79,6 @@ class CpuBackend final : public Backend {
   void clear(Gradients&) const override;
 
  private:
-  WorkspacePlan plan(const Config&, const WorkspaceShape&) const;
   void make_masks(CpuWorkspace&) const;
   void find_ngrams(CpuWorkspace&, int64_t seq_len) const;
 

@@ -29,11 +29,13 @@ int64_t embeddings_size(const TensorTable& table, int64_t positions) {
 
 SparseGradient::SparseGradient(const Tensor& tensor, int64_t num_slots, int64_t num_sums)
     : table(&tensor),
-      slot_of_row(static_cast<size_t>(tensor.rows()), -1),
-      rows(static_cast<size_t>(num_slots)),
-      counts(rows.size()),
-      slots(rows.size()),
-      sums(num_sums * tensor.cols()) {}
+      slot_of_row(tensor.rows()),
+      rows(num_slots),
+      counts(num_slots),
+      slots(num_slots),
+      sums(num_sums * tensor.cols()) {
+  if (slot_of_row.get() != nullptr) std::fill_n(slot_of_row.get(), tensor.rows(), -1);
+}
 
 CpuGradients::CpuGradients(const TensorTable& source, int64_t positions)
     : table(source), dense(table.num_dense()), embeddings_(embeddings_size(table, positions)) {
@@ -41,17 +43,6 @@ CpuGradients::CpuGradients(const TensorTable& source, int64_t positions)
     if (tensor.sparse)
       sparse_tables.emplace_back(tensor, num_slots(tensor, positions),
                                  num_sums(table, tensor, positions));
-}
-
-int64_t CpuGradients::bytes(const TensorTable& table, int64_t positions) {
-  constexpr int64_t kIndex = sizeof(int32_t), kFloat = sizeof(float);
-  int64_t bytes = (table.num_dense() + embeddings_size(table, positions)) * kFloat;
-  for (const Tensor& tensor : table.tensors())
-    if (tensor.sparse)
-      bytes += tensor.rows() * kIndex +
-               num_slots(tensor, positions) * int64_t{2 * kIndex + sizeof(RowGrad)} +
-               num_sums(table, tensor, positions) * tensor.cols() * kFloat;
-  return bytes;
 }
 
 float* CpuGradients::next_embeddings(int64_t positions) {

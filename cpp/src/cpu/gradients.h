@@ -23,11 +23,11 @@ struct SparseGradient {
 
   // Of a row; the next free one if it has none yet.
   int64_t slot(int32_t row) {
-    int32_t& slot = slot_of_row[static_cast<size_t>(row)];
+    int32_t& slot = slot_of_row[row];
     if (slot < 0) {
       slot = static_cast<int32_t>(count);
-      rows[static_cast<size_t>(count)] = row;
-      slots[static_cast<size_t>(count++)] = {};
+      rows[count] = row;
+      slots[count++] = {};
     }
     return slot;
   }
@@ -37,10 +37,10 @@ struct SparseGradient {
   void restart() { count = taken = 0; }
 
   const Tensor* table;
-  std::vector<int32_t> slot_of_row;  // -1: has not occurred
-  std::vector<int32_t> rows;         // of each slot
-  std::vector<int32_t> counts;       // of each slot, for row_gradients.cpp: zero in between
-  std::vector<RowGrad> slots;
+  CpuArray<int32_t> slot_of_row;  // -1: has not occurred
+  CpuArray<int32_t> rows;         // of each slot
+  CpuArray<int32_t> counts;       // of each slot, for row_gradients.cpp: zero in between
+  CpuArray<RowGrad> slots;
   int64_t count = 0;  // slots in use
   FloatArray sums;    // (sums, width)
   int64_t taken = 0;  // of these
@@ -48,7 +48,6 @@ struct SparseGradient {
 
 struct CpuGradients final : Gradients {
   CpuGradients(const TensorTable& table, int64_t positions);
-  static int64_t bytes(const TensorTable& table, int64_t positions);
 
   // Room for the gradients of embeddings, (positions, E), that rows refer to until the step is
   // over.

@@ -31,24 +31,16 @@ bool has_pair(const float* values, int64_t count, float a, float b) {
 MatchFinder::MatchFinder(const Config& config, int64_t seq_len)
     : lengths_(config.match_lengths), span_(config.match_span) {
   if (lengths_.empty()) return;
-  const auto size = static_cast<size_t>(history_size(config) + seq_len);
-  text_.resize(size);
-  before_.resize(size);
-  latest_.resize(size_t{1} << kHashBits);
-  rows_.resize(lengths_.size() * static_cast<size_t>(seq_len));
-}
-
-int64_t MatchFinder::bytes(const Config& config, int64_t seq_len) {
-  if (config.match_lengths.empty()) return 0;
   const int64_t size = history_size(config) + seq_len;
-  const auto lengths = static_cast<int64_t>(config.match_lengths.size());
-  const auto numbers = size + (int64_t{1} << kHashBits) + lengths * seq_len;
-  return size + numbers * static_cast<int64_t>(sizeof(int32_t));
+  text_ = CpuArray<uint8_t>(size);
+  before_ = CpuArray<int32_t>(size);
+  latest_ = CpuArray<int32_t>(int64_t{1} << kHashBits);
+  rows_ = CpuArray<int32_t>(static_cast<int64_t>(lengths_.size()) * seq_len);
 }
 
 const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t* tokens,
                                  int64_t stride, int64_t seq_len) {
-  std::fill(rows_.begin(), rows_.end(), -1);
+  std::fill_n(rows_.get(), static_cast<int64_t>(lengths_.size()) * seq_len, -1);
   // What is before the start of the text comes first.
   const float* first =
       std::partition_point(history, history + K, [](float byte) { return byte <= 0; });
@@ -60,7 +52,7 @@ const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t*
   } else {
     find_one_by_one(history + K, tokens, stride, seq_len);
   }
-  return rows_.data();
+  return rows_.get();
 }
 
 // `window` is where the history ends. It is not copied: generation looks for one position at a
@@ -96,18 +88,19 @@ void MatchFinder::find_one_by_one(const float* window, const uint8_t* tokens, in
 void MatchFinder::find_by_index(int64_t seq_len) {
   const auto num = static_cast<int64_t>(lengths_.size());
   const uint64_t mask = key_mask(lengths_[0]);
-  std::fill(latest_.begin(), latest_.end(), -1);
+  std::fill_n(latest_.get(), int64_t{1} << kHashBits, -1);
   uint64_t key = 0;
   const auto add = [&](int64_t end) {  // returns the place before that
     key = key << 8 | text_[end];
-    int32_t& latest = latest_[(key & mask) * 0x9E3779B97F4A7C15 >> (64 - kHashBits)];
+    int32_t& latest =
+        latest_[static_cast<int64_t>((key & mask) * 0x9E3779B97F4A7C15 >> (64 - kHashBits))];
     before_[end] = latest;
     return std::exchange(latest, static_cast<int32_t>(end + 1 < lengths_[0] ? -1 : end));
   };
   for (int64_t end = 0; end < past_; ++end) add(end);
   for (int64_t end = past_; end < past_ + seq_len; ++end) {
     const int64_t count = std::min(end, span_) + 1;
-    const uint8_t* newest = text_.data() + end;
+    const uint8_t* newest = text_.get() + end;
     int64_t next = 0;
     for (int64_t at = add(end); at >= 0 && end - at < count; at = before_[at]) {
       const int64_t first = 1 - lengths_[next];  // of the bytes that have to be the same

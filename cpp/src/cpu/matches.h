@@ -2,6 +2,7 @@
 // The matches (numerics/match.h) of all positions of a window.
 #include <vector>
 
+#include "cpu/array.h"
 #include "slm/config.h"
 
 namespace slm {
@@ -10,8 +11,6 @@ class MatchFinder {
  public:
   // For windows of up to `seq_len` bytes.
   MatchFinder(const Config& config, int64_t seq_len);
-  // What one has allocated.
-  static int64_t bytes(const Config& config, int64_t seq_len);
 
   // Of one text: `history` (K,) is what came before the window, as in a state; byte t of the window
   // is tokens[t * stride]. Returns (lengths, seq_len): rows, or -1. Valid until the next call.
@@ -24,11 +23,11 @@ class MatchFinder {
 
   std::vector<int64_t> lengths_;
   int64_t span_;
-  std::vector<uint8_t> text_;
-  int64_t past_ = 0;             // bytes of text_ before the window
-  std::vector<int32_t> latest_;  // by hash of a few bytes: where such end last, or -1
-  std::vector<int32_t> before_;  // by where they end: where such end before that, or -1
-  std::vector<int32_t> rows_;
+  CpuArray<uint8_t> text_;
+  int64_t past_ = 0;          // bytes of text_ before the window
+  CpuArray<int32_t> latest_;  // by hash of a few bytes: where they end last, or -1
+  CpuArray<int32_t> before_;  // by where they end: where the same end before that, or -1
+  CpuArray<int32_t> rows_;    // (lengths, seq_len)
 };
 
 }  // namespace slm

@@ -1,9 +1,10 @@
 #include "cpu/memory.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <string>
+
+#include "util/memory_count.h"
 
 namespace slm {
 namespace {
@@ -17,16 +18,19 @@ PackedWeight make_packed(const Tensor& tensor, const Kernels& kernels) {
 
 }  // namespace
 
-FloatArray::FloatArray(int64_t size) {
-  size_t space = static_cast<size_t>(size) * sizeof(float) + kCacheLine;
-  block_.reset(std::calloc(space, 1));
-  void* start = block_.get();
-  if (start == nullptr) throw std::bad_alloc();
-  aligned_ = static_cast<float*>(
-      std::align(kCacheLine, static_cast<size_t>(size) * sizeof(float), start, space));
+AlignedMemory allocate_zeroed(int64_t bytes) {
+  if (count_only(bytes)) return {};
+  const auto size = static_cast<size_t>(bytes);
+  size_t space = size + kCacheLine;
+  AlignedMemory memory;
+  memory.block.reset(std::calloc(space, 1));
+  memory.start = memory.block.get();
+  if (memory.start == nullptr) throw std::bad_alloc();
+  memory.start = std::align(kCacheLine, size, memory.start, space);
+  return memory;
 }
 
-void FloatArray::Free::operator()(void* p) const { std::free(p); }
+void FreeMemory::operator()(void* p) const { std::free(p); }
 
 CpuWeights::CpuWeights(const Config& config, const TensorTable& source, const Kernels& kernels)
     : table(source),
@@ -70,87 +74,6 @@ void CpuWeights::list_packed() {
       list(*weight);
   list(head);
   for (NgramWeights& ngram : ngrams) list(ngram.projection);
-}
-
-WorkspacePlan::WorkspacePlan(const Config& config, const WorkspaceShape& shape,
-                             int64_t chunk_steps) {
-  const int64_t E = config.embed_dim, N = config.state_dim, M = config.mlp_dim;
-  const int64_t T = shape.seq_len, B = shape.batch_size, chunk = chunk_steps * B;
-  const int64_t width = ngram_width(config);
-  const bool gated = config.cell == "gated", norm = config.norm == "rms", narrow = width != E;
-  orders = num_sparse_tables(config);
-  matches = MatchFinder::bytes(config, T) / static_cast<int64_t>(sizeof(float));
-  layers = config.num_layers;
-  levels = layers + (has_head(config) ? 1 : 0);
-  u = T * B * E;
-  h = (T + 1) * B * N;
-  losses = T * B;
-  logits = chunk * kVocabSize;
-  s = chunk * N;
-  if (gated) gates = T * B * 3 * N;
-  if (norm) v = chunk * E;
-  q = T * B * 2 * M;
-  m = chunk * M;
-  rows = orders * T * B;
-  if (orders > 0 && narrow) gathered = chunk * width;
-  if (!shape.training) return;
-  dh = (chunk_steps + 1) * B * N;
-  dy = chunk * E;
-  dh_next = layers * B * N;
-  table = kVocabSize * E;
-  if (gated) d_gates = chunk * 3 * N;
-  if (norm) dv = chunk * E;
-  dm = chunk * M;
-  dq = chunk * 2 * M;
-  dn = chunk * E;
-  keys = orders * kChunkPositions;
-  if (norm) masks = layers * B * E;
-}
-
-int64_t WorkspacePlan::total() const {
-  const int64_t mids = q > 0 ? u : 0;
-  return levels * u + layers * (h + gates + mids + q) + logits + losses + s + v + m + rows +
-         matches + gathered + dh + 2 * dy + dh_next + table + d_gates + dv + dm + dq + dn +
-         2 * keys + masks;
-}
-
-CpuWorkspace::CpuWorkspace(const Config& model, const WorkspaceShape& window,
-                           const WorkspacePlan& plan)
-    : config(model),
-      E(config.embed_dim),
-      N(config.state_dim),
-      L(config.num_layers),
-      M(config.mlp_dim),
-      K(history_size(config)),
-      B(window.batch_size),
-      shape(window),
-      matches(config, shape.seq_len),
-      rows(static_cast<size_t>(plan.rows)),
-      losses(plan.losses),
-      logits(plan.logits),
-      s(plan.s),
-      v(plan.v),
-      m(plan.m),
-      gathered(plan.gathered),
-      dh(plan.dh),
-      dy(plan.dy),
-      du(plan.dy),
-      dh_next(plan.dh_next),
-      table(plan.table),
-      d_gates(plan.d_gates),
-      dv(plan.dv),
-      dm(plan.dm),
-      dq(plan.dq),
-      dn(plan.dn),
-      keys(static_cast<size_t>(plan.keys)),
-      masks(plan.masks) {
-  for (int64_t i = 0; i < plan.levels; ++i) inputs.emplace_back(plan.u);
-  for (int64_t i = 0; i < L; ++i) {
-    states.emplace_back(plan.h);
-    if (plan.gates > 0) all_gates.emplace_back(plan.gates);
-    if (M > 0) mids.emplace_back(plan.u);
-    if (M > 0) all_q.emplace_back(plan.q);
-  }
 }
 
 }  // namespace slm

@@ -5,46 +5,11 @@
 #include <vector>
 
 #include "backend.h"
+#include "cpu/array.h"
 #include "cpu/kernels.h"
 #include "cpu/matches.h"
 
 namespace slm {
-
-// Has values on their way from memory. Where the next ones lie, the hardware cannot guess in tables
-// whose rows are drawn by a hash.
-template <class T>
-void prefetch(const T* values, int64_t size = 1) {
-  constexpr auto kLine = static_cast<int64_t>(64 / sizeof(T));
-  for (int64_t i = 0; i < size; i += kLine) __builtin_prefetch(values + i);
-}
-
-// A zeroed array that starts on a cache line. The memory comes from calloc, which hands out large
-// blocks untouched, so that planning a huge window takes no time.
-class FloatArray {
- public:
-  FloatArray() = default;
-  explicit FloatArray(int64_t size);
-  float* get() { return aligned_; }
-  const float* get() const { return aligned_; }
-
-  FloatArray(FloatArray&& other) noexcept { swap(other); }
-  FloatArray& operator=(FloatArray&& other) noexcept {
-    swap(other);
-    return *this;
-  }
-
- private:
-  struct Free {
-    void operator()(void* p) const;
-  };
-  void swap(FloatArray& other) noexcept {
-    std::swap(block_, other.block_);
-    std::swap(aligned_, other.aligned_);
-  }
-
-  std::unique_ptr<void, Free> block_;
-  float* aligned_ = nullptr;
-};
 
 struct CpuBuffer final : Buffer {
   explicit CpuBuffer(int64_t size) : Buffer(size), values(size) {}
@@ -103,84 +68,84 @@ struct CpuWeights final : Weights {
 
 struct CpuUpdateResult final : UpdateResult {
   CpuUpdateResult(const TensorTable& table, bool max_spectral_radius)
-      : powers(num_powers(table, max_spectral_radius)) {}
-  static int64_t num_powers(const TensorTable& table, bool max_spectral_radius) {
-    return max_spectral_radius ? 3 * table.recurrent_size() : 0;
-  }
+      : powers(max_spectral_radius ? 3 * table.recurrent_size() : 0) {}
 
   StepResult result;
   FloatArray powers;  // room for three matrices like a dense cell's A: see spectral_radius.cpp
 };
 
-// Floats of each array of a workspace. The workspace is allocated by it and `slm info` prints it.
-struct WorkspacePlan {
-  WorkspacePlan(const Config& config, const WorkspaceShape& shape, int64_t chunk_steps);
-  int64_t total() const;
-
-  int64_t layers, levels;                   // levels: u of every layer, and of a head
-  int64_t u, h, gates = 0, q = 0;           // of one layer; with a SwiGLU also a second u
-  int64_t logits, losses, s, v = 0, m = 0;  // of all layers together, as the rest
-  int64_t orders, rows = 0, gathered = 0;   // orders: those of n-grams, and the matches
-  int64_t matches = 0;
-  int64_t dh = 0, dy = 0, dh_next = 0, table = 0;  // training alone, as all below
-  int64_t d_gates = 0, dv = 0, dm = 0, dq = 0, dn = 0, keys = 0, masks = 0;
-};
-
+// Sizes stand where arrays are declared and nowhere else; `slm info` counts what they add up to.
 struct CpuWorkspace final : Workspace {
-  CpuWorkspace(const Config& config, const WorkspaceShape& shape, const WorkspacePlan& plan);
+  CpuWorkspace(const Config& model, const WorkspaceShape& window, int64_t chunk_steps)
+      : config(model), shape(window), steps(chunk_steps) {}
 
-  float* u(int64_t layer, int64_t t) { return inputs[layer].get() + t * B * E; }
-  float* h(int64_t layer, int64_t t) { return states[layer].get() + (t + 1) * B * N; }
-  const float* h(int64_t layer, int64_t t) const { return states[layer].get() + (t + 1) * B * N; }
-  float* gates(int64_t layer, int64_t t) { return all_gates[layer].get() + t * B * 3 * N; }
-  // What a layer's cell makes: the layer's output, or what its SwiGLU takes in.
-  float* y(int64_t layer, int64_t t) {
-    return M > 0 ? mids[layer].get() + t * B * E : u(layer + 1, t);
+  float* u(int64_t layer, int64_t t) { return inputs.get() + (layer * T + t) * B * E; }
+  float* h(int64_t layer, int64_t t) { return states.get() + (layer * (T + 1) + t + 1) * B * N; }
+  const float* h(int64_t layer, int64_t t) const {
+    return states.get() + (layer * (T + 1) + t + 1) * B * N;
   }
-  float* q(int64_t layer, int64_t t) { return all_q[layer].get() + t * B * 2 * M; }
-  // What the input of a layer, or of the head, is multiplied by, (B, E), or null.
+  float* gates(int64_t layer, int64_t t) { return all_gates.get() + (layer * T + t) * B * 3 * N; }
+  // The output of a layer's cell: the layer's own output or, with an MLP, the MLP's input.
+  float* y(int64_t layer, int64_t t) {
+    return M > 0 ? mids.get() + (layer * T + t) * B * E : u(layer + 1, t);
+  }
+  float* q(int64_t layer, int64_t t) { return all_q.get() + (layer * T + t) * B * 2 * M; }
+  // The locked dropout mask of the input of a layer, or of the head, (B, E); or null.
   const float* mask(int64_t level) const {
     return dropout.locked_rate > 0 && level > 0 ? masks.get() + (level - 1) * B * E : nullptr;
   }
   const int32_t* ngram_rows(size_t order, int64_t t) const {
-    return rows.data() + (static_cast<int64_t>(order) * shape.seq_len + t) * B;
+    return rows.get() + (static_cast<int64_t>(order) * T + t) * B;
   }
 
   const Config config;
-  const int64_t E, N, L, M, K, B;
   const WorkspaceShape shape;
-  int64_t computed = 0;              // its time steps that the forward pass has done
+  const int64_t steps;  // time steps of a chunk
+  const int64_t E = config.embed_dim, N = config.state_dim, M = config.mlp_dim;
+  const int64_t L = config.num_layers, K = history_size(config);
+  const int64_t B = shape.batch_size, T = shape.seq_len;
+  const int64_t levels = L + (has_head(config) ? 1 : 0);  // that have an input u
+  const int64_t orders = num_sparse_tables(config), width = ngram_width(config);
+  const bool gated = config.cell == "gated", normed = config.norm == "rms";
+  const int64_t chunk = steps * B;                      // positions of a chunk
+  const int64_t backward = shape.training ? chunk : 0;  // the same, for gradients
+
+  int64_t computed = 0;              // time steps that the forward pass has computed
   const uint8_t* tokens = nullptr;   // (T, B)
   const uint8_t* targets = nullptr;  // (T, B)
   Dropout dropout;
-  const float* history = nullptr;  // (B, K): what came before the window, in a state; or nothing
-  MatchFinder matches;
-  std::vector<int32_t> rows;  // (orders, T, B): of each position's n-grams and matches, or -1
+  const float* history = nullptr;  // (B, K): the bytes before the window, in a state; or null
+  MatchFinder matches{config, T};
+  CpuArray<int32_t> rows{orders * T * B};  // (orders, T, B): row of each n-gram and match, or -1
 
-  std::vector<FloatArray> inputs;     // u (T, B, E) per layer, and of the head
-  std::vector<FloatArray> states;     // per layer h (1 + T, B, N): h_{-1} first
-  std::vector<FloatArray> all_gates;  // per gated layer (T, B, 3N): f, z, g
-  std::vector<FloatArray> mids;       // per layer with a SwiGLU: what it takes in, (T, B, E)
-  std::vector<FloatArray> all_q;      // and its two halves, (T, B, 2M)
-  FloatArray losses;                  // (T, B)
+  FloatArray inputs{levels * T * B * E};                // u (levels, T, B, E)
+  FloatArray states{L * (T + 1) * B * N};               // h (L, 1 + T, B, N): h_{-1} first
+  FloatArray all_gates{gated ? L * T * B * 3 * N : 0};  // (L, T, B, 3N): f, z, g
+  FloatArray mids{M > 0 ? L * T * B * E : 0};           // (L, T, B, E): inputs of the MLPs
+  FloatArray all_q{L * T * B * 2 * M};                  // (L, T, B, 2M): p and q of the SwiGLUs
+  FloatArray losses{T * B};                             // (T, B)
 
   // Arrays of one chunk of time. The s of the forward pass and everything of the backward pass are
-  // made again for each chunk.
-  FloatArray logits;    // (chunk, B, V); after head_loss of a training window, their gradient
-  FloatArray s;         // (chunk, B, N)
-  FloatArray v;         // (chunk, B, E): u after the norm
-  FloatArray m;         // (chunk, B, M): what the SwiGLU's second product takes in
-  FloatArray gathered;  // (chunk, B, width): rows of a narrow table
-  FloatArray dh;        // (chunk + 1, B, N): the last slot is dh of the time step after the chunk
-  FloatArray dy, du;    // (chunk, B, E), swapped from layer to layer
-  FloatArray dh_next;   // (L, B, N): carried from chunk to chunk
-  FloatArray table;     // (V, E): the chunk's part of the embedding's gradient
-  FloatArray d_gates;   // (chunk, B, 3N)
-  FloatArray dv;        // (chunk, B, E)
-  FloatArray dm, dq;    // (chunk, B, M) and (chunk, B, 2M)
-  FloatArray dn;        // (chunk, B, E): gradient of the looked-up vectors; their sum before drops
-  std::vector<uint64_t> keys;  // (orders, kChunkPositions): see row_gradients.cpp
-  FloatArray masks;            // with a norm: (L, B, E): see numerics/dropout.h
+  // computed again for each chunk.
+  FloatArray logits{chunk * kVocabSize};  // (chunk, B, V); after head_loss, their gradient
+  FloatArray s{chunk * N};                // (chunk, B, N)
+  FloatArray v{normed ? chunk * E : 0};   // (chunk, B, E): u after the norm
+  FloatArray m{chunk * M};                // (chunk, B, M): input of the MLP's second product
+  FloatArray gathered{orders > 0 && width != E ? chunk * width : 0};  // (chunk, B, width): rows
+
+  // Training alone.
+  FloatArray dh{shape.training ? (steps + 1) * B * N : 0};  // (chunk + 1, B, N): the last slot is
+                                                            // dh of the time step after the chunk
+  FloatArray dy{backward * E}, du{backward * E};       // (chunk, B, E), swapped from layer to layer
+  FloatArray dh_next{shape.training ? L * B * N : 0};  // (L, B, N): from chunk to chunk
+  FloatArray table{shape.training ? kVocabSize * E : 0};  // (V, E): dW_E of a chunk
+  FloatArray d_gates{gated ? backward * 3 * N : 0};       // (chunk, B, 3N)
+  FloatArray dv{normed ? backward * E : 0};               // (chunk, B, E)
+  FloatArray dm{backward * M}, dq{backward * 2 * M};      // (chunk, B, M), (chunk, B, 2M)
+  FloatArray dn{backward * E};  // (chunk, B, E): gradient of the sum of n-gram and match
+                                // embeddings; that sum before dropout
+  CpuArray<uint64_t> keys{shape.training ? orders * kChunkPositions : 0};  // row_gradients.cpp
+  FloatArray masks{shape.training && normed ? L * B * E : 0};  // (L, B, E): numerics/dropout.h
 };
 
 }  // namespace slm

@@ -50,11 +50,6 @@ std::unique_ptr<UpdateResult> CpuBackend::make_update_result(const TensorTable& 
   return std::make_unique<CpuUpdateResult>(table, max_spectral_radius);
 }
 
-int64_t CpuBackend::update_result_bytes(const TensorTable& table, bool max_spectral_radius) const {
-  return CpuUpdateResult::num_powers(table, max_spectral_radius) *
-         static_cast<int64_t>(sizeof(float));
-}
-
 StepResult CpuBackend::read_update_result(const UpdateResult& report) const {
   return static_cast<const CpuUpdateResult&>(report).result;
 }

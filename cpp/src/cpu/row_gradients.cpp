@@ -27,22 +27,22 @@ int64_t collect(SparseGradient& lookup, const int32_t* rows, int64_t positions, 
   int64_t distinct = 0;
   for (int64_t r = 0; r < positions; ++r) {
     if (r + kAhead < positions && rows[r + kAhead] >= 0)
-      prefetch(&lookup.slot_of_row[static_cast<size_t>(rows[r + kAhead])]);
+      prefetch(&lookup.slot_of_row[rows[r + kAhead]]);
     if (rows[r] < 0) continue;
     slots[r] = static_cast<int32_t>(lookup.slot(rows[r]));
-    if (lookup.counts[static_cast<size_t>(slots[r])]++ == 0) touched[distinct++] = slots[r];
+    if (lookup.counts[slots[r]]++ == 0) touched[distinct++] = slots[r];
   }
   int32_t count = 0;
   for (int64_t i = 0; i < distinct; ++i) {
-    RowGrad& gradient = lookup.slots[static_cast<size_t>(touched[i])];
-    const int32_t terms = std::exchange(lookup.counts[static_cast<size_t>(touched[i])], count);
+    RowGrad& gradient = lookup.slots[touched[i]];
+    const int32_t terms = std::exchange(lookup.counts[touched[i]], count);
     if (gradient.own == nullptr && (terms > 1 || gradient.values != nullptr || !stays))
       gradient.own = lookup.take();
     count += terms;
   }
   for (int64_t r = 0; r < positions; ++r)
-    if (rows[r] >= 0) keys[lookup.counts[static_cast<size_t>(slots[r])]++] = make_key(slots[r], r);
-  for (int64_t i = 0; i < distinct; ++i) lookup.counts[static_cast<size_t>(touched[i])] = 0;
+    if (rows[r] >= 0) keys[lookup.counts[slots[r]]++] = make_key(slots[r], r);
+  for (int64_t i = 0; i < distinct; ++i) lookup.counts[touched[i]] = 0;
   return count;
 }
 
@@ -89,16 +89,16 @@ void CpuBackend::add_to_rows(CpuGradients& gradients, CpuWorkspace& ws, size_t f
       for (int64_t i = begin; i < end; ++i) {
         const size_t order = first + static_cast<size_t>(i);
         counts[i] = collect(gradients.sparse_tables[order], ws.ngram_rows(order, t0) + r, block,
-                            stays, ws.keys.data() + i * kChunkPositions);
+                            stays, ws.keys.get() + i * kChunkPositions);
       }
     });
     parallel_for(static_cast<int64_t>(orders) * block, work, [&](int64_t begin, int64_t end) {
       for (size_t i = 0; i < orders; ++i) {
         const int64_t start = static_cast<int64_t>(i) * block;
-        add_slots(kernels_, ws.keys.data() + static_cast<int64_t>(i) * kChunkPositions, counts[i],
+        add_slots(kernels_, ws.keys.get() + static_cast<int64_t>(i) * kChunkPositions, counts[i],
                   std::clamp<int64_t>(begin - start, 0, counts[i]),
                   std::clamp<int64_t>(end - start, 0, counts[i]), dx + r * width, width,
-                  gradients.sparse_tables[first + i].slots.data());
+                  gradients.sparse_tables[first + i].slots.get());
       }
     });
   }

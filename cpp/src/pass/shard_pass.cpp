@@ -28,15 +28,6 @@ ShardPass::ShardPass(const Model::Impl& model, int64_t seq_len, int64_t batch_si
     states_.push_back(model.backend->make_buffer(state_size(model.config, batch_size)));
 }
 
-int64_t ShardPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
-                         bool recompute) {
-  const Chunks segments = segments_of(model, seq_len, batch_size, recompute);
-  const int64_t floats = segments.count() * state_size(model.config, batch_size);
-  return model.backend->workspace_bytes(model.config,
-                                        {segments.steps, batch_size, /*training=*/true}) +
-         floats * static_cast<int64_t>(sizeof(float));
-}
-
 void ShardPass::poll() const {
   if (*stop_) throw Error(ErrorKind::cancelled, "stopped by another thread");
   poll_interrupt();

@@ -24,10 +24,6 @@ class ShardPass {
   // After the window of the latest run.
   const Buffer& end_state() const { return *states_.back(); }
 
-  // Of the workspace and the kept states.
-  static int64_t bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
-                       bool recompute);
-
  private:
   void forward(const Window& window, const Buffer* state, const Dropout& dropout, int64_t begin,
                int64_t end);

@@ -11,13 +11,11 @@ namespace slm {
 
 struct TrainingPass::Worker {
   Worker(const Model::Impl& model, int64_t seq_len, int64_t rows, bool recompute)
-      : pass(model, seq_len, rows, recompute),
-        inputs(static_cast<size_t>(seq_len * rows)),
-        targets(inputs.size()) {}
+      : pass(model, seq_len, rows, recompute) {}
 
   ShardPass pass;
   std::unique_ptr<Buffer> start;         // of shards: their part of the state
-  std::vector<uint8_t> inputs, targets;  // (T, rows)
+  std::vector<uint8_t> inputs, targets;  // of shards: (T, rows)
   std::vector<float> losses;             // the same, where they are asked for
 };
 
@@ -39,19 +37,6 @@ TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t ba
 }
 
 TrainingPass::~TrainingPass() = default;
-
-int64_t TrainingPass::bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
-                            bool recompute) {
-  const int64_t shards = model.backend->num_shards(model.config, batch_size);
-  const int64_t workers = std::min(shards, model.backend->num_workers());
-  const int64_t rows = batch_size / shards;
-  const int64_t states =
-      shards == 1 ? 0
-                  : workers * state_size(model.config, rows) + state_size(model.config, batch_size);
-  return workers * ShardPass::bytes(model, seq_len, rows, recompute) +
-         (shards - 1) * model.backend->gradients_bytes(model.table, seq_len * rows) +
-         states * static_cast<int64_t>(sizeof(float));
-}
 
 void TrainingPass::run(const Window& window, const Buffer* state, const Dropout& dropout,
                        Gradients& grads, float* losses) {
@@ -107,6 +92,8 @@ void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window
     worker.pass.run(window, state, here, scale, stop_, grads, losses);
     return;
   }
+  worker.inputs.resize(static_cast<size_t>(seq_len_ * rows));
+  worker.targets.resize(worker.inputs.size());
   for (int64_t t = 0; t < seq_len_; ++t) {
     std::copy_n(window.inputs + t * batch_size_ + first, rows, worker.inputs.data() + t * rows);
     std::copy_n(window.targets + t * batch_size_ + first, rows, worker.targets.data() + t * rows);

@@ -28,10 +28,6 @@ class TrainingPass {
   // Puts the state after the window of the latest run in `state`, once for each run.
   void save_state(std::unique_ptr<Buffer>& state);
 
-  // Of all memory but the gradients that `run` adds to.
-  static int64_t bytes(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
-                       bool recompute);
-
  private:
   struct Worker;  // what a thread needs for a shard
 
