@@ -1,10 +1,10 @@
-"""What precision="bf16" gains and costs, as the Markdown tables of docs/precision.md.
+"""Speed and accuracy of precision="bf16": the tables of docs/precision.md, as Markdown.
 
     python benchmarks/bf16.py [--rounds 5] [--threads 1 2]
                               [--preset seed-small] [--steps 300] [--seeds 0 1 2]
 
-Speed: training steps of both precisions in turns, the best of each. Cost: the validation loss of a
-preset on the bundled corpus after the same steps.
+Speed: training steps of both precisions, interleaved over rounds, with the best round of each.
+Accuracy: the validation loss of a preset on the bundled corpus after the same number of steps.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
     python benchmarks/gpu.py [--device cuda] [--rounds 3] [--sizes reference small] [--steps N]
 
-Useful operations are 6 per byte and weight that is multiplied. They are shown as a share of the
-device's float32 peak, which is worked out from its clock and its number of cores; TF32 and bfloat16
-may exceed it. Where PyTorch is installed, its step on the same model and device is measured in
-turns with float32 and TF32: as one writes it, and compiled. With --steps it only trains the first
-size for so many steps, for a profiler.
+Useful operations are 6 for each byte and weight of a matrix product. They are shown as a share of
+the float32 peak of the device, computed from its clock and its number of cores; TF32 and bfloat16
+may exceed it. If PyTorch is installed, its training step on the same model and device is measured
+in the same rounds, in float32 and TF32, in eager mode and compiled. With --steps, only the first
+size is trained for that many steps, for a profiler.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from slm.bench.meters import Bench, Meter, best_of
 from slm.bench.sizes import label, multiplied_weights, recommended_sizes, reference_size
 
 THREADS = _core.available_cores()
-CORES = {7: 64, 8: 128, 9: 128, 10: 128, 12: 128}  # of a multiprocessor, by compute capability
-CORES_A100 = 64  # which is 8.0
+CORES = {7: 64, 8: 128, 9: 128, 10: 128, 12: 128}  # per multiprocessor, by compute capability
+CORES_A100 = 64  # compute capability 8.0
 HEADER = "size, precision, training MB/s, TFLOP/s, share of float32 peak, generation kB/s"
 PEERS = {"PyTorch": {"scan": False}, "compiled": {"scan": True, "compiled": True}}
 
@@ -34,7 +34,7 @@ def all_sizes() -> dict[str, slm.Preset]:
 
 
 def peak_flops(device: str) -> tuple[str, float]:
-    """The device's name, and its float32 operations per second."""
+    """Name of the device and its peak float32 operations per second."""
     if device == "cpu":
         here = machine.describe(0)
         return here["cpu"], here["fma_gflops"] * 1e9
@@ -108,10 +108,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each figure in a round")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="time of each measurement in a round"
+    )
     parser.add_argument("--sizes", nargs="+", choices=[*all_sizes()], default=[*all_sizes()])
     parser.add_argument("--precisions", nargs="+", default=["float32", "tf32", "bf16"])
-    parser.add_argument("--steps", type=int, help="train the first size for so many and stop")
+    parser.add_argument("--steps", type=int, help="train the first size for N steps and stop")
     args = parser.parse_args()
     sizes = {name: all_sizes()[name] for name in args.sizes}
     if args.steps:
@@ -121,7 +123,7 @@ def main() -> None:
     args.peers = has_torch(args.device)
     print(f"\n## {name}, float32 peak {args.peak / 1e12:.2f} TFLOP/s, slm {slm.__version__}\n")
     if not args.peers:
-        print(f"There is no PyTorch here for device {args.device}: slm alone.\n")
+        print(f"PyTorch is not installed for device {args.device}: only slm is measured.\n")
     header = HEADER.split(", ")
     if args.peers:
         header += [f"times as fast as {peer}" for peer in ("PyTorch", "PyTorch compiled")]

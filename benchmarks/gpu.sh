@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# On a machine with an NVIDIA GPU: builds slm for it, compares every operation and whole models with
-# the CPU on the device, under compute-sanitizer too if that is there, and prints the tables of
-# docs/cuda.md and a profile by kernel.
+# For a machine with an NVIDIA GPU: builds slm with CUDA, compares every operation and whole models
+# with the CPU, again under compute-sanitizer if that is installed, and prints the speed of training
+# and generation and a profile by kernel.
 #
 #     benchmarks/gpu.sh [BUILD_FOLDER]      by default build/gpu
 #
-# PyTorch is measured beside it where `python3` has one with CUDA.
+# If `python3` has a PyTorch with CUDA, that is measured, too.
 set -euo pipefail
 
 stop() {

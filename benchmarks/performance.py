@@ -1,10 +1,10 @@
-"""Makes the tables of docs/performance.md, as Markdown on standard output.
+"""Measures the tables of docs/performance.md and prints them as Markdown.
 
     python benchmarks/performance.py [--rounds 5] [--threads 1 2] [--no-torch] [--presets]
 
-`slm bench` measures one size; this puts the sizes of the project side by side, those of the
-reference model and the presets of the recommended one, and adds how time grows with each dimension
-and that small sizes gain from vector instructions, too.
+`slm bench` measures one size. This program measures the sizes of the reference model and the
+presets of the recommended model, how time grows with each dimension, and what small sizes gain from
+vector instructions.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def ngram_row(name: str, f: dict[str, Any]) -> list[str]:
 
 
 def growth_rows(threads: int, rounds: int) -> Iterable[list[str]]:
-    """Seconds of a step, and how often what linear growth from the first size would give."""
+    """Milliseconds of a step, and their ratio to linear growth from the first size."""
     for what, sizes in GROWTH.items():
         meters = {label(size): Bench(size, threads=threads).training() for size in sizes}
         rates = best_of(rounds, meters)
@@ -91,7 +91,7 @@ def small_rows(threads: int, rounds: int) -> Iterable[list[str]]:
 
 
 def bench_process(size: str, threads: int, rounds: int, isa: str) -> dict[str, Any]:
-    """In a process of its own, since the kernels are chosen once per process."""
+    """Runs in a new process, because the kernels are chosen once per process."""
     names = {
         "E": "embed-dim",
         "N": "state-dim",
@@ -113,7 +113,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--no-torch", action="store_true")
-    parser.add_argument("--presets", action="store_true", help="the recommended model alone")
+    parser.add_argument(
+        "--presets", action="store_true", help="only the presets of the recommended model"
+    )
     args = parser.parse_args()
     peers = not args.no_torch
     recommended = recommended_sizes()

@@ -1,4 +1,4 @@
-"""What the presets learn in how many seconds: the figures, tables and picture of docs/quality.md.
+"""Loss of the presets against training time: the figures, tables and picture of docs/quality.md.
 
     python benchmarks/quality.py run --text books --preset small --seconds 60 --seed 1 --adapt
     python benchmarks/quality.py ppmd                    needs pyppmd
@@ -8,8 +8,8 @@
     python benchmarks/quality.py table [--write]
     python benchmarks/quality.py plot                    needs matplotlib
 
-Each run is a line of benchmarks/quality/results.jsonl, each trial of a search one of search.jsonl.
-Text comes from ../shared/data where that is, or else is the one that comes with slm.
+Each run is a line of benchmarks/quality/results.jsonl, each trial of a search a line of
+search.jsonl. The books are read from ../shared/data; tinyshakespeare comes with slm.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def how_long(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def keep(path: Path, record: dict[str, Any]) -> None:
-    """The line goes to the file; what a person wants to see of it, to standard output."""
+    """Appends the record to the file and prints its most important fields."""
     records.append(path, record)
     what = ["kind", "name", "text", "preset", "overrides", "seed", "step", "seconds_taken", "loss"]
     what += ["nats_per_byte", "adapted", "int8_nats_per_byte", "int8_file_bytes", "load"]
@@ -105,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     one = command("run", run)
-    one.add_argument("--adapt", action="store_true", help="also score while learning")
+    one.add_argument("--adapt", action="store_true", help="also score by dynamic evaluation")
     many = command("search", run_search, records.SEARCH)
     many.add_argument("trials", type=Path, help='{"name": {"learning_rate": 0.01, …}, …}')
     many.add_argument("--steps", type=int)

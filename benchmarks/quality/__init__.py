@@ -1,1 +1,1 @@
-"""The parts of benchmarks/quality.py, which has the command line."""
+"""The parts of benchmarks/quality.py, which is the command line."""

@@ -1,8 +1,9 @@
 """A small transformer with nanoGPT's settings for a CPU, in PyTorch: the usual first experiment.
 
-https://github.com/karpathy/nanoGPT, README: blocks of 64, 4 layers, 4 heads, 128 wide, batches of
-12, 2000 steps, no dropout; AdamW (0.9, 0.99), decay 0.1 on matrices, clipping 1, 100 steps of
-warm-up, cosine from 1e-3 to 1e-4. Its vocabulary is the bytes that occur.
+The settings are those of the README of https://github.com/karpathy/nanoGPT: context of 64, 4
+layers, 4 heads, width 128, batches of 12, 2000 steps, no dropout; AdamW (0.9, 0.99), weight decay
+0.1 on matrices, gradient clipping at 1, 100 warm-up steps, cosine schedule from 1e-3 to 1e-4. The
+vocabulary is the set of bytes that occur in the text.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from quality.records import machine
 from quality.texts import Corpus
 
 BLOCK, LAYERS, HEADS, WIDTH, BATCH = 64, 4, 4, 128, 12
-WARMUP, RATE, FINAL_RATE = 100, 1e-3, 1e-4
+WARMUP, LEARNING_RATE, MIN_LEARNING_RATE = 100, 1e-3, 1e-4
 
 
 class Layer(nn.Module):  # type: ignore[misc]
@@ -57,11 +58,11 @@ class Transformer(nn.Module):  # type: ignore[misc]
 
     def forward(self, inputs: Tensor) -> Tensor:
         x = self.tokens(inputs) + self.positions.weight[: inputs.shape[1]]
-        return F.linear(self.norm(self.layers(x)), self.tokens.weight)  # a tied head
+        return F.linear(self.norm(self.layers(x)), self.tokens.weight)  # weight tying
 
 
 def encoded(corpus: Corpus) -> tuple[Tensor, Tensor, int]:
-    """Training part and held-out text as indices among the bytes of the training part."""
+    """Training text and held-out text as indices into the bytes that the training text has."""
     known = np.unique(corpus.whole_train)
     strangers = np.setdiff1d(corpus.held_out, known)
     if len(strangers):
@@ -71,10 +72,10 @@ def encoded(corpus: Corpus) -> tuple[Tensor, Tensor, int]:
 
 
 def evaluate(model: nn.Module, text: Tensor, stride: int) -> float:
-    """Loss of every byte but the first, each scored once. The windows are a block long and
-    `stride` apart, and count in their last `stride` places: at the distance of a block, nanoGPT's
-    own figure, in which a byte has half a block of context on average; at half of it, every byte
-    has between half a block and all of it."""
+    """Loss over every byte but the first, each scored once. Windows have the length of a block and
+    start `stride` apart; their last `stride` positions are scored. With the stride of a block, as
+    in nanoGPT itself, a byte has half a block of context on average; with half of it, every byte
+    has at least half a block."""
     total, last = 0.0, len(text) - 1
     starts = torch.arange(0, last, stride)
     whole = starts[(starts + stride >= BLOCK) & (starts + stride <= last)]
@@ -89,14 +90,14 @@ def evaluate(model: nn.Module, text: Tensor, stride: int) -> float:
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def _loss(model: nn.Module, windows: Tensor, count: int) -> float:
-    """Sum over the last `count` places of each window (rows, T + 1)."""
+    """Sum over the last `count` positions of each window (rows, T + 1)."""
     logits = model(windows[:, :-1])[:, -count:].flatten(0, 1)
     return float(F.cross_entropy(logits, windows[:, -count:].flatten(), reduction="sum"))
 
 
 def curve(corpus: Corpus, steps: int, seed: int, every: int) -> Iterator[dict[str, Any]]:
-    """A line of results.jsonl for each evaluation. The seconds are of training alone, which is to
-    its advantage: those of slm have the evaluations in them."""
+    """A line of results.jsonl for each evaluation. The seconds leave out the evaluations, which is
+    to its advantage: those of slm include them."""
     torch.manual_seed(seed)
     here = machine(torch.get_num_threads())
     train, held_out, vocabulary = encoded(corpus)
@@ -138,6 +139,8 @@ def curve(corpus: Corpus, steps: int, seed: int, every: int) -> Iterator[dict[st
 
 def learning_rate(step: int, steps: int) -> float:
     if step < WARMUP:
-        return RATE * (step + 1) / (WARMUP + 1)
+        return LEARNING_RATE * (step + 1) / (WARMUP + 1)
     part = (step - WARMUP) / max(1, steps - WARMUP)
-    return FINAL_RATE + (RATE - FINAL_RATE) * (1 + math.cos(math.pi * part)) / 2
+    return (
+        MIN_LEARNING_RATE + (LEARNING_RATE - MIN_LEARNING_RATE) * (1 + math.cos(math.pi * part)) / 2
+    )

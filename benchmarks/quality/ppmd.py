@@ -1,4 +1,4 @@
-"""PPMd on the held-out text, after the training text: what it has to add to the archive."""
+"""PPMd: by how much the held-out text lengthens the archive of the training text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from quality.records import machine
 from quality.texts import Corpus
 
 VARIANTS = ("H", "I")  # of 7-Zip's .7z and of its .zip
-# The order that suits how much it has read, and enough memory for it never to forget.
+# An order that suits the length of the text, and enough memory to keep all statistics.
 SETTINGS = {"shakespeare": (6, 256 << 20), "books": (8, 1 << 30), "nothing": (6, 256 << 20)}
 
 
 def ppmd(corpus: Corpus, variant: str, trained: bool) -> dict[str, Any]:
-    """It adapts as it reads, so its figure stands beside those of `score(adapt=True)`. trained:
-    whether it has read the whole training part before."""
+    """PPMd is adaptive, so its figure compares with dynamic evaluation, `score(adapt=True)`.
+    trained: whether it reads the whole training text before the held-out text."""
     order, memory = SETTINGS[corpus.name if trained else "nothing"]
     here = machine(1)
     started = time.perf_counter()

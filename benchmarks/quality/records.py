@@ -1,4 +1,4 @@
-"""Results as JSON lines, one a run, each with the machine that it ran on."""
+"""Results as JSON lines, one for each run, each with the machine that it ran on."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SEARCH = Path(__file__).parent / "search.jsonl"
 
 
 def machine(threads: int | None = None, precision: str = "float32") -> dict[str, Any]:
-    """To be taken before a run: `load` is then what others were doing, and a time taken beside
-    them says little."""
+    """Call it before a run: `load` is then the work of others, beside which a measured time means
+    little."""
     return {
         "cpu": cpu_name(),
         "isa": _core.bf16_isa() if precision == "bf16" else _core.isa(),

@@ -1,4 +1,4 @@
-"""Training as a user would, timed from outside, and the figures of the model that it leaves."""
+"""Trains as a user would, timed from outside, and measures the resulting model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRAINING_FIELDS = {f.name for f in fields(slm.TrainConfig)} - {"steps", "seed"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """A preset with overrides, and how long: seconds or steps."""
+    """A preset with overrides, and the length of the run in seconds or steps."""
 
     preset: str
     overrides: dict[str, Any] = field(default_factory=dict)  #: fields of both configs
@@ -50,14 +50,16 @@ class Recipe:
         return {**chosen, "seconds": self.seconds, "steps": self.steps, "seed": self.seed}
 
 
-def train(recipe: Recipe, text: ByteArray, choose: ByteArray) -> tuple[slm.Model, dict[str, Any]]:
-    """The model with its best state on `choose`, and the record of how it got there."""
+def train(
+    recipe: Recipe, text: ByteArray, validation: ByteArray
+) -> tuple[slm.Model, dict[str, Any]]:
+    """The model with its best weights on `validation`, and the record of the run."""
     here = machine(recipe.threads, recipe.precision)
     model = recipe.model()
     started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the record has the notes
-        history = model.train(text, validation=choose, **recipe.training())
+        history = model.train(text, validation=validation, **recipe.training())
     seconds_taken = time.perf_counter() - started
     done = history.config
     return model, {
@@ -82,11 +84,11 @@ def train(recipe: Recipe, text: ByteArray, choose: ByteArray) -> tuple[slm.Model
 
 
 def run(recipe: Recipe, corpus: Corpus, adapt: bool = False) -> dict[str, Any]:
-    """One line of results.jsonl. Its `curve` is on the cut of the training part, and so is
-    `cut_nats_per_byte`, by which the tables choose a preset; `nats_per_byte` is on the held-out
-    text."""
-    model, record = train(recipe, corpus.train, corpus.choose)
-    record["cut_nats_per_byte"] = loss(model, corpus.choose)
+    """One line of results.jsonl. Its `curve` and `cut_nats_per_byte`, by which the tables select a
+    preset, are on the validation text, which is cut from the training text; `nats_per_byte` is on
+    the held-out text."""
+    model, record = train(recipe, corpus.train, corpus.validation)
+    record["cut_nats_per_byte"] = loss(model, corpus.validation)
     record["nats_per_byte"] = loss(model, corpus.held_out)
     if adapt:
         record["adapted"] = loss(model, corpus.held_out, adapt=True)
@@ -99,7 +101,7 @@ def loss(model: slm.Model, text: ByteArray, adapt: bool = False) -> float:
 
 
 def files(model: slm.Model, text: ByteArray) -> dict[str, Any]:
-    """Bytes of the model's file, exact and exported, and what the export costs."""
+    """Sizes of the model file in float32 and int8, and the loss of the int8 export."""
     with tempfile.TemporaryDirectory() as folder:
         paths = {dtype: Path(folder, f"{dtype}.safetensors") for dtype in ("float32", "int8")}
         for dtype, path in paths.items():

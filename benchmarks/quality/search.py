@@ -1,4 +1,4 @@
-"""The search for recipes: many short runs on the training part alone, compared by its end."""
+"""Search for recipes: many short runs on the training text, compared by its validation part."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ def read_trials(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """A JSON object, {"name": {field: value, …}, …}."""
     trials = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(trials, dict) or not all(isinstance(v, dict) for v in trials.values()):
-        raise ValueError(f"{path} must be a JSON object of names and what each overrides")
+        raise ValueError(
+            f"{path} must be a JSON object: for each name, the fields that the trial overrides"
+        )
     return list(trials.items())
 
 
 def search(
     corpus: Corpus, trials: list[tuple[str, dict[str, Any]]], preset: str, **how: Any
 ) -> Iterator[dict[str, Any]]:
-    """Lines of search.jsonl, as they come. `how`: seconds or steps, seed, threads."""
+    """Yields lines of search.jsonl. `how`: seconds or steps, seed, threads."""
     recipes = [(name, Recipe(preset, overrides, **how)) for name, overrides in trials]
-    for (
-        name,
-        recipe,
-    ) in recipes:  # built before the first of them trains: a wrong name costs nothing
-        model, record = train(recipe, corpus.train, corpus.choose)
+    # All recipes are built before the first one trains, so a wrong name costs nothing.
+    for name, recipe in recipes:
+        model, record = train(recipe, corpus.train, corpus.validation)
         yield {
             "name": name,
             "text": corpus.name,
-            "loss": loss(model, corpus.choose),
+            "loss": loss(model, corpus.validation),
             **{key: value for key, value in record.items() if key not in ("config", "curve")},
         }

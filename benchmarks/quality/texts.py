@@ -1,6 +1,6 @@
-"""The texts of the quality benchmark, and what each of their bytes is for.
+"""The texts of the quality benchmark, split into training, validation and held-out text.
 
-Nothing is ever chosen by the held-out text: it is scored once, when a run is over.
+The held-out text selects nothing: it is scored once, after a run.
 """
 
 from __future__ import annotations
@@ -22,28 +22,27 @@ class Corpus:
     """A text in three parts."""
 
     name: str
-    train: ByteArray  #: what a run learns from
-    choose: ByteArray  #: cut off the training part: chooses a run's best state, and recipes
-    held_out: ByteArray  #: for the figures
+    train: ByteArray  #: what a run trains on
+    validation: ByteArray  #: cut from the training text: selects the best weights, and recipes
+    held_out: ByteArray  #: for the published figures
 
     @property
     def whole_train(self) -> ByteArray:
-        """The training part, for what chooses nothing on the way."""
-        parts = [self.train, self.choose]
+        """Training and validation text, for programs that need no validation."""
+        parts = [self.train, self.validation]
         return np.concatenate(parts[::-1] if self.name == "shakespeare" else parts)
 
 
 def corpus(name: str, for_search: bool = False) -> Corpus:
-    """for_search: recipes are compared by more bytes than choose the best state of one run."""
-    train, held_out, choose_bytes = _READERS[name]()
-    # To choose the best state of a run takes little, and costs the run time and text.
+    """for_search: comparing recipes takes more bytes than selecting the best weights of a run."""
+    train, held_out, validation_bytes = _READERS[name]()
     if for_search:
-        choose_bytes = min(len(train) // 10, 1_000_000)
-    # The held-out text goes on within a play whose beginning ends the training part: a run must not
-    # lose that, so the cut is at the start. Books are whole.
+        validation_bytes = min(len(train) // 10, 1_000_000)
+    # The held-out text begins in the middle of a play, whose first half ends the training text. So
+    # that training keeps that half, the cut is at the start. Books are complete.
     if name == "shakespeare":
-        return Corpus(name, train[choose_bytes:], train[:choose_bytes], held_out)
-    cut = len(train) - choose_bytes
+        return Corpus(name, train[validation_bytes:], train[:validation_bytes], held_out)
+    cut = len(train) - validation_bytes
     return Corpus(name, train[:cut], train[cut:], held_out)
 
 
@@ -61,7 +60,7 @@ def _books() -> tuple[ByteArray, ByteArray, int]:
     path = DATA / "books-train.txt.xz"
     if not path.exists():
         raise FileNotFoundError(
-            f"the books are in {path}, which is not here; --text shakespeare comes with slm"
+            f"the books, {path}, are not here; --text shakespeare comes with slm"
         )
     train = np.frombuffer(lzma.decompress(path.read_bytes()), np.uint8)
     return train, slm.load_text(DATA / "books-valid.txt"), 300_000

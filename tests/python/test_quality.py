@@ -52,11 +52,11 @@ def result(seed: int = 0, **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("for_search", [False, True])
 def test_the_parts_of_shakespeare_are_its_text(for_search: bool) -> None:
     corpus = texts.corpus("shakespeare", for_search)
-    parts = [corpus.choose, corpus.train, corpus.held_out]
+    parts = [corpus.validation, corpus.train, corpus.held_out]
     assert np.array_equal(np.concatenate(parts), slm.sample_text())
     assert len(corpus.held_out) == 111_540  # as docs/evaluation.md says of its last 10 %
     assert np.array_equal(corpus.whole_train, slm.sample_text()[:-111_540])
-    assert len(corpus.choose) == (100_385 if for_search else 40_000)
+    assert len(corpus.validation) == (100_385 if for_search else 40_000)
 
 
 def test_books_that_are_not_here_are_an_error(
@@ -71,9 +71,9 @@ def test_a_run_tells_what_it_did() -> None:
     recipe = runs.Recipe("seed-small", TINY, steps=30, seed=3, threads=1)
     r = runs.run(recipe, CORPUS, adapt=True)
     assert json.loads(json.dumps(r))["curve"] == r["curve"]
-    model, _ = runs.train(recipe, CORPUS.train, CORPUS.choose)
+    model, _ = runs.train(recipe, CORPUS.train, CORPUS.validation)
     assert r["nats_per_byte"] == model.score(CORPUS.held_out).nats_per_byte
-    assert r["cut_nats_per_byte"] == model.score(CORPUS.choose).nats_per_byte
+    assert r["cut_nats_per_byte"] == model.score(CORPUS.validation).nats_per_byte
     assert r["adapted"] < r["nats_per_byte"] < 5
     assert r["int8_nats_per_byte"] == pytest.approx(r["nats_per_byte"], rel=0.05)
     assert r["int8_nats_per_byte"] != r["nats_per_byte"]
@@ -90,7 +90,7 @@ def test_a_run_tells_what_it_did() -> None:
 def test_the_held_out_text_chooses_nothing() -> None:
     """Another held-out text, another loss, but the same model."""
     recipe = runs.Recipe("seed-small", TINY, steps=20)
-    other = texts.Corpus(CORPUS.name, CORPUS.train, CORPUS.choose, CORPUS.held_out[::-1].copy())
+    other = texts.Corpus(CORPUS.name, CORPUS.train, CORPUS.validation, CORPUS.held_out[::-1].copy())
     a, b = runs.run(recipe, CORPUS), runs.run(recipe, other)
     assert a["nats_per_byte"] != b["nats_per_byte"]
     assert a["cut_nats_per_byte"] == b["cut_nats_per_byte"]
@@ -119,13 +119,13 @@ def test_search_scores_the_end_of_the_training_part(tmp_path: Path) -> None:
     assert [line["name"] for line in lines] == ["tiny", "idle"]
     assert lines[0]["loss"] + 0.5 < lines[1]["loss"] < 6
     model, _ = runs.train(runs.Recipe("seed-small", TINY, steps=30, seed=1), *CORPUS_PARTS)
-    assert lines[0]["loss"] == model.score(CORPUS.choose).nats_per_byte
+    assert lines[0]["loss"] == model.score(CORPUS.validation).nats_per_byte
     path.write_text("[1]")
     with pytest.raises(ValueError, match="JSON object"):
         search.read_trials(path)
 
 
-CORPUS_PARTS = (CORPUS.train, CORPUS.choose)
+CORPUS_PARTS = (CORPUS.train, CORPUS.validation)
 
 
 def test_records_come_back(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_samples() -> None:
     section = samples.section(recipe, CORPUS)
     assert section.startswith("After 0 s of shakespeare on ")
     assert section.count("```text\n") == samples.SAMPLES and section.count("\n```\n") == 5
-    assert samples.display_values("\n\na  \n```\nb\n") == "a\n'''\nb"
+    assert samples.printable("\n\na  \n```\nb\n") == "a\n'''\nb"
 
 
 @pytest.mark.parametrize("variant", ["H", "I"])
@@ -240,13 +240,13 @@ def test_plot(tmp_path: Path) -> None:
 
 def test_export_of_the_english_model(tmp_path: Path) -> None:
     model = runs.Recipe("seed-small", TINY, steps=1).model()
-    history = model.train(CORPUS.train, steps=20, validation=CORPUS.choose, seq_len=16)
+    history = model.train(CORPUS.train, steps=20, validation=CORPUS.validation, seq_len=16)
     losses = english_model.export(model, tmp_path, {"a text": CORPUS.held_out})
     exported = slm.load(tmp_path / "english.safetensors")
     own, written = losses["a text"]
     assert own == model.score(CORPUS.held_out).nats_per_byte
     assert written == exported.score(CORPUS.held_out).nats_per_byte != own
-    text = english_model.note(model, history, CORPUS.train, CORPUS.choose, 1234, losses)
+    text = english_model.note(model, history, CORPUS.train, CORPUS.validation, 1234, losses)
     assert f"| a text | {own:.4f} | {written:.4f} |" in text
     assert "1,234 bytes" in text and "3,600 bytes" in text and "20 steps" in text
 
