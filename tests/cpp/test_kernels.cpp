@@ -1,6 +1,7 @@
 // Every instruction set that this CPU runs, against the plain kernels, at sizes with every tail;
 // and bit for bit against each other where both have fused multiply-add.
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <limits>
 #include <vector>
@@ -62,6 +63,18 @@ void test_elementwise(int64_t n) {
   });
 }
 
+void test_tables_are_complete() {
+  check::KernelSets sets = slm::available_kernels();
+  for (const Kernels* kernels : slm::available_bf16_kernels()) sets.push_back(kernels);
+  constexpr size_t kFirst = offsetof(Kernels, packed_size);
+  for (const Kernels* kernels : sets)
+    for (size_t at = kFirst; at < sizeof(Kernels); at += sizeof(void (*)())) {
+      void (*entry)() = nullptr;
+      std::memcpy(&entry, reinterpret_cast<const char*>(kernels) + at, sizeof entry);
+      CHECK(entry != nullptr);
+    }
+}
+
 void test_sum_squares_of_large_values() {
   const Floats x(3000, 1e25f);
   for (const Kernels* kernels : slm::available_kernels())
@@ -118,6 +131,7 @@ void test_exp_over_the_float_range() {
 }  // namespace
 
 int main() {
+  test_tables_are_complete();
   for (const int64_t cols : {1, 7, 15, 16, 17, 31, 32, 33, 48, 100})
     for (const int64_t depth : {1, 5, 128, 129, 300}) {
       test_matmul(1, 1, depth, cols);

@@ -15,10 +15,10 @@ std::vector<const Kernels*> available_kernels();
 const Kernels& active_kernels();
 
 // The sets that round the operands of matrix products to bf16, the best one last: none where the
-// active one is not AVX-512's or this CPU cannot run them. They are never chosen by themselves.
+// active one is not AVX-512's or this CPU cannot run them. They are never selected automatically;
+// precision "bf16" asks for them.
 std::vector<const Kernels*> available_bf16_kernels();
 const Kernels* bf16_kernels();  // the best one, or nullptr
-bool rounds_to_bf16(const Kernels& kernels);
 // Whether the best one was measured to be faster than the active one (docs/precision.md): with AMX,
 // and with AVX512-BF16 on AMD's CPUs, but not on Intel's.
 bool bf16_is_faster();

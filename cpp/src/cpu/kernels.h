@@ -49,7 +49,8 @@ struct RowwiseArgs {
 };
 
 struct Kernels {
-  const char* name;
+  const char* name;     // as in SLM_FORCE_ISA
+  bool rounds_to_bf16;  // the operands of matrix products
 
   // Element (k, n) of the matrix is w[k * row_stride + n * col_stride].
   int64_t (*packed_size)(int64_t depth, int64_t cols);
@@ -103,19 +104,8 @@ struct Kernels {
   float (*read_loop)(const float* x, int64_t n);
 };
 
-extern const Kernels kScalarKernels;
-#ifdef SLM_HAS_X86
-extern const Kernels kAvx2Kernels;
-extern const Kernels kAvx512Kernels;
-#endif
-#ifdef SLM_HAS_BF16
-extern const Kernels kAvx512Bf16Kernels;
-#endif
-#ifdef SLM_HAS_AMX
-extern const Kernels kAmxBf16Kernels;
-#endif
-#ifdef SLM_HAS_NEON
-extern const Kernels kNeonKernels;
-#endif
+// isa.cpp lists those that a build has.
+extern const Kernels kScalarKernels, kAvx2Kernels, kAvx512Kernels, kAvx512Bf16Kernels,
+    kAmxBf16Kernels, kNeonKernels;
 
 }  // namespace slm

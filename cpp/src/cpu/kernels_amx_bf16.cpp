@@ -13,14 +13,11 @@
 #include "cpu/elementwise-inl.h"
 #include "cpu/cells-inl.h"
 #include "cpu/peak-inl.h"
+#include "cpu/kernel-table-inl.h"
 // clang-format on
 
 namespace slm {
 
-const Kernels kAmxBf16Kernels = {
-    "amx_bf16",      packed_size,   pack,           matmul,          gemm_tn,      swish_forward,
-    swish_backward,  gated_forward, gated_backward, rms_forward,     rms_backward, swiglu_forward,
-    swiglu_backward, bias_grad,     drop,           rowwise_rmsprop, softmax_loss, add,
-    sum_squares,     adamw,         fma_loop,       read_loop};
+constexpr Kernels kAmxBf16Kernels = make_kernels("amx_bf16", /*rounds_to_bf16=*/true);
 
 }  // namespace slm

@@ -207,11 +207,12 @@ float read_loop(const float* x, int64_t n) {
 }
 
 }  // namespace
+}  // namespace slm
 
-const Kernels kScalarKernels = {
-    "scalar",        packed_size,   pack,           matmul,          gemm_tn,      swish_forward,
-    swish_backward,  gated_forward, gated_backward, rms_forward,     rms_backward, swiglu_forward,
-    swiglu_backward, bias_grad,     drop,           rowwise_rmsprop, softmax_loss, add,
-    sum_squares,     adamw,         fma_loop,       read_loop};
+#include "cpu/kernel-table-inl.h"
+
+namespace slm {
+
+constexpr Kernels kScalarKernels = make_kernels("scalar", /*rounds_to_bf16=*/false);
 
 }  // namespace slm

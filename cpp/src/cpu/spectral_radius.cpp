@@ -38,7 +38,7 @@ void CpuBackend::bound_spectral_radius(CpuWeights& weights, CpuUpdateResult& rep
 // sum of the outer products of the rows of the first two. By float32's kernels also where matrix
 // products are otherwise of bf16: a bound has to hold.
 void CpuBackend::norms_of_powers(const float* a, int64_t n, float* powers, double* norms) const {
-  const Kernels& kernels = rounds_to_bf16(kernels_) ? active_kernels() : kernels_;
+  const Kernels& kernels = kernels_.rounds_to_bf16 ? active_kernels() : kernels_;
   const int64_t size = n * n;
   const auto values = static_cast<double>(size), terms = static_cast<double>(n);
   float *x = powers, *transposed = x + size, *square = transposed + size;
