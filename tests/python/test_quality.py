@@ -87,7 +87,7 @@ def test_a_run_tells_what_it_did() -> None:
     assert r["curve"][-1][1] == 30 and r["curve"][-1][0] <= r["seconds_taken"]
 
 
-def test_the_held_out_text_chooses_nothing() -> None:
+def test_the_held_out_text_selects_nothing() -> None:
     """Another held-out text, another loss, but the same model."""
     recipe = runs.Recipe("seed-small", TINY, steps=20)
     other = texts.Corpus(CORPUS.name, CORPUS.train, CORPUS.validation, CORPUS.held_out[::-1].copy())
