@@ -1,7 +1,8 @@
-# Instruments that find mistakes; the presets asan, tsan and tidy turn them on. Included before there
+# Instruments that find mistakes; the presets asan, tsan, tidy and fuzz turn them on. Included before there
 # are targets, so that the library, its tests and the Python module all get them.
 set(SLM_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them")
 option(SLM_TIDY "Check every source with clang-tidy, by .clang-tidy" OFF)
+option(SLM_FUZZ "Build the fuzz targets, which needs Clang" OFF)
 
 if(SLM_SANITIZE)
   # The first report ends the program, so that a test which makes one fails. The levels come after
@@ -15,4 +16,11 @@ endif()
 if(SLM_TIDY)
   find_program(SLM_CLANG_TIDY NAMES clang-tidy clang-tidy-19 clang-tidy-18 REQUIRED)
   set(CMAKE_CXX_CLANG_TIDY ${SLM_CLANG_TIDY} --quiet --warnings-as-errors=*)
+endif()
+
+if(SLM_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "SLM_FUZZ needs libFuzzer, which only Clang has: set CMAKE_CXX_COMPILER")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -27,6 +27,10 @@ if(SLM_SANITIZE)
   target_compile_definitions(planted_faults PRIVATE SLM_SANITIZE="${SLM_SANITIZE}")
 endif()
 
+if(SLM_FUZZ)
+  add_subdirectory(tests/fuzz)
+endif()
+
 option(SLM_CUDA_EMULATION "Build the tests of cuda/ that run on the CPU" ON)
 if(SLM_CUDA_EMULATION)
   add_subdirectory(tests/cuda)
