@@ -15,7 +15,8 @@ endif()
 
 if(SLM_TIDY)
   find_program(SLM_CLANG_TIDY NAMES clang-tidy clang-tidy-19 clang-tidy-18 REQUIRED)
-  set(CMAKE_CXX_CLANG_TIDY ${SLM_CLANG_TIDY} --quiet --warnings-as-errors=*)
+  set(CMAKE_CXX_CLANG_TIDY ${SLM_CLANG_TIDY} --quiet --warnings-as-errors=*
+                           --extra-arg=-Wno-unknown-warning-option)  # of GCC
 endif()
 
 if(SLM_FUZZ)

@@ -70,7 +70,7 @@ void MatchFinder::find_one_by_one(const float* window, const uint8_t* tokens, in
     };
     const int64_t count = std::min(past_ + t, span_) + 1;
     if (count < 2) continue;
-    const float last = 1.0f + at(0), before = 1.0f + at(1);
+    const auto last = static_cast<float>(at(0) + 1), before = static_cast<float>(at(1) + 1);
     int64_t next = 0, back = 1;
     while (back < count && next < num) {
       const int64_t end = std::min(back + kBlock, count);

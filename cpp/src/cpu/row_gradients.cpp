@@ -40,8 +40,11 @@ int64_t collect(SparseGradient& lookup, const int32_t* rows, int64_t positions, 
       gradient.own = lookup.take();
     count += terms;
   }
-  for (int64_t r = 0; r < positions; ++r)
-    if (rows[r] >= 0) keys[lookup.counts[slots[r]]++] = make_key(slots[r], r);
+  for (int64_t r = 0; r < positions; ++r) {
+    if (rows[r] < 0) continue;
+    // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): slots[r] was set above
+    keys[lookup.counts[slots[r]]++] = make_key(slots[r], r);
+  }
   for (int64_t i = 0; i < distinct; ++i) lookup.counts[touched[i]] = 0;
   return count;
 }

@@ -135,7 +135,7 @@ class Parser {
     constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
     if (take('u')) return append_utf8(code_point(), out);
     const size_t index = kNames.find(peek());
-    if (index == kNames.npos) fail("an unknown escape");
+    if (index == std::string_view::npos) fail("an unknown escape");
     ++position_;
     out += kMeanings[index];
   }
