@@ -181,11 +181,11 @@ void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, 
   float *w = device_data(weights.flat()), *g = gradients.values.get();
   // Tensors that follow each other with the same decay are one launch.
   const std::vector<Tensor>& tensors = table.tensors();
-  for (size_t i = 0; i < tensors.size() && !tensors[i].sparse;) {
+  for (size_t i = 0; i < tensors.size() && !tensors[i].info.sparse;) {
     const int64_t at = tensors[i].offset;
     const float scale = tensors[i].decay_scale;
     int64_t size = 0;
-    for (; i < tensors.size() && !tensors[i].sparse && tensors[i].decay_scale == scale; ++i)
+    for (; i < tensors.size() && !tensors[i].info.sparse && tensors[i].decay_scale == scale; ++i)
       size += tensors[i].info.size;
     factors.decay = 1.0f - step.learning_rate * step.weight_decay * scale;
     launch(stream_, num_blocks(size, kThreads), kThreads, update_values, factors, clip, w + at,

@@ -1,8 +1,31 @@
 #include "fields.h"
 
 namespace slm::python {
+namespace {
+
+using namespace py::literals;
+
+bool is_required() { return false; }
+bool is_required(Presence presence) { return presence == Presence::required; }
+
+// The default of each field by name, and whether every model file has the field.
+template <class Options>
+py::dict describe_fields() {
+  Options options;
+  py::dict fields;
+  for_each_field(options, [&](const char* name, const auto& value, auto... presence) {
+    fields[name] =
+        py::dict("default"_a = to_python(value), "required"_a = is_required(presence...));
+  });
+  return fields;
+}
+
+}  // namespace
 
 void register_config(py::module_& m) {
+  m.def("config_fields", &describe_fields<Config>);
+  m.def("train_config_fields", &describe_fields<TrainConfig>);
+  m.def("sample_option_fields", &describe_fields<SampleOptions>);
   m.def("preset_names", &preset_names);
   m.def(
       "preset",

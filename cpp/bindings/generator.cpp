@@ -26,14 +26,9 @@ void start(Generator& generator, const py::bytes& prompt, py::handle max_bytes_i
 }
 
 // For the tests of the sampler: the probabilities that a byte is drawn from.
-FloatArray next_byte_distribution(const FloatArray& logits, float temperature, int top_k,
-                                  float top_p, float min_p) {
+FloatArray next_byte_distribution(const FloatArray& logits, const py::dict& fields) {
   if (logits.size() != kVocabSize) throw Error(ErrorKind::config, "logits must have 256 values");
-  SampleOptions options;
-  options.temperature = temperature;
-  options.top_k = top_k;
-  options.top_p = top_p;
-  options.min_p = min_p;
+  const auto options = from_dict<SampleOptions>(fields);
   validate(options);
   FloatArray probs(kVocabSize);
   slm::next_byte_distribution(logits.data(), options, probs.mutable_data());
@@ -54,8 +49,7 @@ void register_generator(py::module_& m) {
       .def("next", [](Generator& generator) {
         return py::bytes(run_long([&] { return generator.next(); }));
       });
-  m.def("_next_byte_distribution", &next_byte_distribution, py::arg("logits"),
-        py::arg("temperature"), py::arg("top_k"), py::arg("top_p"), py::arg("min_p"));
+  m.def("_next_byte_distribution", &next_byte_distribution, py::arg("logits"), py::arg("options"));
 }
 
 }  // namespace slm::python

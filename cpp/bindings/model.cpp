@@ -30,12 +30,13 @@ py::dict parameters(const Model& model) {
   return tensor_dict(model, flat, false);
 }
 
-py::list tensors(const Model& model) {
-  py::list list;
-  for (const TensorInfo& info : model.tensors()) {
-    list.append(py::make_tuple(info.name, py::tuple(py::cast(info.shape))));
-  }
-  return list;
+// By name, in the order of the tensor table.
+py::dict tensors(const Model& model) {
+  py::dict tensors;
+  for (const TensorInfo& info : model.tensors())
+    tensors[py::str(info.name)] =
+        py::dict("shape"_a = py::tuple(py::cast(info.shape)), "sparse"_a = info.sparse);
+  return tensors;
 }
 
 py::dict memory(const Model& model) {

@@ -70,7 +70,7 @@ void TensorTable::add_sparse_tables(const Config& config) {
   num_dense_ = num_parameters_;
   for (const SparseTable& lookup : sparse_tables(config)) {
     Tensor& table = add(lookup.name + ".weight", {lookup.rows, width}, {});
-    table.sparse = true;
+    table.info.sparse = true;
     num_moments_ += table.rows() - table.moments;
     table.moments = table.rows();
   }

@@ -27,7 +27,6 @@ struct Tensor {
   float decay_scale = 1;          // times the training config's weight_decay
   bool is_matmul_weight = false;  // a matrix that rows of values are multiplied by
   bool is_recurrent = false;      // a dense cell's A, by which its state is multiplied
-  bool sparse = false;  // of n-grams or matches: only rows that occur are read and updated
   int64_t moments = 0;  // of its values in the optimizer's flat buffers: one per value, or row
   int64_t moment_offset = 0;
 

@@ -14,9 +14,11 @@ and parameters float32, losses nats per byte.
 from slm._core import State, __version__, default_preset
 from slm.config import Config, Preset, TrainConfig, presets
 from slm.errors import ConfigError, DeviceError, Error, FormatError, TrainingError
-from slm.model import Model, Score, load
+from slm.history import Evaluation, History, Progress
+from slm.model import Model, load
+from slm.score import Score
 from slm.text import load_text, sample_text
-from slm.train import Evaluation, History, Progress, Trainer
+from slm.trainer import Trainer
 
 __all__ = [
     "Config",

@@ -1,108 +1,151 @@
-"""What fixes a model and its training. The fields and their values are those of the C++ library."""
+"""Configs of models and of training. The fields and their defaults are those of the C++ library."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypedDict
 
 from slm import _core
-
-
-def _option(text: str, **default: Any) -> Any:
-    """Defaults are for fields that came later: they mean what a config without the field means."""
-    return field(metadata={"help": text}, **default)
+from slm.fields import check_keywords, defaults_from, option
 
 
 @dataclass(frozen=True)
+@defaults_from(_core.config_fields())
 class Config:
-    """A model's shape and initial values. Every model file holds it whole."""
+    """A model's shape and initial values. Every model file holds all of it."""
 
-    cell: str = _option('recurrence of a layer: "dense", or the selective "gated"')
-    embed_dim: int = _option("E, width of the embedding and of every layer's input")
-    state_dim: int = _option("N, width of a layer's hidden state")
-    num_layers: int = _option("L, number of layers")
-    init: str = _option('scale of the embedding\'s initial values, "tuned" or "seed"')
-    residual: bool = _option("add a layer's input to its output", default=False)
-    norm: str = _option('"rms" before each layer and before the head, or "none"', default="none")
-    mlp_dim: int = _option("M, width of a SwiGLU after each layer's cell; 0: none", default=0)
-    tie_embeddings: bool = _option("the head multiplies by the embedding", default=False)
-    ngram_orders: tuple[int, ...] = _option(
-        "lengths of the n-grams that add to a byte's embedding, rising, from 2 to 8", default=()
+    cell: str = option('recurrence of the layers: "dense", or the selective "gated"')
+    embed_dim: int = option("E, width of the embedding and of every layer's input")
+    state_dim: int = option("N, width of a layer's hidden state")
+    num_layers: int = option("L, number of layers")
+    init: str = option('scale of the initial embedding: "tuned" or "seed"')
+    residual: bool = option("add each layer's input to its output")
+    norm: str = option('"rms": RMSNorm before each cell, each SwiGLU and the head; or "none"')
+    mlp_dim: int = option("M, hidden width of a SwiGLU after each layer's cell; 0: no SwiGLU")
+    tie_embeddings: bool = option("weight tying: the embedding matrix is also the output head")
+    ngram_orders: tuple[int, ...] = option(
+        "orders n of the hashed n-gram embeddings, ascending, from 2 to 8"
     )
-    ngram_buckets: int = _option(
-        "rows of each n-gram table from order 3 up, a power of two", default=16384
+    ngram_buckets: int = option(
+        "rows (hash buckets) of each n-gram table of order 3 or more, a power of two"
     )
-    ngram_dim: int = _option(
-        "width of the rows of n-grams and matches; 0: that of the embedding", default=0
+    ngram_dim: int = option(
+        "width of n-gram and match embeddings, which are then projected to embed_dim; 0: embed_dim"
     )
-    match_lengths: tuple[int, ...] = _option(
-        "lengths m of the matches: where the last m bytes stood before, the byte that followed "
-        "there adds to a byte's embedding; rising, from 2 to 32, with ngram_orders at most 8",
-        default=(),
+    match_lengths: tuple[int, ...] = option(
+        "context lengths m of the match model, which finds the most recent earlier occurrence of "
+        "the last m bytes and adds an embedding of the byte that followed it; ascending, from 2 "
+        "to 32, at most 8 together with ngram_orders"
     )
-    match_span: int = _option("how many bytes back a match is looked for, up to 2^20", default=4096)
+    match_span: int = option("how many bytes back the match model searches, up to 2^20")
 
 
 @dataclass(frozen=True)
+@defaults_from(_core.train_config_fields())
 class TrainConfig:
-    """How a model is trained: AdamW, its schedule, and where the windows come from."""
+    """How a model is trained: AdamW, its schedule, and the sampling of windows from the text."""
 
-    steps: int = _option("number of updates")
-    seq_len: int = _option("T, bytes per window")
-    batch_size: int = _option("B, windows per step")
-    learning_rate: float = _option("highest learning rate")
-    beta1: float = _option("AdamW: decay of the mean of the gradient")
-    beta2: float = _option("AdamW: decay of the mean of its square")
-    epsilon: float = _option("AdamW: added to the root of the mean square")
-    weight_decay: float = _option("each update scales weights by 1 - learning_rate * weight_decay")
-    clip_norm: float = _option("largest norm of the whole gradient; 0 does not clip")
-    warmup_steps: int = _option("steps in which the learning rate rises to its highest")
-    schedule: str = _option('learning rate after the warm-up: "cosine" or "constant"')
-    sampling: str = _option('"random" windows from zero state, or "stream": the state is carried')
-    seed: int = _option("of the window positions")
-    recompute: bool = _option("compute most of a long window twice, to keep a part of it in memory")
-    min_lr_ratio: float = _option(
-        "where the cosine ends, as a share of the highest learning rate", default=0.0
+    steps: int = option("number of optimizer updates")
+    seq_len: int = option("T, bytes per window")
+    batch_size: int = option("B, windows per step")
+    learning_rate: float = option("peak learning rate")
+    beta1: float = option("AdamW: decay rate of the first moment")
+    beta2: float = option("AdamW: decay rate of the second moment")
+    epsilon: float = option("AdamW: added to the root of the second moment")
+    weight_decay: float = option(
+        "AdamW: decoupled weight decay, which scales weights by 1 - learning_rate * weight_decay"
     )
-    table_lr_scale: float = _option(
-        "learning rate of the tables of n-grams and matches, as a multiple of the others'",
-        default=3.0,
+    clip_norm: float = option("gradient clipping: largest norm of the whole gradient; 0: none")
+    warmup_steps: int = option("steps of linear warm-up to the peak learning rate")
+    schedule: str = option('learning rate after the warm-up: "cosine" decay, or "constant"')
+    sampling: str = option(
+        '"random" windows, each from a zero state, or "stream": windows in the order of the text, '
+        "with the state carried over (truncated BPTT)"
     )
-    dropout: float = _option(
-        "share of the n-grams and matches (without them, of the embedding's values) that a step "
-        "leaves out; "
-        '"auto", stored as -1, chooses it by how often the run reads the text',
-        default=0.0,
+    seed: int = option("random seed of window positions, dropout and noise")
+    recompute: bool = option(
+        "activation checkpointing: less memory for long windows, a third more computation"
     )
-    locked_dropout: float = _option(
-        "share of the values that go into a layer but the first, or into the head, that a step "
-        'leaves out, the same at all bytes of a window; "auto" as for dropout',
-        default=0.0,
+    min_lr_ratio: float = option(
+        "learning rate at the end of the cosine, as a fraction of the peak"
     )
-    input_noise: float = _option(
-        "share of the input bytes that a step replaces by others of its window; "
-        '"auto" as for dropout',
-        default=0.0,
+    table_lr_scale: float = option(
+        "learning rate of the n-gram and match tables, as a multiple of learning_rate"
     )
-    max_spectral_radius: float = _option(
-        "what the spectral radius of a dense cell's A is kept at, at most; 0 keeps no bound",
-        default=0.0,
+    dropout: float = option(
+        "probability with which a training step drops an n-gram or match embedding (in a model "
+        'without them, a value of the byte embedding); "auto", stored as -1, chooses it by how '
+        "often the run reads the text",
+        auto=True,
+    )
+    locked_dropout: float = option(
+        "probability with which a training step drops an input of the head or of a layer after "
+        'the first, with one mask for all bytes of a window; needs norm "rms"; "auto" as for '
+        "dropout",
+        auto=True,
+    )
+    input_noise: float = option(
+        "probability with which a training step replaces an input byte by another one of its "
+        'window; "auto" as for dropout',
+        auto=True,
+    )
+    max_spectral_radius: float = option(
+        "upper bound on the spectral radius of a dense cell's matrix A; 0: no bound"
     )
 
 
-#: The fields that are lists.
-LIST_FIELDS = ("ngram_orders", "match_lengths")
+# The same fields as keywords, for type checkers. None keeps the value of the preset or model.
 
-#: The fields that may be "auto", and what that is stored as.
-AUTO_FIELDS = ("dropout", "locked_dropout", "input_noise")
+
+class ConfigFields(TypedDict, total=False):
+    cell: str | None
+    embed_dim: int | None
+    state_dim: int | None
+    num_layers: int | None
+    init: str | None
+    residual: bool | None
+    norm: str | None
+    mlp_dim: int | None
+    tie_embeddings: bool | None
+    ngram_orders: Sequence[int] | None
+    ngram_buckets: int | None
+    ngram_dim: int | None
+    match_lengths: Sequence[int] | None
+    match_span: int | None
+
+
+class StepFields(TypedDict, total=False):
+    """The fields of a TrainConfig that `Trainer`, which is given its windows, looks at."""
+
+    steps: int | None
+    learning_rate: float | None
+    beta1: float | None
+    beta2: float | None
+    epsilon: float | None
+    weight_decay: float | None
+    clip_norm: float | None
+    warmup_steps: int | None
+    schedule: str | None
+    recompute: bool | None
+    min_lr_ratio: float | None
+    table_lr_scale: float | None
+    dropout: float | Literal["auto"] | None
+    locked_dropout: float | Literal["auto"] | None
+    input_noise: float | Literal["auto"] | None
+    max_spectral_radius: float | None
+
+
+class TrainFields(StepFields, total=False):
+    seq_len: int | None
+    batch_size: int | None
+    sampling: str | None
+    seed: int | None
+
+
+#: The fields that may be "auto", and the number that this is stored as.
+AUTO_FIELDS = tuple(f.name for f in fields(TrainConfig) if f.metadata["auto"])
 AUTO = -1.0
-
-
-def sparse_tables(config: Config) -> list[str]:
-    """The names of the tensors in which every byte looks up a row: of n-grams, then of matches."""
-    lengths = {"ngram": config.ngram_orders, "match": config.match_lengths}
-    return [f"{kind}.{n}.weight" for kind, numbers in lengths.items() for n in numbers]
 
 
 @dataclass(frozen=True)
@@ -126,12 +169,16 @@ def preset(name: str, text_bytes: int = 0) -> Preset:
     return Preset(Config(**config), TrainConfig(**train_config))
 
 
-def override(config: Config | TrainConfig, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `config`, with those of `values` that are not None in their place."""
-    fields = {**asdict(config), **{k: v for k, v in values.items() if v is not None}}
+def override(
+    function: Any, keywords: Any, config: Config | TrainConfig, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields of `config`, with those that a function was `given` in their place unless they are
+    None. Raises TypeError for a name that is not in `keywords`, the function's TypedDict."""
+    check_keywords(function, given, keywords.__annotations__)
+    values = {**asdict(config), **{k: v for k, v in given.items() if v is not None}}
     for name in AUTO_FIELDS:
-        if isinstance(fields.get(name), str):
-            if fields[name] != "auto":
-                raise TypeError(f'{name} must be a number or "auto", got {fields[name]!r}')
-            fields[name] = AUTO
-    return fields
+        if isinstance(values.get(name), str):
+            if values[name] != "auto":
+                raise TypeError(f'{name} must be a number or "auto", got {values[name]!r}')
+            values[name] = AUTO
+    return values

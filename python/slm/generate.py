@@ -1,161 +1,100 @@
-"""Drawing text from a model: Model.generate and Model.stream."""
+"""Sampling text: the options of Model.generate and Model.stream, and what they run."""
 
 from __future__ import annotations
 
 import codecs
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, overload
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias, TypedDict, Union
 
 from slm import _core
+from slm.fields import check_keywords, defaults_from, option
 from slm.text import encode
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from slm.model import Model
-
-    Stop: TypeAlias = str | bytes | list[str | bytes] | tuple[str | bytes, ...] | None
-
-    class SampleKeywords(TypedDict, total=False):
-        temperature: float
-        top_p: float
-        top_k: int
-        min_p: float
-        stop: Stop
-        seed: int | None
-        include_prompt: bool
+Stop: TypeAlias = Union[str, bytes, "list[str | bytes]", "tuple[str | bytes, ...]", None]
 
 
-@overload
-def generate(
-    self: Model,
-    prompt: str = "",
-    max_bytes: int = 200,
-    *,
-    num_samples: None = None,
-    **options: Unpack[SampleKeywords],
-) -> str: ...
-@overload
-def generate(
-    self: Model,
-    prompt: str = "",
-    max_bytes: int = 200,
-    *,
-    num_samples: int,
-    **options: Unpack[SampleKeywords],
-) -> list[str]: ...
-@overload
-def generate(
-    self: Model,
-    prompt: bytes,
-    max_bytes: int = 200,
-    *,
-    num_samples: None = None,
-    **options: Unpack[SampleKeywords],
-) -> bytes: ...
-@overload
-def generate(
-    self: Model,
-    prompt: bytes,
-    max_bytes: int = 200,
-    *,
-    num_samples: int,
-    **options: Unpack[SampleKeywords],
-) -> list[bytes]: ...
-def generate(
-    self: Model,
-    prompt: str | bytes = "",
-    max_bytes: int = 200,
-    *,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
-    stop: Stop = None,
-    seed: int | None = None,
-    num_samples: int | None = None,
-    include_prompt: bool = True,
-) -> Any:
-    """Continues `prompt` by up to `max_bytes` bytes.
+@dataclass(frozen=True)
+@defaults_from(_core.sample_option_fields())
+class SampleOptions:
+    """How a byte is sampled from the model's distribution, and where a text ends."""
 
-    temperature: below 1 more predictable, 0 always the most probable byte. top_k, top_p and min_p
-    narrow the choice to the k most probable bytes, to the fewest whose probabilities add up to p,
-    and to those at least min_p times as probable as the best (docs/sampling.md).
-    stop: a str, bytes or several of them; the text ends before the first that appears.
-    seed: the same seed gives the same text; None is a random one.
-    num_samples: None gives one text, a number a list of that many. Sample i does not depend on it.
-
-    A str prompt gives str, where bytes that are not UTF-8 become U+FFFD; a bytes prompt bytes.
-    """
-    generator = _generator(self, temperature, top_p, top_k, min_p, stop, seed)
-    prompt_bytes = encode(prompt, "prompt")
-    samples = generator.generate_samples(
-        prompt_bytes, max_bytes, 1 if num_samples is None else num_samples
+    temperature: float = option("divides the logits; 0: always the most probable byte")
+    top_p: float = option(
+        "nucleus sampling: the smallest set of bytes with cumulative probability at least P; 1: all"
     )
+    top_k: int = option("only the K most probable bytes; 0: all")
+    min_p: float = option(
+        "only bytes at least P times as probable as the most probable one; 0: all"
+    )
+    stop: Stop = option(  # noqa: RUF009
+        "one or several strings; the text ends before the first that appears", default=None
+    )
+    seed: int | None = option("the same seed gives the same text; None: a random one", default=None)
+
+
+class SampleFields(TypedDict, total=False):
+    """The same options as keywords, for type checkers."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    min_p: float
+    stop: Stop
+    seed: int | None
+
+
+def sample_options(function: Any, given: SampleFields) -> SampleOptions:
+    """The options that `function` was given as keywords."""
+    check_keywords(function, given, SampleFields.__annotations__)
+    return SampleOptions(**given)
+
+
+def generate_texts(
+    model: _core.Model,
+    prompt: str | bytes,
+    max_bytes: int,
+    num_samples: int,
+    include_prompt: bool,
+    options: SampleOptions,
+) -> list[str] | list[bytes]:
+    """A str prompt gives str, where bytes that are not UTF-8 become U+FFFD; bytes give bytes."""
+    generator = _generator(model, options)
+    prompt_bytes = encode(prompt, "prompt")
+    samples = generator.generate_samples(prompt_bytes, max_bytes, num_samples)
     if include_prompt:
         samples = [prompt_bytes + sample for sample in samples]
-    texts = samples if isinstance(prompt, bytes) else [s.decode(errors="replace") for s in samples]
-    return texts[0] if num_samples is None else texts
+    return samples if isinstance(prompt, bytes) else [s.decode(errors="replace") for s in samples]
 
 
-@overload
-def stream(
-    self: Model, prompt: str = "", max_bytes: int = 200, **options: Unpack[SampleKeywords]
-) -> Iterator[str]: ...
-@overload
-def stream(
-    self: Model, prompt: bytes, max_bytes: int = 200, **options: Unpack[SampleKeywords]
-) -> Iterator[bytes]: ...
-def stream(
-    self: Model,
-    prompt: str | bytes = "",
-    max_bytes: int = 200,
-    *,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
-    stop: Stop = None,
-    seed: int | None = None,
-    include_prompt: bool = True,
-) -> Any:
-    """The same text as `generate`, as an iterator of pieces that come as they are drawn.
-
-    Pieces of str are whole characters. The prompt, if included, is the first piece. Reading the
-    prompt and checking the options happens at once, not at the first piece.
-    """
-    generator = _generator(self, temperature, top_p, top_k, min_p, stop, seed)
+def stream_text(
+    model: _core.Model,
+    prompt: str | bytes,
+    max_bytes: int,
+    include_prompt: bool,
+    options: SampleOptions,
+) -> Iterator[str] | Iterator[bytes]:
+    """The pieces of one text. The prompt is read here, not when the first piece is asked for."""
+    generator = _generator(model, options)
     prompt_bytes = encode(prompt, "prompt")
     generator.start(prompt_bytes, max_bytes)
     pieces = _pieces(generator, prompt_bytes if include_prompt else b"")
     return pieces if isinstance(prompt, bytes) else _decode(pieces)
 
 
-def _generator(
-    model: Model,
-    temperature: float,
-    top_p: float,
-    top_k: int,
-    min_p: float,
-    stop: Stop,
-    seed: int | None,
-) -> _core.Generator:
+def _generator(model: _core.Model, options: SampleOptions) -> _core.Generator:
+    stop, seed = options.stop, options.seed
     if stop is None:
         stop = []
     elif isinstance(stop, (str, bytes)):
         stop = [stop]
     elif not isinstance(stop, (list, tuple)):
         raise TypeError(f"stop must be a str, bytes or a list of them, got {type(stop).__name__}")
-    options = {
-        "temperature": temperature,
-        "top_p": top_p,
-        "top_k": top_k,
-        "min_p": min_p,
-        "stop": [encode(s, "stop") for s in stop],
-        "seed": int.from_bytes(os.urandom(8), "little") if seed is None else seed,
-    }
-    return _core.Generator(model._core, options)
+    values = asdict(options)
+    values["stop"] = [encode(s, "stop") for s in stop]
+    values["seed"] = int.from_bytes(os.urandom(8), "little") if seed is None else seed
+    return _core.Generator(model, values)
 
 
 def _pieces(generator: _core.Generator, prompt: bytes) -> Iterator[bytes]:
@@ -166,6 +105,7 @@ def _pieces(generator: _core.Generator, prompt: bytes) -> Iterator[bytes]:
 
 
 def _decode(pieces: Iterator[bytes]) -> Iterator[str]:
+    """Whole characters: the bytes of one that is not complete wait for the next piece."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     for piece in pieces:
         if text := decoder.decode(piece):

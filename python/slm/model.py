@@ -1,150 +1,115 @@
-"""Model: parameters, loss, gradients, state, scores, files."""
+"""Model: parameters, loss, gradients, state, training, text, scores, files."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib import resources
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
 import numpy.typing as npt
 
 from slm import _core
-from slm.config import Config, Preset, TrainConfig, override
+from slm.bundled import bundled_model
+from slm.config import Config, ConfigFields, Preset, TrainConfig, TrainFields, override
 from slm.config import preset as find_preset
 from slm.errors import ConfigError
-from slm.generate import generate, stream
+from slm.fields import with_fields
+from slm.generate import SampleFields, SampleOptions, generate_texts, sample_options, stream_text
+from slm.history import Callback, History
+from slm.parameters import FloatArray, checked_parameter
+from slm.score import Score
 from slm.text import ByteArray, Text, file_name, to_array
-from slm.train import train
+from slm.train import run_training
 
-FloatArray = npt.NDArray[np.float32]
-
-BUNDLED_MODEL = str(resources.files("slm").joinpath("data/english.safetensors"))
-
-
-@dataclass(frozen=True)
-class Score:
-    """What a text costs under a model, by the protocol of docs/evaluation.md."""
-
-    nats_per_byte: float
-    bits_per_byte: float
-    perplexity: float  #: per byte, exp(nats_per_byte)
-    num_bytes: int
-    log_probs: FloatArray = field(repr=False)  #: (num_bytes,) natural logarithms, or () bytes
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
+@with_fields(ConfigFields, Config)
 class Model:
     """A byte-level language model.
 
-    `preset` is a name of `slm.presets()` or a `Preset`; the keywords that are fields of `Config`
-    override its fields. Initial values depend on `seed` alone.
+    preset: a name in `slm.presets()`, or a `Preset`. seed: random seed of the initial values.
 
-    device: "cpu", "cuda", or "auto", which is "cuda" where that can be used. threads: None for one
-    per core that this process may use; results do not depend on it. precision: "float32", or what
-    matrix products multiply is rounded: to bfloat16 with "bf16", which needs a CPU with AVX512-BF16
-    or a CUDA device, or to TF32 with "tf32", on CUDA devices alone. "auto" is "bf16" on CPUs where
-    that is known to be faster, and "float32" elsewhere. Parameters, sums and files stay float32.
+    device: "cpu", "cuda", or "auto": "cuda" where it can be used. threads: None is one per core
+    that this process may use; results do not depend on it. precision: what the inputs of matrix
+    products are rounded to: "bf16" (bfloat16) needs a CPU with AVX512-BF16 or a CUDA device, "tf32"
+    a CUDA device; "float32" does not round; "auto" is "bf16" on CPUs where that is known to be
+    faster, else "float32". Parameters, sums and files are float32 in any case.
+
+    The other arguments are fields of `Config`; None takes the preset's value.
+
+    {fields}
 
     Methods that do not change the model may run on several threads at once, each with its own
-    State.
-
-    Raises ConfigError for a value out of range, DeviceError for a device or a precision that is not
-    here.
+    State. Raises ConfigError for a value out of range, DeviceError for a device or a precision that
+    is not available.
     """
 
     def __init__(
         self,
         preset: str | Preset = _core.default_preset,
         *,
-        cell: str | None = None,
-        embed_dim: int | None = None,
-        state_dim: int | None = None,
-        num_layers: int | None = None,
-        init: str | None = None,
-        residual: bool | None = None,
-        norm: str | None = None,
-        mlp_dim: int | None = None,
-        tie_embeddings: bool | None = None,
-        ngram_orders: Sequence[int] | None = None,
-        ngram_buckets: int | None = None,
-        ngram_dim: int | None = None,
-        match_lengths: Sequence[int] | None = None,
-        match_span: int | None = None,
         seed: int = 0,
         device: str = "auto",
         threads: int | None = None,
         precision: str = "float32",
+        **fields: Unpack[ConfigFields],
     ) -> None:
         if isinstance(preset, str):
             preset = find_preset(preset)
         elif not isinstance(preset, Preset):
             raise TypeError(f"preset must be a name or a Preset, got {type(preset).__name__}")
-        config = override(
-            preset.config,
-            {
-                "cell": cell,
-                "embed_dim": embed_dim,
-                "state_dim": state_dim,
-                "num_layers": num_layers,
-                "init": init,
-                "residual": residual,
-                "norm": norm,
-                "mlp_dim": mlp_dim,
-                "tie_embeddings": tie_embeddings,
-                "ngram_orders": ngram_orders,
-                "ngram_buckets": ngram_buckets,
-                "ngram_dim": ngram_dim,
-                "match_lengths": match_lengths,
-                "match_span": match_span,
-            },
-        )
-        train_config = override(preset.train_config, {})
+        config = override(Model, ConfigFields, preset.config, fields)
+        train_config = override(Model.train, TrainFields, preset.train_config, {})
         self._core = _core.Model(config, train_config, seed, device, threads, precision)
 
     @property
     def config(self) -> Config:
-        """The model's shape."""
+        """The model's shape and initial values."""
         return Config(**self._core.config)
 
     @property
     def train_config(self) -> TrainConfig:
-        """How the model was trained, or how its preset says to. `train` starts from it."""
+        """How the model was trained, or how its preset trains. `train` starts from it."""
         return TrainConfig(**self._core.train_config)
 
     @property
     def device(self) -> str:
-        """Where it computes: "cpu" or "cuda"."""
+        """The device that it runs on: "cpu" or "cuda"."""
         return self._core.device
 
     @property
     def precision(self) -> str:
-        """What matrix products multiply: "float32", "bf16" or "tf32"."""
+        """The precision of the inputs of matrix products: "float32", "bf16" or "tf32"."""
         return self._core.precision
 
     @property
     def num_parameters(self) -> int:
+        """How many values all parameters have together."""
         return self._core.num_parameters
 
     @property
     def memory(self) -> dict[str, int]:
-        """Bytes, planned from the configs: "weights" (with the copies that the kernels read),
-        "optimizer" and "window" (both while training), "state" (of one text in generation)."""
+        """Memory in bytes, planned from the configs: "weights" (with the copies that the kernels
+        read), "optimizer" and "window" (both during training), "state" (of one text in
+        generation)."""
         return self._core.memory
 
     @property
     def parameters(self) -> dict[str, FloatArray]:
-        """A copy of every parameter by name: read-only float32, shapes as docs/model.md lists."""
+        """A copy of every parameter by name: read-only float32, with the shapes that docs/model.md
+        lists."""
         return self._core.parameters()
 
     def set_parameters(self, values: Mapping[str, npt.ArrayLike]) -> None:
         """Sets the parameters that are named, and no other.
 
         Raises ConfigError for an unknown name, another shape or a value that is not finite in
-        float32, and TypeError for what is not a number; then no parameter has changed.
+        float32, and TypeError for values that are not numbers; then no parameter has changed.
         """
-        shapes = dict(self._core.tensors)
-        checked = {name: _parameter(name, value, shapes) for name, value in values.items()}
+        tensors = self._core.tensors
+        checked = {name: checked_parameter(name, value, tensors) for name, value in values.items()}
         for name, array in checked.items():
             self._core.set_parameter(name, array)
 
@@ -153,14 +118,14 @@ class Model:
     ) -> float:
         """Mean cross-entropy in nats of `targets` (T, B) uint8 after `inputs` (T, B) uint8.
 
-        With a state, the texts start from it, and it moves on by T bytes.
+        With a state, the texts start from it, and it advances by T bytes.
         """
         return self._core.loss(inputs, targets, state)
 
     def logits(self, inputs: ByteArray, state: _core.State | None = None) -> FloatArray:
         """Logits (T, B, 256) float32 of the byte after each of `inputs` (T, B) uint8.
 
-        With a state, the texts start from it, and it moves on by T bytes.
+        With a state, the texts start from it, and it advances by T bytes.
         """
         return self._core.logits(inputs, state)
 
@@ -177,17 +142,18 @@ class Model:
 
     def step(self, tokens: ByteArray, state: _core.State) -> FloatArray:
         """Feeds one byte to each text: tokens (B,) uint8 in, logits (B, 256) float32 of the next
-        byte out. `state` moves on in place."""
+        byte out. `state` advances in place."""
         return self._core.step(tokens, state)
 
     def score(
         self, text: Text, *, log_probs: bool = True, adapt: bool = False, keep: bool = False
     ) -> Score:
-        """What `text` costs, each byte scored once. The result does not depend on threads.
+        """Cross-entropy of `text` under the model. The result does not depend on threads.
 
-        Without `log_probs` that array is empty, and memory does not grow with the text.
-        adapt: read the text as one stream and learn from it on the way; each byte is scored before
-        it is learned from. The model itself is left as it was, unless `keep` is True.
+        log_probs: also return the log-probability of every byte; without, memory does not grow
+        with the text.
+        adapt: dynamic evaluation: read the text as one stream and update the weights on the way,
+        after each byte is scored. keep: keep those weights; else the model is left as it was.
         """
         if keep and not adapt:
             raise ConfigError("keep=True keeps what adapt=True learns; give both")
@@ -198,15 +164,148 @@ class Model:
         under another name in the same folder, then renamed. Raises OSError.
 
         dtype: "float32" keeps every bit; "float16" halves the file; "int8" stores a scale for each
-        row of a matrix and quarters it. Whatever it was, a loaded model computes in float32.
+        row of a matrix and quarters it. In any case, a loaded model computes in float32.
         """
         if not isinstance(dtype, str):
             raise TypeError(f"dtype must be a str, got {type(dtype).__name__}")
         self._core.save(file_name(path), dtype)
 
-    train = train
-    generate = generate
-    stream = stream
+    @with_fields(TrainFields, TrainConfig)
+    def train(
+        self,
+        text: Text,
+        *,
+        seconds: float | None = None,
+        validation: float | Text | None = 0.1,
+        eval_every: int = 0,
+        patience: int = 0,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_seconds: float = 30,
+        resume: bool = False,
+        callback: Callback | None = None,
+        progress: bool | None = None,
+        **fields: Unpack[TrainFields],
+    ) -> History:
+        """Trains on a text, and leaves the model with the weights that were best on the validation
+        text, or with the last ones where there is none.
+
+        text: str, bytes, a 1-D uint8 array, a pathlib.Path to a file or to a folder of `.txt`
+        files, or a list of those, which is joined. A single file is memory-mapped.
+        seconds: wall time, with evaluation; give this or `steps`, or neither for the training
+        config's steps.
+        validation: the fraction of the text that is held out, taken from its end (at most 1 MiB),
+        or another text, or None.
+        eval_every: steps between evaluations; 0: about ten in the run.
+        patience: early stopping after this many evaluations without a new best; 0: never.
+        checkpoint: a file that is written every `checkpoint_seconds`, at the end and on Ctrl-C, and
+        from which `resume=True` with the same arguments continues as if the run had never stopped.
+        callback: called with a `Progress` after every step; returning False stops the run.
+        progress: True shows progress on standard error: one live line on a terminal, else a line
+        for every evaluation. None shows the live line on a terminal and nothing elsewhere.
+
+        The other arguments are fields of `TrainConfig`; None takes the model's value
+        (`model.train_config`).
+
+        {fields}
+
+        Notes, such as that the text is shorter than a window, are warnings (UserWarning). Raises
+        ConfigError for a value out of range or an empty text, TrainingError where the loss is not
+        finite or the run cannot be resumed, OSError for files.
+        """
+        config = override(Model.train, TrainFields, self.train_config, fields)
+        if seconds == 0:  # which the library takes for none
+            raise ConfigError("seconds is 0; it must be above 0")
+        if seconds is not None and (steps := fields.get("steps")) is not None:
+            raise ConfigError(f"give steps ({steps}) or seconds ({seconds}), not both")
+        if checkpoint is not None and not os.fspath(checkpoint):
+            raise ConfigError("checkpoint is an empty path; None trains without one")
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback must be a function or None, got {type(callback).__name__}")
+        options = {
+            "seconds": 0.0 if seconds is None else seconds,
+            "eval_every": eval_every,
+            "patience": patience,
+            "checkpoint": b"" if checkpoint is None else file_name(checkpoint),
+            "checkpoint_seconds": checkpoint_seconds,
+            "resume": resume,
+        }
+        return run_training(self._core, config, text, validation, options, callback, progress)
+
+    # fmt: off
+    @overload
+    def generate(
+        self, prompt: str = "", max_bytes: int = 200, *, num_samples: None = None,
+        include_prompt: bool = True, **options: Unpack[SampleFields],
+    ) -> str: ...
+    @overload
+    def generate(
+        self, prompt: str = "", max_bytes: int = 200, *, num_samples: int,
+        include_prompt: bool = True, **options: Unpack[SampleFields],
+    ) -> list[str]: ...
+    @overload
+    def generate(
+        self, prompt: bytes, max_bytes: int = 200, *, num_samples: None = None,
+        include_prompt: bool = True, **options: Unpack[SampleFields],
+    ) -> bytes: ...
+    @overload
+    def generate(
+        self, prompt: bytes, max_bytes: int = 200, *, num_samples: int,
+        include_prompt: bool = True, **options: Unpack[SampleFields],
+    ) -> list[bytes]: ...
+    # fmt: on
+    @with_fields(SampleFields, SampleOptions, override=False)
+    def generate(
+        self,
+        prompt: str | bytes = "",
+        max_bytes: int = 200,
+        *,
+        num_samples: int | None = None,
+        include_prompt: bool = True,
+        **options: Unpack[SampleFields],
+    ) -> Any:
+        """Continues `prompt` by up to `max_bytes` bytes.
+
+        num_samples: None returns one text, a number a list of as many. Sample i does not depend on
+        how many there are.
+        include_prompt: whether the texts start with the prompt.
+        {fields}
+
+        A str prompt gives str, where bytes that are not UTF-8 become U+FFFD; a bytes prompt gives
+        bytes. docs/sampling.md defines the options exactly.
+        """
+        chosen = sample_options(Model.generate, options)
+        count = 1 if num_samples is None else num_samples
+        texts = generate_texts(self._core, prompt, max_bytes, count, include_prompt, chosen)
+        return texts[0] if num_samples is None else texts
+
+    @overload
+    def stream(
+        self, prompt: str = "", max_bytes: int = 200, *, include_prompt: bool = True,
+        **options: Unpack[SampleFields],
+    ) -> Iterator[str]: ...  # fmt: skip
+    @overload
+    def stream(
+        self, prompt: bytes, max_bytes: int = 200, *, include_prompt: bool = True,
+        **options: Unpack[SampleFields],
+    ) -> Iterator[bytes]: ...  # fmt: skip
+    @with_fields(SampleFields, SampleOptions, override=False)
+    def stream(
+        self,
+        prompt: str | bytes = "",
+        max_bytes: int = 200,
+        *,
+        include_prompt: bool = True,
+        **options: Unpack[SampleFields],
+    ) -> Any:
+        """The text that `generate` returns, as an iterator of pieces that come as they are sampled.
+
+        Pieces of str are whole characters. The prompt, if included, is the first piece. The prompt
+        is read and the options are checked at once, not at the first piece.
+
+        {fields}
+        """
+        chosen = sample_options(Model.stream, options)
+        return stream_text(self._core, prompt, max_bytes, include_prompt, chosen)
 
     def __repr__(self) -> str:
         return f"<slm.Model {self.config}, {self.num_parameters:,} parameters, {self.device}>"
@@ -235,25 +334,3 @@ def load(
     model = Model.__new__(Model)
     model._core = _core.Model.load(file_name(path), device, threads, precision)
     return model
-
-
-def bundled_model() -> str | None:
-    """The file of the model that comes with slm; None where the build has none."""
-    return BUNDLED_MODEL if os.path.isfile(BUNDLED_MODEL) else None
-
-
-def _parameter(
-    name: str, value: npt.ArrayLike, shapes: Mapping[str, tuple[int, ...]]
-) -> FloatArray:
-    if name not in shapes:
-        raise ConfigError(f"there is no parameter {name!r}; there are {', '.join(shapes)}")
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"parameter {name!r} must be an array of numbers, got dtype {array.dtype}")
-    if array.shape != shapes[name]:
-        raise ConfigError(f"parameter {name!r} must have shape {shapes[name]}, got {array.shape}")
-    with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(array, np.float32)
-    if not np.isfinite(array).all():
-        raise ConfigError(f"parameter {name!r} has a value that is not finite in float32")
-    return array

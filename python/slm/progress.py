@@ -1,4 +1,4 @@
-"""What a training run shows on standard error while it goes on."""
+"""Progress of a training run on standard error."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isnan
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from slm.train import Progress
+from slm.history import Progress
 
 
 @contextmanager

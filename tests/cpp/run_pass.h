@@ -48,7 +48,7 @@ inline slm::Model make_model(const slm::Config& config, int threads = 2) {
   options.threads = threads;
   slm::Model model(config, options);
   for (const slm::Tensor& tensor : model.impl().table.tensors()) {
-    if (!tensor.sparse) continue;
+    if (!tensor.info.sparse) continue;
     Floats values(static_cast<size_t>(tensor.info.size));
     const slm::Philox random(6, slm::PhiloxStream::init);
     for (size_t i = 0; i < values.size(); ++i) values[i] = random.uniform(i) - 0.5f;

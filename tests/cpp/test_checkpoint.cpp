@@ -45,7 +45,7 @@ Checkpoint make_checkpoint(const std::vector<int64_t>& orders, const char* sampl
   fill(checkpoint.m, moments);
   fill(checkpoint.v, moments);
   for (const slm::Tensor& tensor : table.tensors()) {
-    if (!tensor.sparse) continue;
+    if (!tensor.info.sparse) continue;
     float* rows = checkpoint.weights.data() + tensor.offset;
     std::fill_n(rows, tensor.info.size, 0.0f);
     rows[4] = -0.0f;

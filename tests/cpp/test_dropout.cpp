@@ -25,7 +25,7 @@ struct Window {
     table = slm::TensorTable(config);
     Floats values(static_cast<size_t>(table.num_parameters()));
     for (const slm::Tensor& tensor : table.tensors())
-      if (tensor.sparse)
+      if (tensor.info.sparse)
         std::fill_n(values.begin() + tensor.offset, tensor.info.size,
                     tensor.info.name == "ngram.2.weight" ? 1.0f : 10.0f);
     weights = backend.make_weights(config, table);

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 import slm
 from slm import _core
+from slm.config import ConfigFields, TrainFields
+from slm.generate import SampleFields, SampleOptions
 
 TINY: dict[str, Any] = {"preset": "seed-small", "embed_dim": 12, "state_dim": 10, "num_layers": 2}
 TEXT = b"the quick brown fox jumps over the lazy dog\n" * 100
@@ -71,28 +73,60 @@ def test_seed_has_the_size_of_the_reference_system() -> None:
     assert slm.Model("seed").num_parameters == 4_653_056
 
 
-def test_config_fields_are_those_of_the_library() -> None:
-    model, training = _core.preset(slm.default_preset)
-    assert list(model) == [field.name for field in dataclasses.fields(slm.Config)]
-    assert list(training) == [field.name for field in dataclasses.fields(slm.TrainConfig)]
+FIELDS = (
+    (slm.Config, ConfigFields, _core.config_fields()),
+    (slm.TrainConfig, TrainFields, _core.train_config_fields()),
+    (SampleOptions, SampleFields, _core.sample_option_fields()),
+)
 
 
-def test_defaults_of_later_fields_are_those_of_the_reference_preset() -> None:
-    preset = slm.presets()["seed-small"]
-    for config in (preset.config, preset.train_config):
-        later = [f for f in dataclasses.fields(config) if f.default is not dataclasses.MISSING]
-        assert later
-        assert {f.name: f.default for f in later} == {
-            f.name: getattr(config, f.name) for f in later
-        }
+@pytest.mark.parametrize(("config", "keywords", "library"), FIELDS)
+def test_fields_are_those_of_the_library(config: Any, keywords: Any, library: Any) -> None:
+    """The two lists in Python, of which one is for type checkers, and the one in C++."""
+    names = [field.name for field in dataclasses.fields(config)]
+    assert sorted(names) == sorted(keywords.__annotations__) == sorted(library)
+    for field in dataclasses.fields(config):
+        kind = keywords.__annotations__[field.name].__forward_arg__
+        if "Sequence" not in kind and "Literal" not in kind and config is not SampleOptions:
+            assert kind == f"{field.type} | None", field.name
 
 
-def test_every_field_is_a_keyword() -> None:
-    for function, config in ((slm.Model, slm.Config), (slm.Model.train, slm.TrainConfig)):
-        missing = {f.name for f in dataclasses.fields(config)} - set(
-            inspect.signature(function).parameters
-        )
-        assert not missing
+def test_defaults_are_those_of_the_reference_preset() -> None:
+    assert slm.presets()["seed-small"] == slm.Preset(slm.Config(), slm.TrainConfig())
+
+
+@pytest.mark.parametrize(
+    ("function", "config", "without"),
+    [
+        (slm.Model, slm.Config, set()),
+        (slm.Model.train, slm.TrainConfig, set()),
+        (slm.Trainer, slm.TrainConfig, {"seq_len", "batch_size", "sampling", "seed"}),
+        (slm.Model.generate, SampleOptions, set()),
+        (slm.Model.stream, SampleOptions, set()),
+    ],
+)
+def test_every_field_is_a_documented_keyword(function: Any, config: Any, without: set[str]) -> None:
+    doc = " ".join((function.__doc__ or "").split())
+    for field in dataclasses.fields(config):
+        assert (field.name in inspect.signature(function).parameters) == (field.name not in without)
+        assert (f"{field.name}: {field.metadata['help']}" in doc) == (field.name not in without)
+    assert "{fields}" not in doc
+
+
+def test_unknown_keywords_name_the_nearest_field() -> None:
+    model = slm.Model(**TINY)
+    for call, keyword, nearest in (
+        (slm.Model, "embed_dims", "embed_dim"),
+        (slm.Model, "devices", "device"),
+        (lambda **options: model.train(TEXT, **options), "learningrate", "learning_rate"),
+        (lambda **options: slm.Trainer(model, **options), "epsilom", "epsilon"),
+        (lambda **options: model.generate("", **options), "temprature", "temperature"),
+        (lambda **options: model.stream("", **options), "top-k", "top_k"),
+    ):
+        with pytest.raises(TypeError, match=f"{keyword}.*{nearest}"):
+            call(**{keyword: 1})
+    with pytest.raises(TypeError, match=r"Model\(\).*xyzzy"):
+        slm.Model(xyzzy=1)  # type: ignore[call-arg]
 
 
 def test_numbers_keep_the_decimals_they_were_written_with() -> None:
@@ -276,7 +310,7 @@ def test_score_that_adapts() -> None:
 
 def test_load_without_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "english.safetensors"
-    monkeypatch.setattr("slm.model.BUNDLED_MODEL", str(path))
+    monkeypatch.setattr("slm.bundled.BUNDLED_MODEL", str(path))
     with pytest.raises(FileNotFoundError, match="no bundled model in this build"):
         slm.load()
     slm.Model(**TINY, seed=3).save(path)

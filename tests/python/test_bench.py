@@ -93,8 +93,8 @@ def test_what_ngrams_cost_is_told(tmp_path: Path) -> None:
 
 def test_without_ngrams_all_else_is_the_same() -> None:
     base = reference_size(8, 8, 1, 16, 2)
-    size = replace(base, model=replace(base.config, cell="gated", ngram_orders=(2, 3)))
-    assert without_ngrams(size) == replace(base, model=replace(base.config, cell="gated"))
+    size = replace(base, config=replace(base.config, cell="gated", ngram_orders=(2, 3)))
+    assert without_ngrams(size) == replace(base, config=replace(base.config, cell="gated"))
 
 
 def test_windows_follow_each_other() -> None:

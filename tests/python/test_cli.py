@@ -368,7 +368,7 @@ def test_the_model_that_comes_with_slm(
     capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("slm.model.BUNDLED_MODEL", str(folder / "slm.safetensors"))
+    monkeypatch.setattr("slm.bundled.BUNDLED_MODEL", str(folder / "slm.safetensors"))
     assert main(["generate", "--max-bytes", "9", "--seed", "1"]) == 0
     out, err = capsysbinary.readouterr()
     assert out == slm.load(folder / "slm.safetensors").generate(b"", 9, seed=1)

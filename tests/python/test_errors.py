@@ -26,7 +26,7 @@ def folder(tmp_path: Path, model_bytes: bytes, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "half.ckpt.safetensors").write_bytes(model_bytes)
     (tmp_path / "cut.safetensors").write_bytes(model_bytes[:-1])
     (tmp_path / "folder").mkdir()
-    monkeypatch.setattr("slm.model.BUNDLED_MODEL", str(tmp_path / "english.safetensors"))
+    monkeypatch.setattr("slm.bundled.BUNDLED_MODEL", str(tmp_path / "english.safetensors"))
     return tmp_path
 
 

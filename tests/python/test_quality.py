@@ -259,9 +259,9 @@ def test_an_english_model_that_is_too_large_or_too_coarse_is_said() -> None:
     assert "on b the export costs 3.0%" in coarse
 
 
-@pytest.mark.skipif(slm.model.bundled_model() is None, reason="this build has no bundled model")
+@pytest.mark.skipif(slm.bundled.bundled_model() is None, reason="this build has no bundled model")
 def test_the_bundled_model_is_small() -> None:
-    assert Path(slm.model.BUNDLED_MODEL).stat().st_size <= english_model.MAX_BYTES
+    assert Path(slm.bundled.BUNDLED_MODEL).stat().st_size <= english_model.MAX_BYTES
 
 
 def test_commands_and_their_files() -> None:

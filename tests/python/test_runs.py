@@ -93,10 +93,22 @@ def test_validation_kinds() -> None:
     assert history.best_loss == pytest.approx(model.score("to be validated on").nats_per_byte)
 
 
-def test_a_short_text_shrinks_the_window_and_says_so() -> None:
-    with pytest.warns(UserWarning, match="window"):
-        history = slm.Model(**TINY).train(b"to be or not to be", steps=2, validation=None)
-    assert history.config.seq_len < 128 and history.notes
+def test_notes_are_warnings_and_reported_once() -> None:
+    """Also one that comes after the last step, which no callback gets."""
+    model, reported = slm.Model(**TINY), list[str]()
+
+    def stop(progress: slm.Progress) -> bool:
+        reported.extend(progress.notes)
+        return progress.step < 27
+
+    options: dict[str, Any] = {"validation": b"\xff\xfe", "learning_rate": 0.3, "eval_every": 5}
+    with pytest.warns(UserWarning) as warned:
+        history = model.train(b"to be or not to be", steps=30, **options, callback=stop)
+    assert history.config.seq_len == 18
+    assert "window" in history.notes[0] and "best" in history.notes[1] and len(history.notes) == 2
+    assert reported == history.notes[:1]
+    assert [str(warning.message) for warning in warned] == history.notes
+    assert {warning.filename for warning in warned} == {__file__}
 
 
 def test_a_run_that_ends_early_says_so() -> None:

@@ -25,14 +25,10 @@ def logits_of(probs: Mapping[int, float]) -> Any:
 
 def distribution(
     probs: Mapping[int, float],
-    *,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    min_p: float = 0.0,
+    **options: float,
 ) -> dict[int, float]:
     """What is left of `probs`, by byte."""
-    result = _core._next_byte_distribution(logits_of(probs), temperature, top_k, top_p, min_p)
+    result = _core._next_byte_distribution(logits_of(probs), options)
     assert result.shape == (256,) and result.sum() == pytest.approx(1, abs=1e-5)
     return {int(byte): float(result[byte]) for byte in np.flatnonzero(result)}
 
@@ -103,7 +99,7 @@ def test_logits_that_are_not_finite(bad: float) -> None:
     logits = np.zeros(256, np.float32)
     logits[77] = bad
     with pytest.raises(slm.TrainingError, match="77"):
-        _core._next_byte_distribution(logits, 1.0, 0, 1.0, 0.0)
+        _core._next_byte_distribution(logits, {})
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +126,7 @@ def test_frequencies_are_the_distribution(model: slm.Model, options: dict[str, A
     draws, prompt = 20_000, b"To be"
     samples = model.generate(prompt, 1, **options, seed=3, num_samples=draws, include_prompt=False)
     text = np.frombuffer(b"\n" + prompt, np.uint8)
-    arguments = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, **options}
-    probs = _core._next_byte_distribution(model.logits(text[:, None])[-1, 0], *arguments.values())
+    probs = _core._next_byte_distribution(model.logits(text[:, None])[-1, 0], options)
     counts = np.bincount([sample[0] for sample in samples], minlength=256)
     assert counts[probs == 0].sum() == 0
     statistic, freedom = chi_square(counts, draws * probs)

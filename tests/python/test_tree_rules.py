@@ -1,6 +1,7 @@
 """The rules of the tree: who may include what, what the core must not do, how long a file may be.
 Each rule comes with a planted violation, so that it is known to be able to fail."""
 
+import graphlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -173,3 +174,19 @@ def test_every_page_of_docs_is_linked() -> None:
     texts = [path.read_text(encoding="utf-8") for path in sources if path.exists()]
     assert unlinked(pages - {"README.md"}, texts) == set()
     assert unlinked({"lost.md"}, texts) == {"lost.md"}
+
+
+def import_order(texts: dict[str, str]) -> list[str]:
+    """Modules of the package by the order in which they can be imported; imports for type checkers
+    count, too."""
+    found = re.compile(r"^\s*from slm\.(\w+) import", re.MULTILINE)
+    graph = {name: {*found.findall(text)} for name, text in texts.items()}
+    return [*graphlib.TopologicalSorter(graph).static_order()]
+
+
+def test_python_modules_import_each_other_in_no_circle() -> None:
+    folder = ROOT / "python" / "slm"
+    order = import_order({path.stem: path.read_text("utf-8") for path in folder.glob("[!_]*.py")})
+    assert order.index("history") < order.index("train") < order.index("model")
+    with pytest.raises(graphlib.CycleError):
+        import_order({"a": "from slm.b import B\n", "b": "    from slm.a import A\n"})

@@ -25,6 +25,7 @@ struct TensorInfo {
   std::string name;            ///< as in the model file, for example "layers.0.A"
   std::vector<int64_t> shape;  ///< (rows, columns)
   int64_t size = 0;            ///< number of values
+  bool sparse = false;         ///< an n-gram or match table: a position looks up one of its rows
 };
 
 /// What `batch_size` independent texts leave behind: every layer's h, (B, N), and the latest bytes

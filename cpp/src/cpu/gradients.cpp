@@ -21,7 +21,7 @@ int64_t num_sums(const TensorTable& table, const Tensor& tensor, int64_t positio
 
 int64_t embeddings_size(const TensorTable& table, int64_t positions) {
   for (const Tensor& tensor : table.tensors())
-    if (tensor.sparse && refers(table, tensor)) return positions * tensor.cols();
+    if (tensor.info.sparse && refers(table, tensor)) return positions * tensor.cols();
   return 0;
 }
 
@@ -40,7 +40,7 @@ SparseGradient::SparseGradient(const Tensor& tensor, int64_t num_slots, int64_t 
 CpuGradients::CpuGradients(const TensorTable& source, int64_t positions)
     : table(source), dense(table.num_dense()), embeddings_(embeddings_size(table, positions)) {
   for (const Tensor& tensor : table.tensors())
-    if (tensor.sparse)
+    if (tensor.info.sparse)
       sparse_tables.emplace_back(tensor, num_slots(tensor, positions),
                                  num_sums(table, tensor, positions));
 }

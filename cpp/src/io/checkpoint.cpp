@@ -26,8 +26,8 @@ struct Section {
     if (!is_moment) return tensor;
     tensor.offset = parameter.moment_offset;
     tensor.info.size = parameter.moments;
-    if (parameter.sparse) tensor.info.shape = {parameter.rows()};
-    tensor.sparse = false;
+    if (parameter.info.sparse) tensor.info.shape = {parameter.rows()};
+    tensor.info.sparse = false;
     return tensor;
   }
   int64_t size(const TensorTable& table) const {

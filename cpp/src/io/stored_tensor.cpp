@@ -19,7 +19,7 @@ StoredTensor::StoredTensor(const TensorFile& file, const Tensor& tensor, bool ex
     : file_(file), offset_(tensor.offset), cols_(tensor.cols()) {
   const std::string& name = tensor.info.name;
   std::vector<int64_t> shape = tensor.info.shape;
-  const TensorEntry* rows = tensor.sparse ? file.find(name + ".rows") : nullptr;
+  const TensorEntry* rows = tensor.info.sparse ? file.find(name + ".rows") : nullptr;
   if (rows != nullptr) {
     read_rows(*rows, tensor.rows());
     shape[0] = rows->count;

@@ -50,7 +50,7 @@ bool is_zero(const float* row, int64_t cols) {
 std::vector<uint32_t> rows_to_store(const Tensor& tensor, const float* values) {
   std::vector<uint32_t> rows;
   for (int64_t i = 0; i < tensor.rows(); ++i)
-    if (!tensor.sparse || !is_zero(values + i * tensor.cols(), tensor.cols()))
+    if (!tensor.info.sparse || !is_zero(values + i * tensor.cols(), tensor.cols()))
       rows.push_back(static_cast<uint32_t>(i));
   return rows;
 }
@@ -121,7 +121,7 @@ void add_sources(const Tensor& tensor, const float* values, Storage storage,
                      [content, storage](int64_t offset, int64_t count, void* to) {
                        encode(*content, storage, offset, count, to);
                      }});
-  if (tensor.sparse)
+  if (tensor.info.sparse)
     sources.push_back(
         {name + ".rows", "U32", {shape[0]}, [content](int64_t offset, int64_t count, void* to) {
            std::copy_n(content->rows.data() + offset, count, static_cast<uint32_t*>(to));

@@ -7,8 +7,8 @@ from typing import Any
 
 from slm import _core
 from slm.bench.meters import Bench, Meter, best_of
-from slm.bench.sizes import multiplied_weights, without_ngrams
-from slm.config import Preset, sparse_tables
+from slm.bench.sizes import has_sparse_tables, multiplied_weights, without_ngrams
+from slm.config import Preset
 
 PEERS = ("torch", "torch_scan")
 
@@ -30,7 +30,7 @@ def measure(
         "prompt": bench.prompt(),
         "score": bench.scoring(),
     }
-    if sparse_tables(size.config):
+    if has_sparse_tables(size.config):
         meters["plain"] = Bench(without_ngrams(size), threads=threads, seconds=seconds).training()
     if peers:
         meters |= {name: bench.torch(scan=name == "torch_scan") for name in PEERS}
@@ -59,7 +59,7 @@ def measure(
         "prompt_bytes_per_second": best["prompt"],
         "score_bytes_per_second": best["score"],
     }
-    if sparse_tables(size.config):
+    if has_sparse_tables(size.config):
         figures["ngram_share"] = 1 - best["train"] / best["plain"]
     for name in PEERS if peers else ():
         figures[f"{name}_bytes_per_second"] = best[name]

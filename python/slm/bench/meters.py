@@ -15,7 +15,7 @@ from slm import _core
 from slm.config import Preset
 from slm.model import Model
 from slm.text import ByteArray, sample_text
-from slm.train import Trainer
+from slm.trainer import Trainer
 
 Meter: TypeAlias = Callable[[], float]
 

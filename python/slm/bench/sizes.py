@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from slm.config import Preset, presets, sparse_tables
+from slm.config import Config, Preset, presets
 from slm.model import Model
 
 
@@ -47,18 +47,22 @@ def label(size: Preset) -> str:
     )
 
 
+def has_sparse_tables(config: Config) -> bool:
+    return bool(config.ngram_orders or config.match_lengths)
+
+
 def without_ngrams(size: Preset) -> Preset:
     return replace(size, config=replace(size.config, ngram_orders=(), match_lengths=()))
 
 
 def multiplied_weights(model: Model) -> int:
-    """How many weights a byte is multiplied with: all matrices but the tables that are looked up.
-    Each costs two operations forward and four backward; nothing else counts as useful."""
-    looked_up = {*sparse_tables(model.config)}
-    if not model.config.tie_embeddings:  # else it is the head's matrix, too
-        looked_up.add("embedding.weight")
+    """How many weights a byte is multiplied with: all matrices but the embedding tables. Each
+    costs two operations forward and four backward; nothing else counts as useful."""
+    untied = not model.config.tie_embeddings  # else the embedding is the head's matrix, too
     return sum(
-        math.prod(shape)
-        for name, shape in model._core.tensors
-        if len(shape) == 2 and name not in looked_up
+        math.prod(tensor["shape"])
+        for name, tensor in model._core.tensors.items()
+        if len(tensor["shape"]) == 2
+        and not tensor["sparse"]
+        and not (untied and name == "embedding.weight")
     )

@@ -11,12 +11,15 @@ import slm
 from slm.cli.options import (
     Commands,
     add_device_options,
+    add_fields,
     add_model_option,
     add_output_options,
     new_parser,
     open_model,
+    overrides_from_args,
     print_json,
 )
+from slm.generate import SampleOptions
 
 
 def add_parser(commands: Commands) -> None:
@@ -36,25 +39,14 @@ def add_parser(commands: Commands) -> None:
         "--max-bytes", type=int, default=200, metavar="N", help="default: %(default)s"
     )
     sampling = parser.add_argument_group("sampling")
-    sampling.add_argument(
-        "--temperature",
-        type=float,
-        default=1.0,
-        metavar="X",
-        help="0: always the most probable byte (default: %(default)s)",
-    )
-    sampling.add_argument(
-        "--top-p", type=float, default=1.0, metavar="X", help="fewest bytes that sum up to X"
-    )
-    sampling.add_argument(
-        "--top-k", type=int, default=0, metavar="N", help="the N most probable bytes; 0: all"
-    )
-    sampling.add_argument(
-        "--min-p", type=float, default=0.0, metavar="X", help="at least X times the most probable"
-    )
+    add_fields(sampling, SampleOptions, defaults=True)
     sampling.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     sampling.add_argument(
-        "--stop", action="append", default=[], metavar="TEXT", help="end before it; repeatable"
+        "--stop",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="stop sequence, which is not printed; repeatable",
     )
     sampling.add_argument(
         "-n", "--num-samples", type=int, metavar="N", help="several samples, separated by ---"
@@ -67,10 +59,7 @@ def run(args: argparse.Namespace) -> None:
     model = open_model(args)
     prompt = sys.stdin.buffer.read() if args.prompt == "-" else os.fsencode(args.prompt)
     options: dict[str, Any] = {
-        "temperature": args.temperature,
-        "top_p": args.top_p,
-        "top_k": args.top_k,
-        "min_p": args.min_p,
+        **overrides_from_args(args, SampleOptions),
         "seed": args.seed,
         "stop": [os.fsencode(stop) for stop in args.stop],
         "include_prompt": args.include_prompt,

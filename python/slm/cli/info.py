@@ -9,15 +9,16 @@ from typing import Any
 
 import slm
 from slm import _core
+from slm.bundled import bundled_model
 from slm.cli.options import Commands, add_output_options, display_values, new_parser, print_json
-from slm.config import sparse_tables
-from slm.model import bundled_model
 
 
 def add_parser(commands: Commands) -> None:
     parser = new_parser(commands, "info", __doc__)
     parser.set_defaults(run=run)
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="without it: the installation")
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help="default: describe this installation"
+    )
     add_output_options(parser)
 
 
@@ -61,7 +62,7 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
         "memory, bytes": model.memory,
         "config": asdict(config) if args.json else display_values(config),
         "train_config": asdict(train_config) if args.json else display_values(train_config),
-        "tensors": {name: list(shape) for name, shape in model._core.tensors},
+        "tensors": {name: list(t["shape"]) for name, t in model._core.tensors.items()},
     }
     tables = ngram_tables(model)
     if args.json:
@@ -75,7 +76,7 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def ngram_tables(model: slm.Model) -> dict[str, tuple[int, int]]:
-    """Of each table by its name: how many of its rows are not zero, and how many there are."""
-    names = sparse_tables(model.config)
+    """For each table by its name: how many of its rows are not zero, and how many there are."""
+    names = [name for name, tensor in model._core.tensors.items() if tensor["sparse"]]
     parameters = model.parameters if names else {}
     return {n: (int(parameters[n].any(axis=1).sum()), len(parameters[n])) for n in names}

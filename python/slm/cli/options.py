@@ -7,18 +7,22 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from math import isfinite
 from typing import Any, TypeAlias
 
-from slm import Config, Model, TrainConfig, load
-from slm.config import AUTO, AUTO_FIELDS, LIST_FIELDS
-from slm.model import bundled_model
+from slm import Config, Model, TrainConfig, _core, load
+from slm.bundled import bundled_model
+from slm.config import AUTO, AUTO_FIELDS
+from slm.generate import SampleOptions
 
 Options: TypeAlias = "argparse._ActionsContainer"  # a parser or a group of its options
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 DEFAULT_MODEL = "slm.safetensors"
+
+#: Fields whose options stand in the commands.
+OWN_OPTIONS = ("seed", "stop")
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
@@ -36,10 +40,10 @@ def dropout(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from None
 
 
-# By the name of a field, or else by its type: what reads its option, and what the help shows.
+# By the name of a field, or else by its type: the parser of its option, and what the help shows.
 _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
-    **dict.fromkeys(LIST_FIELDS, (whole_numbers, "N,N,…|none")),
     **dict.fromkeys(AUTO_FIELDS, (dropout, "X|auto")),
+    "tuple[int, ...]": (whole_numbers, "N,N,…|none"),
     "int": (int, "N"),
     "float": (float, "X"),
     "str": (str, "NAME"),
@@ -109,37 +113,47 @@ def open_model(args: argparse.Namespace) -> Model:
     return load(path, device=args.device, threads=args.threads, precision=args.precision)
 
 
-def add_fields(parser: Options, config: type[Config | TrainConfig]) -> None:
-    """An option for every field, by the field's name. --seed is on its own."""
+def add_fields(
+    parser: Options, config: type[Config | TrainConfig | SampleOptions], *, defaults: bool = False
+) -> None:
+    """An option for every field, by the field's name, but not for those of `OWN_OPTIONS`.
+
+    defaults: say in the help that the field's default is the option's."""
     for f in fields(config):
         name, text = "--" + f.name.replace("_", "-"), f.metadata["help"]
+        if f.name in OWN_OPTIONS:
+            continue
+        if defaults:
+            text += f" (default: {f.default})"
         if f.type == "bool":
             parser.add_argument(name, action=argparse.BooleanOptionalAction, help=text)
-        elif f.name != "seed":
+        else:
             read, metavar = _OPTIONS.get(f.name) or _OPTIONS[str(f.type)]
             parser.add_argument(name, type=read, metavar=metavar, help=text)
 
 
 def overrides_from_args(
-    args: argparse.Namespace, config: type[Config | TrainConfig]
+    args: argparse.Namespace, config: type[Config | TrainConfig | SampleOptions]
 ) -> dict[str, Any]:
-    """The fields that were given on the command line."""
-    values = {f.name: getattr(args, f.name) for f in fields(config) if f.name != "seed"}
+    """The fields that `add_fields` added and the command line gives."""
+    names = [f.name for f in fields(config) if f.name not in OWN_OPTIONS]
+    values = {name: getattr(args, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def display_values(config: Config | TrainConfig) -> dict[str, Any]:
-    """What a person is shown of a config: a field that came later only where it differs."""
+    """The fields of a config as text for a person. Those that the reference equations do without
+    are left out while they have their default."""
+    described = {**_core.config_fields(), **_core.train_config_fields()}
     values = {
         f.name: getattr(config, f.name)
         for f in fields(config)
-        if f.default is MISSING or getattr(config, f.name) != f.default
+        if described[f.name]["required"] or getattr(config, f.name) != f.default
     }
-    for name in LIST_FIELDS:
-        if name in values:
-            values[name] = ",".join(map(str, values[name]))
-    for name in AUTO_FIELDS:
-        if values.get(name) == AUTO:
+    for name, value in values.items():
+        if isinstance(value, tuple):
+            values[name] = ",".join(map(str, value))
+        elif name in AUTO_FIELDS and value == AUTO:
             values[name] = "auto"
     return values
 

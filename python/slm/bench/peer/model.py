@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from slm.bench.peer import functions
 from slm.bench.peer.ngrams import NgramTables
-from slm.config import sparse_tables
 from slm.model import Model
 from slm.text import ByteArray
 
@@ -39,7 +38,8 @@ class TorchModel:
             self._dense, self._gated = map(torch.compiler.disable, (self._dense, self._gated))
             self._layer = torch.compile(self._layer)  # type: ignore[method-assign]
         values = model.parameters
-        tables = {name: values.pop(name) for name in sparse_tables(self._config)}
+        sparse = [name for name, tensor in model._core.tensors.items() if tensor["sparse"]]
+        tables = {name: values.pop(name) for name in sparse}
         self.ngrams = NgramTables(self._config, tables, device) if tables else None
         self.parameters = {
             name: torch.nn.Parameter(torch.from_numpy(array.copy()).to(device))
