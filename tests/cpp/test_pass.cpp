@@ -106,7 +106,8 @@ void test_long_sums_lose_no_accuracy() {
 // made it: a state of any other config is refused, whichever field differs.
 void test_state_of_another_model() {
   const slm::Config config = rich();
-  const Model model = make_model(config);
+  Model model = make_model(config);
+  slm::Trainer trainer(model, slm::TrainConfig{});
   const uint8_t byte = 0;
   Floats logits(slm::kVocabSize);
   const auto refused = [&](const auto& change) {
@@ -116,7 +117,14 @@ void test_state_of_another_model() {
     CHECK_THROWS(slm::ErrorKind::config, "another config", model.step(&byte, state, logits.data()));
     CHECK_THROWS(slm::ErrorKind::config, "another config",
                  model.logits(&byte, 1, 1, &state, logits.data()));
+    CHECK_THROWS(slm::ErrorKind::config, "another config",
+                 trainer.step(&byte, &byte, 1, 1, &state));
+    slm::State copy = state, moved = std::move(state);
+    CHECK_THROWS(slm::ErrorKind::config, "another config", model.step(&byte, copy, logits.data()));
+    CHECK_THROWS(slm::ErrorKind::config, "another config", model.step(&byte, moved, logits.data()));
   };
+  refused([](slm::Config& c) { c.cell = "dense"; });
+  refused([](slm::Config& c) { c.init = "seed"; });
   refused([](slm::Config& c) { c.embed_dim = 10; });
   refused([](slm::Config& c) { c.state_dim = 21; });
   refused([](slm::Config& c) { c.num_layers = 2; });
@@ -130,9 +138,16 @@ void test_state_of_another_model() {
   refused([](slm::Config& c) { c.match_lengths = {3}; });
   refused([](slm::Config& c) { c.match_span = 31; });
 
-  // One made by another model of the same config is welcome.
-  slm::State state = make_model(config).new_state();
-  model.step(&byte, state, logits.data());
+  // One made by another model of the same config is welcome, whatever else differs; it outlives it.
+  Floats own(slm::kVocabSize);
+  slm::State state = model.new_state(), other = make_model(config, 1).new_state();
+  for (int i = 0; i < 3; ++i) {
+    model.step(&byte, state, own.data());
+    model.step(&byte, other, logits.data());
+    CHECK(same_bits(own, logits));
+  }
+  CHECK_THROWS(slm::ErrorKind::config, "the state is for 1 texts",
+               model.logits(&byte, 1, 2, &other, logits.data()));
 }
 
 // Their sizes in bytes would overflow, some of them to something small.
