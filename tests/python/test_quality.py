@@ -238,6 +238,19 @@ def test_plot(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_training_curve(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    import training_curve
+
+    assert training_curve.first_line("\nGood morrow,\nsweet lo") == "Good morrow,"
+    losses = [(2.0, 3.2, 1.8), (4.0, 1.8, 1.6)]
+    names = ("seconds", "train_loss", "validation_loss")
+    evaluations = [{**dict(zip(names, e, strict=True)), "text": "a b c"} for e in losses]
+    record = {"threads": 2, "cpu": "some CPU", "evaluations": evaluations}
+    training_curve.draw(record, tmp_path / "new" / "training.png")
+    assert (tmp_path / "new" / "training.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_export_of_the_english_model(tmp_path: Path) -> None:
     model = runs.Recipe("seed-small", TINY, steps=1).model()
     history = model.train(CORPUS.train, steps=20, validation=CORPUS.validation, seq_len=16)
