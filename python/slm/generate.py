@@ -20,16 +20,18 @@ Stop: TypeAlias = Union[str, bytes, "list[str | bytes]", "tuple[str | bytes, ...
 class SampleOptions:
     """How a byte is sampled from the model's distribution, and where a text ends."""
 
-    temperature: float = option("divides the logits; 0: always the most probable byte")
+    temperature: float = option("softmax temperature, which divides the logits; 0: greedy decoding")
     top_p: float = option(
-        "nucleus sampling: the smallest set of bytes with cumulative probability at least P; 1: all"
+        "nucleus sampling: the smallest set of bytes with cumulative probability at least this; "
+        "1: all bytes"
     )
-    top_k: int = option("only the K most probable bytes; 0: all")
+    top_k: int = option("sample from this many most probable bytes; 0: all bytes")
     min_p: float = option(
-        "only bytes at least P times as probable as the most probable one; 0: all"
+        "sample from bytes at least this times as probable as the most probable one; 0: all bytes"
     )
     stop: Stop = option(  # noqa: RUF009
-        "one or several strings; the text ends before the first that appears", default=None
+        "stop sequences, one or several str or bytes; the text ends before the first of them",
+        default=None,
     )
     seed: int | None = option("the same seed gives the same text; None: a random one", default=None)
 

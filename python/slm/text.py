@@ -1,4 +1,4 @@
-"""Texts: what may be given as one, and the corpus that comes with the package."""
+"""Texts: conversion of all accepted kinds to bytes, and the bundled corpus."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sample_text() -> ByteArray:
 
 
 def file_name(path: str | Path) -> bytes:
-    """A path as the library takes it. The system's calls would end it at a NUL, and mean another
+    """A path as the library takes it. System calls would cut it off at a NUL byte and open another
     file."""
     name = os.fsencode(path)
     if b"\0" in name:
@@ -50,7 +50,7 @@ def file_name(path: str | Path) -> bytes:
 
 
 def to_array(text: Text, what: str = "text") -> ByteArray:
-    """A text as an array (num_bytes,) of uint8, without a copy where there need be none."""
+    """A text as an array (num_bytes,) of uint8, without a copy where possible."""
     if isinstance(text, str):
         _refuse_file_name(text, what)
         return np.frombuffer(encode(text, what), np.uint8)
@@ -75,7 +75,7 @@ def to_array(text: Text, what: str = "text") -> ByteArray:
 
 
 def encode(text: str | bytes, what: str) -> bytes:
-    """UTF-8 of a str; bytes stay as they are."""
+    """The UTF-8 of a str; bytes as they are."""
     if isinstance(text, bytes):
         return text
     if not isinstance(text, str):

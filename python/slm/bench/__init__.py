@@ -1,2 +1,2 @@
-"""How fast this machine trains and generates, as shares of what it can reach: for `slm bench` and
-the programs in benchmarks/."""
+"""Measurements of training and generation, as fractions of the machine's roofline: for `slm bench`
+and the programs in benchmarks/."""

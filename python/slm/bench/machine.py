@@ -1,4 +1,4 @@
-"""The machine: its name, and limits that are measured and not read from a data sheet."""
+"""The machine: its name, and its measured roofline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cpu_name() -> str:
 
 
 def describe(threads: int) -> dict[str, Any]:
-    """`threads` is a number or 0 for one per core. Half a second of measuring."""
+    """`threads` is a number, or 0 for one per core. Measures for half a second."""
     buffer = 4 * _largest_cache()
     return {
         "cpu": cpu_name(),
@@ -42,7 +42,7 @@ def summary(here: dict[str, Any]) -> str:
 
 
 def _largest_cache() -> int:
-    """Bytes; where the system does not say, as much as is common."""
+    """In bytes; a common size where the system does not report it."""
     caches = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
     sizes = [path.read_text(encoding="utf-8").strip() for path in caches]
     return max((int(s[:-1]) << 10 for s in sizes if s.endswith("K")), default=32 << 20)

@@ -1,4 +1,4 @@
-"""All figures of one size, in turns with the limits of the machine."""
+"""All figures of one size, interleaved with the limits of the machine."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PEERS = ("torch", "torch_scan")
 def measure(
     size: Preset, *, threads: int, rounds: int, peers: bool = False, seconds: float = 0.2
 ) -> dict[str, Any]:
-    """Figures by name. Peers: PyTorch's step as one writes it, and with a scan and a norm of its
-    own. `seconds` is what each meter gets in a round. `ngram_share` is the part of a step's time
-    that the same model without n-grams and matches does not need."""
+    """Figures by name. `peers` adds PyTorch's step, in plain PyTorch and with a hand-written scan
+    and norm. Each meter gets `seconds` per round. `ngram_share` is the fraction of a step's time
+    that the same model without n-grams and matches saves."""
     bench = Bench(size, threads=threads, seconds=seconds)
     weights = multiplied_weights(bench.model)
     meters: dict[str, Meter] = {

@@ -1,5 +1,5 @@
-"""Meters: functions that return a rate. They take turns for some rounds and the best rate of each
-counts, so that a busy machine slows none of them more than another."""
+"""Meters: functions that measure a rate. They are interleaved over rounds and the best rate of each
+is reported, so that a busy machine slows none of them more than another."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def best_of(rounds: int, meters: Mapping[str, Meter]) -> dict[str, float]:
 
 
 def repeated(work: Callable[[], object], num_bytes: int, seconds: float) -> Meter:
-    """Bytes per second of the fastest run of `work` in about so many seconds."""
+    """Bytes per second of the fastest run of `work` in about `seconds`."""
     work()  # the first run touches the memory
 
     def meter() -> float:
@@ -51,7 +51,7 @@ def repeated(work: Callable[[], object], num_bytes: int, seconds: float) -> Mete
 
 class Bench:
     """A model of some size, and meters of bytes per second. It trains on windows of English text,
-    one after the other, since which n-grams a step meets decides how much memory it moves."""
+    one after the other, since the n-grams of a step determine how much memory it moves."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Bench:
         return self._steps(peer.step)
 
     def profile(self) -> Meter:
-        """Training with a clock at every operation; see `phases`."""
+        """Training with every operation timed; see `phases`."""
 
         def step(inputs: ByteArray, targets: ByteArray) -> None:
             start = time.perf_counter()
@@ -101,7 +101,7 @@ class Bench:
         return self._steps(step)
 
     def generation(self) -> Meter:
-        """One stream, with the drawing of the bytes."""
+        """Generation of one text, with sampling."""
         return self._generated(b"", GENERATED_BYTES, GENERATED_BYTES)
 
     def prompt(self) -> Meter:
@@ -109,7 +109,7 @@ class Bench:
         return self._generated(prompt, 1, PROMPT_BYTES)
 
     def scoring(self) -> Meter:
-        """By as much of a long text as the time allows."""
+        """Scoring of as much of a long text as the time allows."""
         text = _random_bytes(SCORED_BYTES)
         return lambda: (
             SCORED_BYTES / _core.estimate_score_seconds(self.model._core, text, self._seconds)

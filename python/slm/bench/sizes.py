@@ -1,4 +1,4 @@
-"""The sizes that are measured, and what is counted of them."""
+"""The model sizes that are measured, and their number of multiplied weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from slm.model import Model
 
 
 def standard_sizes() -> dict[str, Preset]:
-    """Every preset by name, and three sizes of the reference model of which figures are kept."""
+    """Every preset by name, and three sizes of the reference model."""
     sizes = presets()
     for E, N, L, T, B in ((128, 128, 2, 128, 32), (256, 256, 4, 256, 16), (512, 256, 8, 256, 16)):
         size = reference_size(E, N, L, T, B)
@@ -20,7 +20,7 @@ def standard_sizes() -> dict[str, Preset]:
 
 
 def recommended_sizes() -> dict[str, Preset]:
-    """The presets that are not of the reference model, by name."""
+    """The presets with gated cells, by name."""
     return {name: size for name, size in presets().items() if size.config.cell == "gated"}
 
 
@@ -56,8 +56,9 @@ def without_ngrams(size: Preset) -> Preset:
 
 
 def multiplied_weights(model: Model) -> int:
-    """How many weights a byte is multiplied with: all matrices but the embedding tables. Each
-    costs two operations forward and four backward; nothing else counts as useful."""
+    """The number of weights that take part in a byte's matrix products: all matrices but the
+    embedding tables. Each costs two operations forward and four backward; nothing else counts as
+    useful."""
     untied = not model.config.tie_embeddings  # else the embedding is the head's matrix, too
     return sum(
         math.prod(tensor["shape"])

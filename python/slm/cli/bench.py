@@ -1,9 +1,9 @@
-"""Measure this machine, and training and generation as shares of what it can reach.
+"""Measure training and generation on this machine, as fractions of its roofline.
 
-Without options of a size: every preset, and the sizes of docs/performance.md. Useful operations are
-6 per byte and weight that is multiplied; the peak is a loop of multiply-adds in registers on all
-threads. What n-grams and matches cost is the difference to the same model without. Everything takes
-turns, round by round, and the best counts.
+Without options of a size, every preset and the sizes of docs/performance.md are measured. A step
+counts 6 useful operations per byte and multiplied weight; peak is a loop of fused multiply-adds in
+registers on all threads. The cost of n-grams and matches is the difference to the same model
+without them. Measurements are interleaved over rounds; the best round is reported.
 """
 
 from __future__ import annotations
@@ -34,15 +34,23 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: one per core")
     parser.add_argument(
-        "--rounds", type=int, default=5, metavar="N", help="the best counts (default: %(default)s)"
+        "--rounds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="the best round is reported (default: %(default)s)",
     )
     parser.add_argument(
-        "--against", choices=["torch"], help="measure PyTorch's step on the same model, too"
+        "--against",
+        choices=["torch"],
+        help="also measure PyTorch's training step on the same model",
     )
     add_output_options(parser)
-    size = parser.add_argument_group("the size", "Each overrides the preset.")
+    size = parser.add_argument_group("size", "Options override the preset.")
     size.add_argument(
-        "--preset", metavar="NAME", help=f"see `slm presets` (default: {slm.default_preset})"
+        "--preset",
+        metavar="NAME",
+        help=f"a name that `slm presets` lists (default: {slm.default_preset})",
     )
     add_fields(size, slm.Config)
     size.add_argument("--seq-len", type=int, metavar="N", help="T, bytes per window")
@@ -50,7 +58,7 @@ def add_parser(commands: Commands) -> None:
     size.add_argument(
         "--recompute",
         action=argparse.BooleanOptionalAction,
-        help="compute most of a long window twice, to save memory",
+        help="activation checkpointing: less memory for long windows",
     )
 
 
@@ -58,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     if args.rounds < 1:
         raise ConfigError(f"rounds is {args.rounds}, expected at least 1")
     if args.against:
-        importlib.import_module("slm.bench.peer")  # or says that PyTorch is not here
+        importlib.import_module("slm.bench.peer")  # or raises an error that PyTorch is missing
     sizes = _sizes(args)
     here = machine.describe(args.threads)
     if not args.json:
@@ -74,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _sizes(args: argparse.Namespace) -> dict[str, Preset]:
-    """The one that the options describe, or all that figures are kept of."""
+    """The size that the options describe, or all that docs/performance.md reports."""
     model = overrides_from_args(args, slm.Config)
     names = ("seq_len", "batch_size", "recompute")
     window = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

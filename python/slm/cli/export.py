@@ -1,7 +1,7 @@
-"""Write a model to a smaller file, and say how much smaller.
+"""Export a model to a smaller file.
 
-int8 takes about a quarter of float32, with a scale for every row of a matrix; float16 a half. The
-new file is a model like any other. `slm score` says what the rounding costs.
+float16 takes half the space of float32, int8 about a quarter, with a scale for every row of a
+matrix. The new file is a model like any other; `slm score` measures what the rounding costs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def add_parser(commands: Commands) -> None:
     parser = new_parser(commands, "export", __doc__)
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", help="model file to read")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="model file to write")
     parser.add_argument(
         "--dtype",
         default="int8",

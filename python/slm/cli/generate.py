@@ -1,4 +1,4 @@
-"""Continue a prompt, byte by byte as the model draws them."""
+"""Continue a prompt. Text is printed as it is generated."""
 
 from __future__ import annotations
 
@@ -33,23 +33,36 @@ def add_parser(commands: Commands) -> None:
         "--include-prompt",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="print the prompt, too (default: yes)",
+        help="print the prompt before the text (default: yes)",
     )
     parser.add_argument(
-        "--max-bytes", type=int, default=200, metavar="N", help="default: %(default)s"
+        "--max-bytes",
+        type=int,
+        default=200,
+        metavar="N",
+        help="number of bytes to generate (default: %(default)s)",
     )
     sampling = parser.add_argument_group("sampling")
     add_fields(sampling, SampleOptions, defaults=True)
-    sampling.add_argument("--seed", type=int, metavar="N", help="default: a random one")
+    sampling.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="random seed; the same seed gives the same text (default: a random one)",
+    )
     sampling.add_argument(
         "--stop",
         action="append",
         default=[],
         metavar="TEXT",
-        help="stop sequence, which is not printed; repeatable",
+        help="stop sequence, not printed; repeatable",
     )
     sampling.add_argument(
-        "-n", "--num-samples", type=int, metavar="N", help="several samples, separated by ---"
+        "-n",
+        "--num-samples",
+        type=int,
+        metavar="N",
+        help="generate N samples, separated by lines ---",
     )
     add_device_options(parser)
     add_output_options(parser)
@@ -83,6 +96,6 @@ def _stream(model: slm.Model, prompt: bytes, max_bytes: int, options: dict[str, 
     for piece in model.stream(prompt, max_bytes, **options):
         out.write(piece)
         out.flush()
-    # In a pipe or a file stand the bytes of the text and no other.
+    # Pipes and files get exactly the bytes of the text.
     if sys.stdout.isatty() and not piece.endswith(b"\n"):
         out.write(b"\n")

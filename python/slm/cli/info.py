@@ -70,7 +70,7 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
     if tables:
         used, rows = (sum(counts) for counts in zip(*tables.values(), strict=True))
         facts["n-grams and matches"] = f"{used:,} of {rows:,} rows are not zero"
-        # One line says what a line for each table would.
+        # The summary above stands for a line per table.
         facts["tensors"] = {k: v for k, v in facts["tensors"].items() if k not in tables}
     return facts
 

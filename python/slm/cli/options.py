@@ -1,4 +1,4 @@
-"""What several commands share: options, the model they open, JSON."""
+"""Options, opening of models and output that several commands share."""
 
 from __future__ import annotations
 
@@ -64,26 +64,32 @@ def new_parser(commands: Commands, name: str, doc: str | None) -> argparse.Argum
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="results as JSON, one object a line")
-    parser.add_argument("--quiet", action="store_true", help="no progress, notes or messages")
+    parser.add_argument(
+        "--json", action="store_true", help="print results as JSON, one object per line"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print no progress, notes or messages")
 
 
 def add_device_options(parser: Options, precision: str = "float32") -> None:
     parser.add_argument(
-        "--device", default="auto", help='"auto", "cpu" or "cuda" (default: %(default)s)'
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help='"cpu", "cuda", or "auto": "cuda" where it can be used (default: %(default)s)',
     )
     parser.add_argument(
         "--threads",
         type=int,
         metavar="N",
-        help="default: one per core; results do not depend on it",
+        help="number of threads; results do not depend on it (default: one per core)",
     )
     parser.add_argument(
         "--precision",
         default=precision,
-        help='"float32", or the faster "bf16" (on CPUs that have it and on CUDA devices) or "tf32" '
-        '(on CUDA devices); "auto" is "bf16" on CPUs where that is known to be faster, else '
-        '"float32" (default: %(default)s)',
+        metavar="NAME",
+        help='precision of matrix products: "float32"; "bf16" on CPUs that have it and on CUDA '
+        'devices; "tf32" on CUDA devices; "auto" is "bf16" on CPUs where that is known to be '
+        'faster, else "float32" (default: %(default)s)',
     )
 
 

@@ -1,7 +1,7 @@
-"""Say what texts cost under a model: nats and bits per byte, perplexity.
+"""Score texts: nats and bits per byte, perplexity.
 
-With --per-byte, each byte is a line of four columns: file, offset, byte, and the natural logarithm
-of its probability. The summary then goes to standard error.
+--per-byte prints a line of four columns for each byte: file, offset, byte, and the natural
+logarithm of its probability. The summary then goes to standard error.
 """
 
 from __future__ import annotations
@@ -32,9 +32,12 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--adapt",
         action="store_true",
-        help="learn from each byte after it is scored; every FILE finds the model as it was",
+        help="dynamic evaluation: update the weights after each scored window; they are reset for "
+        "every FILE",
     )
-    parser.add_argument("--per-byte", action="store_true", help="the log-probability of every byte")
+    parser.add_argument(
+        "--per-byte", action="store_true", help="print the log-probability of every byte"
+    )
     add_device_options(parser)
     add_output_options(parser)
 

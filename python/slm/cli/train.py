@@ -1,7 +1,7 @@
 """Train a model on text files, and write it to one file.
 
-Without FILE, the bundled corpus (tinyshakespeare) is the text. Beside MODEL stands a checkpoint,
-with .ckpt.safetensors for its suffix, from which --resume goes on after an interruption.
+Without FILE, the text is the bundled corpus (tinyshakespeare). A checkpoint is kept beside MODEL,
+with the suffix .ckpt.safetensors, and --resume continues from it after an interruption.
 """
 
 from __future__ import annotations
@@ -49,56 +49,77 @@ def add_parser(commands: Commands) -> None:
     )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoint, with the same options"
+        "--resume", action="store_true", help="continue from the checkpoint, with the same options"
     )
-    existing.add_argument("--from", dest="source", metavar="FILE", help="start from this model")
+    existing.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="fine-tuning: start from the weights of this model",
+    )
     existing.add_argument("--overwrite", action="store_true", help="replace an existing MODEL")
 
-    run_options = parser.add_argument_group("the run")
+    run_options = parser.add_argument_group("run")
     run_options.add_argument(
         "--time",
         dest="seconds",
         type=_duration,
         metavar="TIME",
-        help="how long instead of --steps: 90s, 5m, 2h",
+        help="length of the run in wall time, instead of --steps: 90s, 5m, 2h",
     )
     run_options.add_argument(
         "--validation",
         type=_validation,
         default=0.1,
-        metavar="SHARE|FILE",
-        help="share to cut off the end of the text, 0 for none, or a file (default: %(default)s)",
+        metavar="FRACTION|FILE",
+        help="fraction of the text held out for validation, taken from its end; or a file; or 0 "
+        "for no validation (default: %(default)s)",
     )
     run_options.add_argument(
-        "--eval-every", type=int, default=0, metavar="N", help="steps between evaluations"
+        "--eval-every",
+        type=int,
+        default=0,
+        metavar="N",
+        help="steps between evaluations (default: about ten evaluations in the run)",
     )
     run_options.add_argument(
-        "--patience", type=int, default=0, metavar="N", help="stop N evaluations after the best"
+        "--patience",
+        type=int,
+        default=0,
+        metavar="N",
+        help="early stopping: stop after N evaluations without improvement (default: never)",
     )
     run_options.add_argument(
         "--checkpoint-seconds",
         type=float,
         default=30.0,
         metavar="X",
-        help="between two checkpoints (default: %(default)s)",
+        help="seconds between two checkpoints (default: %(default)s)",
     )
     run_options.add_argument(
         "--sample-bytes",
         type=int,
         default=72,
         metavar="N",
-        help="length of the sample at every evaluation, 0 for none (default: %(default)s)",
+        help="length of the sample printed at every evaluation; 0: none (default: %(default)s)",
     )
-    run_options.add_argument("--seed", type=int, metavar="N", help="of all that is random")
+    run_options.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="random seed of initial weights, windows, dropout and noise",
+    )
     add_device_options(run_options, precision="auto")
     add_output_options(parser)
-    model = parser.add_argument_group("the model", "Each overrides the preset.")
+    model = parser.add_argument_group("model", "Options override the preset.")
     model.add_argument(
-        "--preset", metavar="NAME", help=f"see `slm presets` (default: {slm.default_preset})"
+        "--preset",
+        metavar="NAME",
+        help=f"a name that `slm presets` lists (default: {slm.default_preset})",
     )
     add_fields(model, slm.Config)
     add_fields(
-        parser.add_argument_group("the training", "Each overrides the preset."), slm.TrainConfig
+        parser.add_argument_group("training", "Options override the preset."), slm.TrainConfig
     )
 
 
@@ -117,21 +138,21 @@ def run(args: argparse.Namespace) -> None:
         history = _train(args, model, text, checkpoint)
     except KeyboardInterrupt:
         if checkpoint.exists():
-            message(args, f"interrupted; to go on: {_resume_command(args.argv)}")
+            message(args, f"interrupted; to continue: {_resume_command(args.argv)}")
         raise
     model.save(output)
     _report(args, history, output, checkpoint)
 
 
 def _check_output(args: argparse.Namespace, output: Path, checkpoint: Path) -> None:
-    """Finds out before the training, not after it, that its result could not be written."""
+    """Raises an error before training if its result could not be written."""
     if output.is_dir():
         raise slm.ConfigError(f"the output {str(output)!r} is a folder, not a file")
     if not (args.resume or args.source or args.overwrite):
         for path, what in ((output, "exists"), (checkpoint, "holds a run")):
             if path.exists():
                 raise slm.ConfigError(
-                    f"{path} {what}: give --resume to go on, --from to start from a model, "
+                    f"{path} {what}: give --resume to continue, --from to start from a model, "
                     "--overwrite to replace it, or another -o"
                 )
     try:
@@ -170,7 +191,7 @@ def _train(args: argparse.Namespace, model: slm.Model, text: Text, checkpoint: P
     def show_sample(p: slm.Progress) -> None:
         if p.evaluation and args.sample_bytes > 0 and not args.quiet:
             sample = model.generate("", args.sample_bytes, temperature=0.8, seed=p.step)
-            # One line; and a model that has learned little says escape sequences, too.
+            # On one line, and without the escape sequences that an untrained model emits.
             line = " ".join(sample.split())
             say("  | " + "".join(c if c.isprintable() else "\ufffd" for c in line))
 
@@ -213,7 +234,7 @@ def _report(args: argparse.Namespace, history: slm.History, output: Path, checkp
 
 
 def _resume_command(argv: list[str]) -> str:
-    """The command line as it was, with --resume in place of how it started."""
+    """The same command line, with --resume instead of --overwrite or --from."""
     kept: list[str] = []
     words = iter(argv)
     for word in words:

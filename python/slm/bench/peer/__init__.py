@@ -1,4 +1,5 @@
-"""The same model and the same step in PyTorch, to measure against. PyTorch is optional."""
+"""The same model and training step in PyTorch, for `slm bench --against torch`. It is part of the
+package so that users can compare on their own machines; PyTorch is optional."""
 
 from slm.errors import ConfigError
 

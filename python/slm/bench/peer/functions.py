@@ -1,6 +1,6 @@
-"""The parts that PyTorch has no operation for: as one writes them, with the gradient left to
-autograd, and as functions with a gradient of their own, which pass over memory less often and put
-one node into the graph instead of some per time step. Arrays are (T, B, width)."""
+"""The parts that PyTorch has no operation for, in two versions: plain, differentiated by autograd,
+and as autograd functions with hand-written gradients, which pass over memory less often and put one
+node into the graph instead of several per time step. Arrays are (T, B, width)."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from slm.text import ByteArray
 
 
 class TorchModel:
-    """Products over whole windows, and the rest as one writes it in PyTorch or, with `scan`, by
-    functions with a gradient of their own. Training is as the model's own config says, at a
-    constant rate. `compiled` has PyTorch compile the layers but for their recurrence, whose time
-    steps it would unroll."""
+    """Matrix products over whole windows; the rest in plain PyTorch or, with `scan`, by functions
+    with hand-written gradients. It trains by the model's train config, at a constant learning rate.
+    `compiled` has PyTorch compile the layers except for their recurrence, whose time steps it would
+    unroll."""
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ class NgramTables:
         self._latest = np.zeros(len(self.weight), np.int64)
 
     def read(self, inputs: ByteArray, dropout: float = 0) -> None:
-        """Finds the rows of a window, and drops that share of them whole."""
+        """Finds the rows of a window, and drops a fraction of them, each as a whole."""
         found = [*self._find(inputs)]
         parts = [rows + first for (_, rows), first in zip(found, self.firsts, strict=True)]
         rows = np.concatenate(parts)
@@ -94,7 +94,7 @@ class NgramTables:
         self._scale = 1 / (1 - dropout)
 
     def _find(self, inputs: ByteArray) -> Iterator[tuple[slice | Rows, Rows]]:
-        """Of every table the positions that have a row, and the rows."""
+        """For every table, the positions that have a row, and the rows."""
         how = self._config
         for order in how.ngram_orders:
             rows = find_rows(inputs, order, how.ngram_buckets).ravel()
@@ -111,7 +111,7 @@ class NgramTables:
         return result
 
     def drop(self, i: int, vectors: torch.Tensor) -> torch.Tensor:
-        """The vectors of order number i, or their gradients, without what is dropped."""
+        """The vectors of table number i, or their gradients, without the dropped ones."""
         return vectors * (self._kept[i] * self._scale) if self._kept else vectors
 
     def update(self, rate: float, beta2: float, epsilon: float) -> None:
@@ -126,7 +126,7 @@ class NgramTables:
 
 
 class _Lookup(torch.autograd.Function):
-    """Leaves the rows' gradients in the tables, where they are not dense."""
+    """Keeps the gradients of rows sparse, beside the tables."""
 
     @staticmethod
     def forward(
