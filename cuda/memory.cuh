@@ -99,14 +99,6 @@ struct Ngrams {
   int64_t projection[kMaxSparseTables];  // (E, width): offsets in the flat buffer
 };
 
-// The parameters of one layer. What a model does not have is null.
-struct LayerTensors {
-  const Tensor* norm = nullptr;
-  const Tensor *A = nullptr, *B = nullptr, *C = nullptr, *D = nullptr;  // dense
-  const Tensor *in = nullptr, *in_bias = nullptr, *out = nullptr;       // gated
-  const Tensor *mlp_norm = nullptr, *mlp_in = nullptr, *mlp_out = nullptr;
-};
-
 struct CudaWeights final : Weights {
   CudaWeights(const DeviceMemory& memory, const Config& config, const TensorTable& source);
   CudaWeights(const CudaWeights&) = delete;  // `layers` points into `table`

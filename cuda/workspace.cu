@@ -12,24 +12,7 @@ CudaWeights::CudaWeights(const DeviceMemory& memory, const Config& config,
       norm(table.find("norm.weight")),
       head(has_head(config) ? &table.at(config.tie_embeddings ? "embedding.weight" : "head.weight")
                             : nullptr) {
-  for (int64_t i = 0; i < config.num_layers; ++i) {
-    const auto find = [&](const char* name) {
-      return table.find("layers." + std::to_string(i) + "." + name);
-    };
-    LayerTensors layer;
-    layer.norm = find("norm.weight");
-    layer.A = find("A");
-    layer.B = find("B");
-    layer.C = find("C");
-    layer.D = find("D");
-    layer.in = find("in.weight");
-    layer.in_bias = find("in.bias");
-    layer.out = find("out.weight");
-    layer.mlp_norm = find("mlp.norm.weight");
-    layer.mlp_in = find("mlp.in.weight");
-    layer.mlp_out = find("mlp.out.weight");
-    layers.push_back(layer);
-  }
+  for (int64_t i = 0; i < config.num_layers; ++i) layers.emplace_back(table, i);
 }
 
 CudaWorkspace::CudaWorkspace(const DeviceMemory& memory, const Config& model,

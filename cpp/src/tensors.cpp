@@ -126,6 +126,23 @@ const Tensor& TensorTable::layer(int64_t layer, const char* name) const {
   return at("layers." + std::to_string(layer) + "." + name);
 }
 
+LayerTensors::LayerTensors(const TensorTable& table, int64_t layer) {
+  const auto find = [&](const char* name) {
+    return table.find("layers." + std::to_string(layer) + "." + name);
+  };
+  norm = find("norm.weight");
+  A = find("A");
+  B = find("B");
+  C = find("C");
+  D = find("D");
+  in = find("in.weight");
+  in_bias = find("in.bias");
+  out = find("out.weight");
+  mlp_norm = find("mlp.norm.weight");
+  mlp_in = find("mlp.in.weight");
+  mlp_out = find("mlp.out.weight");
+}
+
 void init_tensor(const Tensor& tensor, uint64_t seed, uint32_t index, float* out) {
   const InitialValues& init = tensor.init;
   const Philox random(seed, PhiloxStream::init, index);

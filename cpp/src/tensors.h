@@ -60,6 +60,16 @@ class TensorTable {
   int64_t num_parameters_ = 0, num_dense_ = 0, num_moments_ = 0;
 };
 
+// The parameters of one layer by name; null where the model has none.
+struct LayerTensors {
+  LayerTensors(const TensorTable& table, int64_t layer);
+
+  const Tensor* norm;                         // (E,)
+  const Tensor *A, *B, *C, *D;                // dense cell: (N, N), (N, E), (O, N), (O, E)
+  const Tensor *in, *in_bias, *out;           // gated cell: (3N, E), (3N,), (E, N)
+  const Tensor *mlp_norm, *mlp_in, *mlp_out;  // (E,), (2M, E), (E, M)
+};
+
 // A table in which every position looks up a row, or none: of n-grams or of matches.
 struct SparseTable {
   std::string name;  // of the table, without ".weight"

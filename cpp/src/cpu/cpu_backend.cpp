@@ -54,13 +54,8 @@ std::unique_ptr<Workspace> CpuBackend::make_workspace(const Config& config,
 
 void CpuBackend::params_changed(Weights& any_weights) const {
   auto& weights = static_cast<CpuWeights&>(any_weights);
-  pool_.run(static_cast<int64_t>(weights.packed.size()), [&](int64_t i) {
-    PackedWeight& packed = *weights.packed[static_cast<size_t>(i)];
-    const float* w = weights.at(*packed.tensor);
-    const int64_t rows = packed.tensor->rows(), cols = packed.tensor->cols();
-    kernels_.pack(w, 1, cols, cols, rows, packed.forward_values.get());
-    kernels_.pack(w, cols, 1, rows, cols, packed.backward_values.get());
-  });
+  pool_.run(static_cast<int64_t>(weights.table.tensors().size()),
+            [&](int64_t i) { weights.pack(i, kernels_); });
 }
 
 // A dense layer's recurrence wants many rows at once. A gated layer has no product in time, and is

@@ -7,13 +7,12 @@
 #include "cpu/blocks.h"
 #include "cpu/gradients.h"
 #include "cpu/isa.h"
+#include "cpu/layer_chunk.h"
 #include "cpu/memory.h"
 #include "cpu/weight_gradients.h"
 #include "util/thread_pool.h"
 
 namespace slm {
-
-struct LayerChunk;  // layer_part.h
 
 class CpuBackend final : public Backend {
  public:
@@ -93,11 +92,10 @@ class CpuBackend final : public Backend {
   void ngrams_backward(const CpuWeights&, CpuWorkspace&, CpuGradients&, const float* de, int64_t t0,
                        int64_t t1) const;
 
-  void dense_forward(const LayerWeights&, const LayerChunk&) const;
-  void dense_backward(const LayerWeights&, const LayerChunk&, float* grads) const;
-  void gated_forward(const LayerWeights&, CpuWorkspace&, const LayerChunk&,
-                     const float* bias) const;
-  void gated_backward(const LayerWeights&, CpuWorkspace&, const LayerChunk&, float* grads) const;
+  void dense_forward(const LayerChunk&) const;
+  void dense_backward(const LayerChunk&, float* grads) const;
+  void gated_forward(CpuWorkspace&, const LayerChunk&) const;
+  void gated_backward(CpuWorkspace&, const LayerChunk&, float* grads) const;
 
   template <class Finish>
   void head(const Weights&, CpuWorkspace&, int64_t t0, int64_t t1, const Finish& finish) const;
@@ -117,20 +115,21 @@ class CpuBackend final : public Backend {
   // Threads that work of this size keeps busy.
   int64_t threads_worth(double flops) const { return flops < 2e5 ? 1 : pool_.free_threads(); }
 
-  // f(begin, end) over [0, n), cut into one piece per thread.
+  // f(begin, end) over [0, n), cut into one task per thread.
   template <class F>
   void parallel_for(int64_t n, double flops, const F& f) const {
-    const int64_t pieces = std::min(n, threads_worth(flops));
-    pool_.run(pieces, [&](int64_t i) { f(n * i / pieces, n * (i + 1) / pieces); });
+    const int64_t tasks = std::min(n, threads_worth(flops));
+    pool_.run(tasks, [&](int64_t i) { f(n * i / tasks, n * (i + 1) / tasks); });
   }
 
-  // The sum of f(part, parts), of parts that do not depend on threads.
+  // The sum of f(range, ranges) over ranges whose number does not depend on the threads, so that
+  // neither does the order of the sum.
   template <class F>
-  double sum_parts(int64_t size, const F& f) const {
-    constexpr int64_t kParts = 64;
-    double sums[kParts], total = 0;
-    parallel_for(kParts, 2.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) sums[i] = f(i, kParts);
+  double sum_ranges(int64_t size, const F& f) const {
+    constexpr int64_t kRanges = 64;
+    double sums[kRanges], total = 0;
+    parallel_for(kRanges, 2.0 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) sums[i] = f(i, kRanges);
     });
     for (double sum : sums) total += sum;
     return total;
@@ -140,6 +139,21 @@ class CpuBackend final : public Backend {
   void parallel_for_positions(int64_t steps, int64_t batch, double flops, const F& f) const {
     slm::parallel_for_positions([&](int64_t n, const auto& g) { parallel_for(n, flops, g); },
                                 threads_worth(flops), steps, batch, f);
+  }
+
+  // The steps of a cell over a chunk, in blocks of `block_steps` (blocks.h).
+  template <class Before, class Scan, class After>
+  void run_layer(const LayerChunk& chunk, double flops, int64_t block_steps, TimeOrder order,
+                 const Before& before, const Scan& scan, const After& after) const {
+    slm::run_layer([&](int64_t n, const auto& f) { parallel_for(n, flops, f); },
+                   threads_worth(flops), chunk.steps, chunk.B, block_steps, order, before, scan,
+                   after);
+  }
+
+  // y = x W over the rows of a block, or y += x W.
+  void matmul(const Block& at, const Array& x, PackedMatrix w, const Array& y,
+              bool accumulate) const {
+    kernels_.matmul(at.grid(x.batch), x.rows(at), w, y.rows(at), accumulate);
   }
 
   const Kernels& kernels_;

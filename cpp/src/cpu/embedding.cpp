@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_chunk.h"
 #include "numerics/dropout.h"
 #include "numerics/philox.h"
 
@@ -80,7 +79,7 @@ void CpuBackend::embed_forward(const Weights& any_weights, Workspace& any_worksp
                                int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
-  const float* table = weights.at(*weights.embedding);  // (V, E)
+  const float* table = weights.at(weights.embedding);  // (V, E)
   const bool drops = ws.dropout.rate > 0;
   const int64_t B = ws.B, steps = t1 - t0;
   const auto orders = static_cast<int64_t>(weights.ngrams.size());

@@ -1,22 +1,26 @@
-// The head: logits, softmax and cross-entropy over the 256 bytes, and back. The logits are
-// W_head norm(u), or in a model without a head the last layer's y = C swish(h) + D v.
+// The head: logits, softmax and cross-entropy over the V = 256 bytes, and back (docs/model.md).
+//
+//   u, v          (T, B, E)  output of the last layer; its norm, with locked dropout
+//   logits        (T, B, V)  then their gradient, softmax(logits) - onehot(target), scaled
+//   W_head (V, E)
+//
+//   logits = W_head norm(u);  without a head, of the last layer: logits = C swish(h) + D u
 #include <algorithm>
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_chunk.h"
 #include "cpu/norm.h"
 
 namespace slm {
 
-// Computes the logits of a chunk and calls finish(r, logits) for each of its positions r. A thread
-// does all of it for a few positions at a time, so that their logits do not leave its cache.
+// Computes the logits of a chunk and calls finish(r, logits) for each position r, block by block,
+// so that the logits of a block do not leave its thread's cache.
 template <class Finish>
 void CpuBackend::head(const Weights& any_weights, CpuWorkspace& ws, int64_t t0, int64_t t1,
                       const Finish& finish) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
-  const LayerWeights& last = weights.layers.back();
-  const bool own = weights.head.tensor != nullptr;
+  const LayerTensors& last = weights.layers.back();
+  const bool own = weights.head != nullptr;
   const int64_t E = ws.E, N = ws.N, B = ws.B, steps = t1 - t0;
   const Array u{ws.u(own ? ws.L : ws.L - 1, t0), B, E}, h{ws.h(ws.L - 1, t0), B, N};
   const Array s{ws.s.get(), B, N}, v{weights.norm ? ws.v.get() : u.data, B, E};
@@ -25,14 +29,14 @@ void CpuBackend::head(const Weights& any_weights, CpuWorkspace& ws, int64_t t0, 
   const double flops = 2.0 * static_cast<double>(steps * B * kVocabSize * (own ? E : N + E));
   parallel_for_positions(steps, B, flops, [&](const Block& at) {
     if (own) {
-      norm_forward(kernels_, weights.data_or_null(weights.norm), u, at, v);
+      norm_forward(kernels_, weights.at(weights.norm), u, at, v);
       apply_mask(mask, at, v);
-      kernels_.matmul(at.grid(B), v.rows(at), weights.head.forward(), logits.rows(at), false);
+      matmul(at, v, weights.forward(weights.head), logits, false);
     } else {
       for (int64_t t = at.t0; t < at.t1; ++t)
         kernels_.swish_forward(h.row(t, at.b0), s.row(t, at.b0), (at.b1 - at.b0) * N);
-      kernels_.matmul(at.grid(B), s.rows(at), last.C.forward(), logits.rows(at), false);
-      kernels_.matmul(at.grid(B), u.rows(at), last.D.forward(), logits.rows(at), true);
+      matmul(at, s, weights.forward(last.C), logits, false);
+      matmul(at, u, weights.forward(last.D), logits, true);
     }
     for_each_row(at, [&](int64_t t, int64_t b) { finish(t * B + b, logits.row(t, b)); });
   });
@@ -54,7 +58,7 @@ void CpuBackend::head_loss(const Weights& weights, Workspace& workspace, int64_t
   });
 }
 
-// ws.v has what head_loss multiplied.
+// ws.v still holds what head_loss multiplied by W_head.
 void CpuBackend::head_backward(const Weights& any_weights, Workspace& any_workspace,
                                Gradients& any_gradients, int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
@@ -64,15 +68,14 @@ void CpuBackend::head_backward(const Weights& any_weights, Workspace& any_worksp
   const Array dy{ws.logits.get(), B, kVocabSize}, dv{ws.dv.get(), B, E}, du{ws.dy.get(), B, E};
   const double flops = 2.0 * static_cast<double>(steps * B * kVocabSize * E);
   parallel_for_positions(steps, B, flops, [&](const Block& at) {
-    const Array& dx = weights.norm ? dv : du;
-    kernels_.matmul(at.grid(B), dy.rows(at), weights.head.backward(), dx.rows(at), false);
+    matmul(at, dy, weights.backward(weights.head), weights.norm ? dv : du, false);
     if (weights.norm == nullptr) return;
     for_each_row(at, [&](int64_t t, int64_t b) { std::fill_n(du.row(t, b), E, 0.0f); });
     apply_mask(ws.mask(ws.L), at, dv);
-    norm_backward(kernels_, weights.data_or_null(weights.norm), u, at, dv, du);
+    norm_backward(kernels_, weights.at(weights.norm), u, at, dv, du);
   });
   WeightGrads grads;
-  grads.add(weights.head.tensor, dy.data, v.data);
+  grads.add(weights.head, dy.data, v.data);
   grads.add(weights.norm, dv.data, nullptr);
   add_weight_gradients(grads, steps * B, flops,
                        static_cast<CpuGradients&>(any_gradients).dense.get());

@@ -8,18 +8,20 @@
 
 namespace slm {
 
-LayerChunk::LayerChunk(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws,
+LayerChunk::LayerChunk(const Kernels& arithmetic, const CpuWeights& all_weights, CpuWorkspace& ws,
                        int64_t index, int64_t from, int64_t to)
     : kernels(arithmetic),
+      weights(all_weights),
+      w(weights.layers[static_cast<size_t>(index)]),
       layer(index),
       t0(from),
       steps(to - from),
       B(ws.B),
       E(ws.E),
       N(ws.N),
-      makes_logits(weights.head.tensor == nullptr && index + 1 == ws.L),
+      makes_logits(weights.head == nullptr && index + 1 == ws.L),
       residual(ws.config.residual),
-      norm(weights.data_or_null(weights.layers[index].norm)),
+      norm(weights.at(w.norm)),
       mask(ws.mask(index)),
       u{ws.u(index, from), B, E},
       v{norm ? ws.v.get() : u.data, B, E},
@@ -63,12 +65,11 @@ void CpuBackend::layer_forward(const Weights& any_weights, Workspace& any_worksp
                                int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
-  const LayerChunk part(kernels_, weights, ws, layer, t0, t1);
-  const LayerWeights& w = weights.layers[layer];
-  if (w.in.tensor != nullptr)
-    gated_forward(w, ws, part, weights.at(*w.in_bias));
+  const LayerChunk chunk(kernels_, weights, ws, layer, t0, t1);
+  if (ws.gated)
+    gated_forward(ws, chunk);
   else
-    dense_forward(w, part);
+    dense_forward(chunk);
 }
 
 void CpuBackend::layer_backward(const Weights& any_weights, Workspace& any_workspace,
@@ -77,12 +78,11 @@ void CpuBackend::layer_backward(const Weights& any_weights, Workspace& any_works
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   float* grads = static_cast<CpuGradients&>(any_gradients).dense.get();
-  const LayerChunk part(kernels_, weights, ws, layer, t0, t1);
-  const LayerWeights& w = weights.layers[layer];
-  if (w.in.tensor != nullptr)
-    gated_backward(w, ws, part, grads);
+  const LayerChunk chunk(kernels_, weights, ws, layer, t0, t1);
+  if (ws.gated)
+    gated_backward(ws, chunk, grads);
   else
-    dense_backward(w, part, grads);
+    dense_backward(chunk, grads);
   std::swap(ws.dy, ws.du);
 }
 

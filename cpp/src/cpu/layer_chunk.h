@@ -1,6 +1,6 @@
 #pragma once
-// What the two cells share: a chunk of one layer, the norm before the cell and the residual around
-// it.
+// One layer over one chunk of time, with the steps that both cells share: the norm and the locked
+// dropout before the cell, and the residual around it.
 #include <cstring>
 
 #include "cpu/blocks.h"
@@ -13,16 +13,16 @@ inline void copy_row(const float* from, float* to, int64_t width) {
 }
 
 struct LayerChunk {
-  LayerChunk(const Kernels& arithmetic, const CpuWeights& weights, CpuWorkspace& ws, int64_t index,
-             int64_t t0, int64_t t1);
+  LayerChunk(const Kernels& arithmetic, const CpuWeights& all_weights, CpuWorkspace& ws,
+             int64_t index, int64_t t0, int64_t t1);
 
-  // v = norm(u).
-  void norm_input(const Block& at) const;
-  // Readies y for what the cell adds to it: returns whether there is anything in it already.
+  void norm_input(const Block& at) const;  // v = norm(u)
+  // y = u where there is a residual. Returns whether the cell's output is to be added to y.
   bool init_output(const Block& at) const;
 
-  // dx() is where the cell puts its input's gradient. init_input_grad readies it, as init_output
-  // does y; finish_input_grad makes du of it, and in dv leaves what the norm's weight gets.
+  // dx() is where the cell puts the gradient of its input v. init_input_grad returns whether to add
+  // it to what is there (dy, which the residual passes on); finish_input_grad computes du from it
+  // and leaves in dv each position's gradient of the norm's weight.
   const Array& dx() const { return norm ? dv : du; }
   bool init_input_grad(const Block& at) const;
   void finish_input_grad(const Block& at) const;
@@ -32,6 +32,8 @@ struct LayerChunk {
   }
 
   const Kernels& kernels;
+  const CpuWeights& weights;
+  const LayerTensors& w;
   const int64_t layer, t0, steps, B, E, N;
   const bool makes_logits;  // the last layer of a model without a head
   const bool residual;

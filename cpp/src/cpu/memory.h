@@ -21,49 +21,44 @@ inline const float* data(const Buffer& buffer) {
   return static_cast<const CpuBuffer&>(buffer).values.get();
 }
 
-// A weight matrix in the two layouts that the passes read: forward multiplies by W^T, backward by
-// W.
-struct PackedWeight {
-  const Tensor* tensor = nullptr;
-  FloatArray forward_values, backward_values;
-
-  PackedMatrix forward() const { return {forward_values.get(), tensor->cols(), tensor->rows()}; }
-  PackedMatrix backward() const { return {backward_values.get(), tensor->rows(), tensor->cols()}; }
-};
-
-// The parameters of one layer. What a model does not have is empty.
-struct LayerWeights {
-  const Tensor* norm = nullptr;
-  PackedWeight A, B, C, D;  // dense
-  PackedWeight in, out;     // gated
-  const Tensor* in_bias = nullptr;
-  const Tensor* mlp_norm = nullptr;
-  PackedWeight mlp_in, mlp_out;
-};
-
 // One of sparse_tables(config).
 struct NgramWeights {
-  const Tensor* table;      // (rows, width)
-  PackedWeight projection;  // empty where width is E
+  const Tensor* table;       // (rows, width)
+  const Tensor* projection;  // (E, width), or null where width is E
 };
 
 struct CpuWeights final : Weights {
-  CpuWeights(const Config& config, const TensorTable& table, const Kernels& kernels);
+  CpuWeights(const Config& config, const TensorTable& source, const Kernels& kernels);
   Buffer& flat() override { return values; }
-  const float* at(const Tensor& tensor) const { return values.values.get() + tensor.offset; }
-  const float* data_or_null(const Tensor* tensor) const { return tensor ? at(*tensor) : nullptr; }
+  const float* at(const Tensor* tensor) const {
+    return tensor != nullptr ? values.values.get() + tensor->offset : nullptr;
+  }
+  // The right-hand sides of x W^T, in the forward pass, and dy W, in the backward pass.
+  PackedMatrix forward(const Tensor* w) const {
+    return {packed_of(w).forward.get(), w->cols(), w->rows()};
+  }
+  PackedMatrix backward(const Tensor* w) const {
+    return {packed_of(w).backward.get(), w->rows(), w->cols()};
+  }
+  void pack(int64_t index, const Kernels& kernels);  // tensor `index` of the table
 
-  TensorTable table;  // its own, so that `tensor` pointers live as long as the weights
+  const TensorTable table;  // its own, so that pointers to tensors live as long as the weights
   CpuBuffer values;
-  const Tensor* embedding;
-  std::vector<LayerWeights> layers;
+  const Tensor* embedding;  // (V, E)
+  std::vector<LayerTensors> layers;
   const Tensor* norm;  // before the head, or null
-  PackedWeight head;   // empty where the last layer makes the logits
+  const Tensor* head;  // (V, E); null where the last layer makes the logits
   std::vector<NgramWeights> ngrams;
-  std::vector<PackedWeight*> packed;  // all that are not empty
 
  private:
-  void list_packed();
+  struct Packed {
+    FloatArray forward, backward;
+  };
+  const Packed& packed_of(const Tensor* w) const {
+    return packed_[static_cast<size_t>(w - table.tensors().data())];
+  }
+
+  std::vector<Packed> packed_;  // per tensor; empty where is_matmul_weight is not set
 };
 
 struct CpuUpdateResult final : UpdateResult {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_chunk.h"
 #include "numerics/dropout.h"
 #include "numerics/ngram.h"
 #include "numerics/philox.h"
@@ -46,7 +45,7 @@ void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
 // The rows of a block, zero where a position has none.
 void CpuBackend::gather(const CpuWeights& weights, const NgramWeights& ngram, const int32_t* rows,
                         const Block& at, const Array& x) const {
-  const float* table = weights.at(*ngram.table);
+  const float* table = weights.at(ngram.table);
   for_each_row(at, [&](int64_t t, int64_t b) {
     const int64_t row = rows[t * x.batch + b];
     if (row >= 0)
@@ -60,7 +59,7 @@ void CpuBackend::gather(const CpuWeights& weights, const NgramWeights& ngram, co
 void CpuBackend::gather_add(const CpuWeights& weights, const NgramWeights& ngram,
                             const int32_t* rows, const Block& at, const Array& y) const {
   constexpr int64_t kAhead = 4;  // positions whose rows are already on the way from memory
-  const float* table = weights.at(*ngram.table);
+  const float* table = weights.at(ngram.table);
   const int64_t width = at.b1 - at.b0, count = (at.t1 - at.t0) * width;
   int64_t ahead = kAhead;  // the number of a position in the block
   for_each_row(at, [&](int64_t t, int64_t b) {
@@ -85,11 +84,11 @@ void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t
     for_each_row(at, [&](int64_t t, int64_t b) { std::fill_n(sums.row(t, b), ws.E, 0.0f); });
   for (size_t i = 0; i < weights.ngrams.size(); ++i) {
     const NgramWeights& ngram = weights.ngrams[i];
-    if (ngram.projection.tensor == nullptr) {
+    if (ngram.projection == nullptr) {
       gather_add(weights, ngram, ws.ngram_rows(i, t0), at, sums);
     } else {
       gather(weights, ngram, ws.ngram_rows(i, t0), at, x);
-      kernels_.matmul(at.grid(ws.B), x.rows(at), ngram.projection.forward(), sums.rows(at), true);
+      matmul(at, x, weights.forward(ngram.projection), sums, true);
     }
   }
   if (!drops) return;

@@ -19,8 +19,8 @@ double power(double beta, int64_t k) {
 }  // namespace
 
 double CpuBackend::sum_squares(const float* values, int64_t size) const {
-  return sum_parts(size, [&](int64_t part, int64_t parts) {
-    const int64_t share = (size + parts - 1) / parts, at = std::min(size, part * share);
+  return sum_ranges(size, [&](int64_t range, int64_t ranges) {
+    const int64_t share = (size + ranges - 1) / ranges, at = std::min(size, range * share);
     return kernels_.sum_squares(values + at, std::min(share, size - at));
   });
 }
@@ -34,11 +34,11 @@ double CpuBackend::sum_row_squares(const CpuGradients& gradients) const {
   int64_t values = 0;
   for (const SparseGradient& lookup : gradients.sparse_tables)
     values += lookup.count * lookup.table->cols();
-  return sum_parts(values, [&](int64_t part, int64_t parts) {
+  return sum_ranges(values, [&](int64_t range, int64_t ranges) {
     double sum = 0;
     for (const SparseGradient& lookup : gradients.sparse_tables) {
-      const int64_t width = lookup.table->cols(), end = lookup.count * (part + 1) / parts;
-      for (int64_t slot = lookup.count * part / parts; slot < end; ++slot)
+      const int64_t width = lookup.table->cols(), end = lookup.count * (range + 1) / ranges;
+      for (int64_t slot = lookup.count * range / ranges; slot < end; ++slot)
         sum += kernels_.sum_squares(lookup.slots[slot].values, width);
     }
     return sum;

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/layer_chunk.h"
 
 namespace slm {
 namespace {
@@ -114,7 +113,7 @@ void CpuBackend::ngrams_backward(const CpuWeights& weights, CpuWorkspace& ws,
                                  int64_t t1) const {
   const int64_t positions = (t1 - t0) * ws.B, width = ngram_width(ws.config);
   const size_t orders = weights.ngrams.size();
-  if (weights.ngrams[0].projection.tensor == nullptr)
+  if (weights.ngrams[0].projection == nullptr)
     return add_to_rows(gradients, ws, 0, orders, t0, positions, de, width, true);
   const double flops = 4.0 * static_cast<double>(positions * ws.E * width);
   for (size_t i = 0; i < orders; ++i) {
@@ -122,11 +121,11 @@ void CpuBackend::ngrams_backward(const CpuWeights& weights, CpuWorkspace& ws,
     float* x = ws.gathered.get();
     gather(weights, ngram, ws.ngram_rows(i, t0), {0, t1 - t0, 0, ws.B}, {x, ws.B, width});
     WeightGrads projection;
-    projection.add(ngram.projection.tensor, de, x);
+    projection.add(ngram.projection, de, x);
     add_weight_gradients(projection, positions, flops, gradients.dense.get());
     parallel_for(positions, flops, [&](int64_t begin, int64_t end) {
-      kernels_.matmul({1, end - begin}, {de + begin * ws.E, 0, ws.E}, ngram.projection.backward(),
-                      {x + begin * width, 0, width}, false);
+      kernels_.matmul({1, end - begin}, {de + begin * ws.E, 0, ws.E},
+                      weights.backward(ngram.projection), {x + begin * width, 0, width}, false);
     });
     add_to_rows(gradients, ws, i, 1, t0, positions, x, width, false);
   }
