@@ -1,8 +1,9 @@
 #pragma once
 // The CUDA side of backend.h, one file per operation, named as on the CPU: embedding.cu with
-// ngrams.cu, layer_part.cu with norm.cu, dense_layer.cu with scan.cu, gated_layer.cu, mlp.cu,
-// head.cu, optimizer.cu with spectral_radius.cu; buffers and windows in backend.cu. Everything runs
-// in order on one stream, and only the calls that return numbers wait for it.
+// ngrams.cu and sparse_gradients.cu, layer_chunk.cu with norm.cu, dense_layer.cu with scan.cu,
+// gated_layer.cu, mlp.cu, head.cu, optimizer.cu with spectral_radius.cu; buffers and windows in
+// backend.cu. Everything runs in order on one stream, and only the calls that return numbers wait
+// for it.
 #include <mutex>
 
 #include "gemm.cuh"
@@ -90,16 +91,14 @@ class CudaBackend : public Backend {
   // out[j] += sum over the few rows of x[r][j], in an order that depends on the sizes alone.
   void add_columns(const float* x, int64_t rows, int64_t width, float* out) const;
 
-  // The cells; layer_forward and layer_backward do the norm before them. Where there is a residual,
-  // y has u already, and where dx_begun, dx has dy: the cell adds to it.
-  void dense_forward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
-                     const LayerChunk&) const;
-  void dense_backward(const CudaWeights&, const LayerTensors&, CudaWorkspace&, CudaGradients&,
-                      const LayerChunk&, const LayerChunkGradients&) const;
-  void gated_forward(const CudaWeights&, const LayerTensors&, CudaWorkspace&,
-                     const LayerChunk&) const;
-  void gated_backward(const CudaWeights&, const LayerTensors&, CudaWorkspace&, CudaGradients&,
-                      const LayerChunk&, const LayerChunkGradients&) const;
+  // The cells. layer_forward and layer_backward compute the norm before them; where there is a
+  // residual, y already holds u, and where dx_begun, dx already holds dy, and the cell adds to it.
+  void dense_forward(CudaWorkspace&, const CudaLayerChunk&) const;
+  void dense_backward(CudaWorkspace&, CudaGradients&, const CudaLayerChunk&,
+                      const CudaChunkGradients&) const;
+  void gated_forward(CudaWorkspace&, const CudaLayerChunk&) const;
+  void gated_backward(CudaWorkspace&, CudaGradients&, const CudaLayerChunk&,
+                      const CudaChunkGradients&) const;
 
   // s = swish(h).
   void swish(const float* h, int64_t size, float* s) const;

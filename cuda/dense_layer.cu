@@ -1,6 +1,14 @@
-// The dense cell: h_t = A h_{t-1} + B v_t, s_t = swish(h_t), y_t = C s_t + D
-// v_t. All products but those of the recurrence are over the whole range at
-// once; the recurrence is in scan.cu.
+// The dense cell over a range of time, forward and in mirrored order backward (docs/model.md).
+//
+//   u, v, y       (T, B, E)  input; its norm, with locked dropout; output, (T, B, O)
+//   h, s          (T, B, N)  state; swish(h)
+//   A (N, N), B (N, E), C (O, N), D (O, E)
+//
+//   h = B norm(u)                                           project
+//   for t: h_t += A h_{t-1}                                 scan, parallel over time: scan.cu
+//   s = swish(h)
+//   y = C s + D v (+ u)                                     output; of the last layer of a model
+//                                                           without a head: head.cu
 #include <algorithm>
 
 #include "backend.cuh"
@@ -17,7 +25,7 @@ __global__ void swish_forward(const float* h, float* s, int64_t size) {
   if (i < size) s[i] = Swish(h[i]).value;
 }
 
-// s = swish(h), and d, the gradient by s, becomes that by h.
+// s = swish(h), and ds becomes dh in place.
 __global__ void swish_backward(const float* h, float* s, float* d, int64_t size) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= size) return;
@@ -32,36 +40,43 @@ void CudaBackend::swish(const float* h, int64_t size, float* s) const {
   launch(stream_, num_blocks(size, kThreads), kThreads, swish_forward, h, s, size);
 }
 
-void CudaBackend::dense_forward(const CudaWeights& weights, const LayerTensors& w,
-                                CudaWorkspace& ws, const LayerChunk& r) const {
-  const int64_t E = r.E, N = r.N, row = r.B * N;
-  gemm_(r.positions, N, E, {r.v, E}, {weights.at(w.B), E, Op::transpose}, 0, r.h, N);
-  scan(gemm_, r.B, N, {weights.at(w.A), N, Op::transpose}, {r.h, row, r.steps},
-       std::min(ws.scan_halvings, scan_levels(r.steps, N, r.B)), device_data(ws.powers));
-  if (r.makes_logits) return;  // the head does the rest
-  swish(r.h, r.positions * N, r.s);
-  gemm_(r.positions, E, N, {r.s, N}, {weights.at(w.C), N, Op::transpose}, r.residual ? 1 : 0, r.y,
-        E);
-  gemm_(r.positions, E, E, {r.v, E}, {weights.at(w.D), E, Op::transpose}, 1, r.y, E);
+void CudaBackend::dense_forward(CudaWorkspace& ws, const CudaLayerChunk& c) const {
+  const int64_t E = c.E, N = c.N, P = c.positions, row = c.B * N;
+  const auto transposed = [&](const Tensor* w, int64_t cols) {
+    return Matrix{c.weights.at(w), cols, Op::transpose};
+  };
+  // project: h = B v
+  gemm_(P, N, E, {c.v, E}, transposed(c.w.B, E), 0, c.h, N);
+  // scan: h_t += A h_{t-1}
+  scan(gemm_, c.B, N, transposed(c.w.A, N), {c.h, row, c.steps},
+       std::min(ws.scan_halvings, scan_levels(c.steps, N, c.B)), device_data(ws.powers));
+  if (c.makes_logits) return;  // head.cu does the rest
+  // output: y = C swish(h) + D v (+ u)
+  swish(c.h, P * N, c.s);
+  gemm_(P, E, N, {c.s, N}, transposed(c.w.C, N), c.residual ? 1 : 0, c.y, E);
+  gemm_(P, E, E, {c.v, E}, transposed(c.w.D, E), 1, c.y, E);
 }
 
-// In mirrored order. dh begins as the gradient by s.
-void CudaBackend::dense_backward(const CudaWeights& weights, const LayerTensors& w,
-                                 CudaWorkspace& ws, CudaGradients& gradients, const LayerChunk& r,
-                                 const LayerChunkGradients& d) const {
-  const int64_t E = r.E, N = r.N, O = d.O, P = r.positions, row = r.B * N;
-  gemm_(P, N, O, {d.dy, O}, {weights.at(w.C), N}, 0, d.dh, N);
-  launch(stream_, num_blocks(P * N, kThreads), kThreads, swish_backward, r.h, r.s, d.dh, P * N);
+void CudaBackend::dense_backward(CudaWorkspace& ws, CudaGradients& gradients,
+                                 const CudaLayerChunk& c, const CudaChunkGradients& d) const {
+  const int64_t E = c.E, N = c.N, O = d.O, P = c.positions, row = c.B * N;
+  const auto matrix = [&](const Tensor* w, int64_t cols) { return Matrix{c.weights.at(w), cols}; };
+  // grad_output: ds = Cᵀ dy, in the place of dh
+  gemm_(P, N, O, {d.dy, O}, matrix(c.w.C, N), 0, d.dh, N);
+  // scan_reverse: dh_t = ds_t swish'(h_t) + Aᵀ dh_{t+1}
+  launch(stream_, num_blocks(P * N, kThreads), kThreads, swish_backward, c.h, c.s, d.dh, P * N);
   copy_floats(d.carried, row, d.dh + P * N);
-  scan(gemm_, r.B, N, {weights.at(w.A), N}, {d.dh + P * N - row, -row, r.steps},
-       std::min(ws.scan_halvings, scan_levels(r.steps, N, r.B)), device_data(ws.powers));
+  scan(gemm_, c.B, N, matrix(c.w.A, N), {d.dh + P * N - row, -row, c.steps},
+       std::min(ws.scan_halvings, scan_levels(c.steps, N, c.B)), device_data(ws.powers));
   copy_floats(d.dh, row, d.carried);
-  gemm_(P, E, O, {d.dy, O}, {weights.at(w.D), E}, d.dx_begun ? 1 : 0, d.dx, E);
-  gemm_(P, E, N, {d.dh, N}, {weights.at(w.B), E}, 1, d.dx, E);
-  gemm_(N, N, P, {d.dh, N, Op::transpose}, {r.h - row, N}, 1, gradients.at(w.A), N);
-  gemm_(N, E, P, {d.dh, N, Op::transpose}, {r.v, E}, 1, gradients.at(w.B), E);
-  gemm_(O, N, P, {d.dy, O, Op::transpose}, {r.s, N}, 1, gradients.at(w.C), N);
-  gemm_(O, E, P, {d.dy, O, Op::transpose}, {r.v, E}, 1, gradients.at(w.D), E);
+  // grad_input: dv = Dᵀ dy + Bᵀ dh (+ dy)
+  gemm_(P, E, O, {d.dy, O}, matrix(c.w.D, E), d.dx_begun ? 1 : 0, d.dx, E);
+  gemm_(P, E, N, {d.dh, N}, matrix(c.w.B, E), 1, d.dx, E);
+  // weight gradients
+  gemm_(N, N, P, {d.dh, N, Op::transpose}, {c.h - row, N}, 1, gradients.at(c.w.A), N);
+  gemm_(N, E, P, {d.dh, N, Op::transpose}, {c.v, E}, 1, gradients.at(c.w.B), E);
+  gemm_(O, N, P, {d.dy, O, Op::transpose}, {c.s, N}, 1, gradients.at(c.w.C), N);
+  gemm_(O, E, P, {d.dy, O, Op::transpose}, {c.v, E}, 1, gradients.at(c.w.D), E);
 }
 
 }  // namespace slm

@@ -1,16 +1,24 @@
-// The gated cell: [f, z, g] = W_in v + b, a = σ(f), h_t = a h_{t-1} + (1 - a) z, s = h swish(g),
-// y = W_out s.
+// The gated cell over a range of time, forward and in mirrored order backward (docs/model.md).
 //
-// Channels do not mix in the recurrence, so that a step of it is a map h -> keep h + add of one
-// number, and so are several steps together. A block has 32 channels, one to a lane, and goes
-// through time in tiles; in a tile each of its warps has a piece of a few steps. A warp reads its
-// piece into registers and makes one map of it; the maps of the warps before it, passed through
-// shared memory, say what its piece starts from; then it goes through the piece once more. Memory
-// is read once, with all loads of a piece under way together, and a tile waits for one barrier.
-// Back in time it is the same with dh. A time step after the last has f = ∞, so that nothing
-// changes.
+//   u, v, y       (T, B, E)  input; its norm, with locked dropout; output
+//   f, z, g       (T, B, N)  gates without their bias, in one array (T, B, 3N)
+//   h, s          (T, B, N)  state; what the output is made of
+//   W_in (3N, E), b (3N,), W_out (E, N)
 //
-// `gates` is W_in v: the bias is added where gates are read.
+//   f, z, g = W_in norm(u)                                  project
+//   for t: a = σ(f_t + b_f)                                 scan
+//          h_t = a h_{t-1} + (1 - a) (z_t + b_z)
+//          s_t = h_t swish(g_t + b_g)
+//   y = W_out s (+ u)                                       output
+//
+// The scan is parallel over time. Channels do not mix, so a time step is an affine map
+// h -> scale h + shift, and so are several steps together. A block has 32 channels, one to a lane,
+// and goes through time in tiles, of which each of its warps has a few steps. A warp reads its
+// steps into registers and composes their maps; the maps of the warps before it, in shared memory,
+// give the state that its steps start from; then it goes through them once more. So memory is read
+// once, with all loads of a warp in flight together, and a tile waits for one barrier. The scan of
+// dh runs the same way in falling time. A time step after the last has f = ∞, which changes
+// nothing.
 #include <algorithm>
 
 #include "backend.cuh"
@@ -20,11 +28,11 @@
 namespace slm {
 namespace {
 
-constexpr int kPieceSteps = 8;  // in registers
-constexpr int kMaxPieces = 16;  // warps of a block
-constexpr int kScanThreads = kMaxPieces * kWarpSize;
+constexpr int kWarpSteps = 8;  // time steps of a warp in a tile, in registers
+constexpr int kMaxWarps = 16;  // of a block
+constexpr int kScanThreads = kMaxWarps * kWarpSize;
 
-// A lane's channel, of B N: where its values are in a time step of h and s, and of gates.
+// The channel of a lane, one of B N: where its values are in a time step of h and s, and of gates.
 struct Channel {
   __device__ Channel(const float* bias, int64_t channels, int64_t N)
       : index(int64_t{blockIdx.x} * kWarpSize + threadIdx.x % kWarpSize),
@@ -42,24 +50,24 @@ struct Channel {
   float bias_f = 0, bias_z = 0, bias_g = 0;
 };
 
-// What a piece of time makes of a state h: keep h + add.
-struct Piece {
-  float keep, add;
+// What some time steps do to a state h: scale h + shift.
+struct AffineMap {
+  float scale, shift;
 };
 
-// The state that this thread's piece starts from, where the first piece of the tile starts from
-// `carried`; that becomes what the last one ends in. Pieces follow each other as warps do. Calls
-// have to take turns with the two halves of the shared memory, so that none overwrites what others
-// still read for the call before.
-__device__ float start_of_piece(const Piece& own, int turn, float& carried) {
-  __shared__ Piece pieces[2][kMaxPieces][kWarpSize];
+// The state before this warp's steps, where `carried` is the state before the tile; that becomes
+// the state after the tile. Warps are in the order of time. Calls have to alternate between the two
+// halves of the shared memory (`turn`), so that none overwrites what others still read for the call
+// before.
+__device__ float start_state(const AffineMap& own, int turn, float& carried) {
+  __shared__ AffineMap maps[2][kMaxWarps][kWarpSize];
   const unsigned lane = threadIdx.x % kWarpSize, warp = threadIdx.x / kWarpSize;
-  pieces[turn][warp][lane] = own;
+  maps[turn][warp][lane] = own;
   __syncthreads();
   float start = carried;
   for (unsigned i = 0; i < blockDim.x / kWarpSize; ++i) {
     if (i == warp) start = carried;
-    carried = fmaf(pieces[turn][i][lane].keep, carried, pieces[turn][i][lane].add);
+    carried = fmaf(maps[turn][i][lane].scale, carried, maps[turn][i][lane].shift);
   }
   return start;
 }
@@ -69,29 +77,29 @@ __global__ void __launch_bounds__(kScanThreads)
     scan_forward(const float* gates, const float* bias, int64_t steps, int64_t channels, int64_t N,
                  float* h, float* s) {
   const Channel channel(bias, channels, N);
-  const int64_t end = channel.exists ? steps : 0, tile_steps = blockDim.x / kWarpSize * kPieceSteps;
+  const int64_t end = channel.exists ? steps : 0, tile_steps = blockDim.x / kWarpSize * kWarpSteps;
   float carried = channel.exists ? h[channel.index] : 0.0f;
   int turn = 0;
   for (int64_t tile = 0; tile < steps; tile += tile_steps, turn = 1 - turn) {
-    const int64_t first = tile + threadIdx.x / kWarpSize * kPieceSteps;
-    float f[kPieceSteps], z[kPieceSteps], g[kPieceSteps];
-    for (int i = 0; i < kPieceSteps; ++i) {
+    const int64_t first = tile + threadIdx.x / kWarpSize * kWarpSteps;
+    float f[kWarpSteps], z[kWarpSteps], g[kWarpSteps];
+    for (int i = 0; i < kWarpSteps; ++i) {
       const bool there = first + i < end;
       const int64_t gate = (first + i) * 3 * channels + channel.gate;
       f[i] = there ? gates[gate] : INFINITY;
       z[i] = there ? gates[gate + N] : 0.0f;
       g[i] = there ? gates[gate + 2 * N] : 0.0f;
     }
-    float a[kPieceSteps], input[kPieceSteps];
-    Piece piece{1, 0};
-    for (int i = 0; i < kPieceSteps; ++i) {
+    float a[kWarpSteps], input[kWarpSteps];
+    AffineMap map{1, 0};
+    for (int i = 0; i < kWarpSteps; ++i) {
       a[i] = sigmoid(f[i] + channel.bias_f);
       input[i] = (1.0f - a[i]) * (z[i] + channel.bias_z);
-      piece.keep *= a[i];
-      piece.add = fmaf(a[i], piece.add, input[i]);
+      map.scale *= a[i];
+      map.shift = fmaf(a[i], map.shift, input[i]);
     }
-    float now = start_of_piece(piece, turn, carried);
-    for (int i = 0; i < kPieceSteps; ++i) {
+    float now = start_state(map, turn, carried);
+    for (int i = 0; i < kWarpSteps; ++i) {
       if (first + i >= end) break;
       now = fmaf(a[i], now, input[i]);
       h[(first + i + 1) * channels + channel.index] = now;
@@ -100,9 +108,9 @@ __global__ void __launch_bounds__(kScanThreads)
   }
 }
 
-// The sum of the pieces' x, in their order, by the first warp alone.
-__device__ float sum_of_pieces(float x) {
-  __shared__ float sums[kMaxPieces][kWarpSize];
+// The sum of the warps' x, in their order, by the first warp alone.
+__device__ float sum_over_warps(float x) {
+  __shared__ float sums[kMaxWarps][kWarpSize];
   const unsigned lane = threadIdx.x % kWarpSize, warp = threadIdx.x / kWarpSize;
   __syncthreads();
   sums[warp][lane] = x;
@@ -112,24 +120,25 @@ __device__ float sum_of_pieces(float x) {
   return x;
 }
 
-// In falling time. With w = swish(g) and dh = ds w + what the next time step passes on:
-//   dg = ds h w',  df = dh (h_before − z) a (1 − a),  dz = dh (1 − a),  and dh a is passed on.
-// `carried_dh` is what the range's last time step is passed, and then what its first one passes on.
+// In falling time, with w = swish(g):
+//   dh_t = ds_t w + a_{t+1} dh_{t+1}
+//   dg = ds h w',  df = dh (h_{t-1} − z) a (1 − a),  dz = dh (1 − a)
+// `carried_dh` holds a dh of the time step after the range, and afterwards of its first time step.
 // `sums`, (B, 3N), gets the sums of d_gates over the range.
 __global__ void __launch_bounds__(kScanThreads)
     scan_backward(const float* gates, const float* bias, const float* h, const float* ds,
                   int64_t steps, int64_t channels, int64_t N, float* carried_dh, float* s,
                   float* d_gates, float* sums) {
   const Channel channel(bias, channels, N);
-  const int64_t end = channel.exists ? steps : 0, tile_steps = blockDim.x / kWarpSize * kPieceSteps;
+  const int64_t end = channel.exists ? steps : 0, tile_steps = blockDim.x / kWarpSize * kWarpSteps;
   float carried = channel.exists ? carried_dh[channel.index] : 0.0f;
   float sum_f = 0, sum_z = 0, sum_g = 0;
   int turn = 0;
   for (int64_t tile = 0; tile < steps; tile += tile_steps, turn = 1 - turn) {
-    const int64_t first = tile + threadIdx.x / kWarpSize * kPieceSteps;  // counted from the end
-    float f[kPieceSteps], z[kPieceSteps], g[kPieceSteps], d_out[kPieceSteps], hs[kPieceSteps + 1];
+    const int64_t first = tile + threadIdx.x / kWarpSize * kWarpSteps;  // counted from the end
+    float f[kWarpSteps], z[kWarpSteps], g[kWarpSteps], d_out[kWarpSteps], hs[kWarpSteps + 1];
     hs[0] = first < end ? h[(steps - first) * channels + channel.index] : 0.0f;
-    for (int i = 0; i < kPieceSteps; ++i) {
+    for (int i = 0; i < kWarpSteps; ++i) {
       const bool there = first + i < end;
       const int64_t t = steps - 1 - (first + i), at = t * channels + channel.index;
       const int64_t gate = t * 3 * channels + channel.gate;
@@ -139,16 +148,16 @@ __global__ void __launch_bounds__(kScanThreads)
       d_out[i] = there ? ds[at] : 0.0f;
       hs[i + 1] = there ? h[at] : 0.0f;
     }
-    float a[kPieceSteps], input[kPieceSteps];
-    Piece piece{1, 0};
-    for (int i = 0; i < kPieceSteps; ++i) {
+    float a[kWarpSteps], input[kWarpSteps];
+    AffineMap map{1, 0};
+    for (int i = 0; i < kWarpSteps; ++i) {
       a[i] = sigmoid(f[i] + channel.bias_f);
       input[i] = d_out[i] * Swish(g[i] + channel.bias_g).value;
-      piece.keep *= a[i];
-      piece.add = a[i] * (piece.add + input[i]);
+      map.scale *= a[i];
+      map.shift = a[i] * (map.shift + input[i]);
     }
-    float dh = start_of_piece(piece, turn, carried);
-    for (int i = 0; i < kPieceSteps; ++i) {
+    float dh = start_state(map, turn, carried);
+    for (int i = 0; i < kWarpSteps; ++i) {
       if (first + i >= end) break;
       const int64_t t = steps - 1 - (first + i), gate = t * 3 * channels + channel.gate;
       const Swish out(g[i] + channel.bias_g);
@@ -166,9 +175,9 @@ __global__ void __launch_bounds__(kScanThreads)
       dh *= a[i];
     }
   }
-  sum_f = sum_of_pieces(sum_f);
-  sum_z = sum_of_pieces(sum_z);
-  sum_g = sum_of_pieces(sum_g);
+  sum_f = sum_over_warps(sum_f);
+  sum_z = sum_over_warps(sum_z);
+  sum_g = sum_over_warps(sum_g);
   if (!channel.exists || threadIdx.x >= kWarpSize) return;
   sums[channel.gate] = sum_f;
   sums[channel.gate + N] = sum_z;
@@ -176,42 +185,47 @@ __global__ void __launch_bounds__(kScanThreads)
   carried_dh[channel.index] = carried;
 }
 
-// A warp for every piece; one in generation.
+// As many warps as the range has steps for; one in generation.
 unsigned scan_threads(int64_t steps) {
-  return std::min<unsigned>(kMaxPieces, num_blocks(steps, kPieceSteps)) * kWarpSize;
+  return std::min<unsigned>(kMaxWarps, num_blocks(steps, kWarpSteps)) * kWarpSize;
 }
 
 }  // namespace
 
-void CudaBackend::gated_forward(const CudaWeights& weights, const LayerTensors& tensors,
-                                CudaWorkspace& ws, const LayerChunk& p) const {
-  const int64_t E = p.E, N = p.N, channels = p.B * N;
-  float* gates = ws.gates_at(p.layer, p.t0);
-  gemm_(p.positions, 3 * N, E, {p.v, E}, {weights.at(tensors.in), E, Op::transpose}, 0, gates,
-        3 * N);
-  launch(stream_, num_blocks(channels, kWarpSize), scan_threads(p.steps), scan_forward, gates,
-         weights.at(tensors.in_bias), p.steps, channels, N, p.h - channels, p.s);
-  gemm_(p.positions, E, N, {p.s, N}, {weights.at(tensors.out), N, Op::transpose},
-        p.residual ? 1.0f : 0.0f, p.y, E);
+void CudaBackend::gated_forward(CudaWorkspace& ws, const CudaLayerChunk& c) const {
+  const int64_t E = c.E, N = c.N, channels = c.B * N;
+  const float *w_in = c.weights.at(c.w.in), *bias = c.weights.at(c.w.in_bias);
+  float* gates = ws.gates_at(c.layer, c.t0);
+  // project: gates = W_in v
+  gemm_(c.positions, 3 * N, E, {c.v, E}, {w_in, E, Op::transpose}, 0, gates, 3 * N);
+  // scan: h and s
+  launch(stream_, num_blocks(channels, kWarpSize), scan_threads(c.steps), scan_forward, gates, bias,
+         c.steps, channels, N, c.h - channels, c.s);
+  // output: y = W_out s (+ u)
+  gemm_(c.positions, E, N, {c.s, N}, {c.weights.at(c.w.out), N, Op::transpose},
+        c.residual ? 1.0f : 0.0f, c.y, E);
 }
 
-// In mirrored order. ds lies in the place of dh, which the scan keeps in registers.
-void CudaBackend::gated_backward(const CudaWeights& weights, const LayerTensors& tensors,
-                                 CudaWorkspace& ws, CudaGradients& gradients, const LayerChunk& p,
-                                 const LayerChunkGradients& back) const {
-  const int64_t E = p.E, N = p.N, channels = p.B * N;
-  float* d_gates = ws.row_of(ws.d_gates, p.t0, 3 * N);
+// ds takes the place of dh, which the scan keeps in registers.
+void CudaBackend::gated_backward(CudaWorkspace& ws, CudaGradients& gradients,
+                                 const CudaLayerChunk& c, const CudaChunkGradients& d) const {
+  const int64_t E = c.E, N = c.N, channels = c.B * N;
+  const float *w_in = c.weights.at(c.w.in), *bias = c.weights.at(c.w.in_bias);
+  float* d_gates = ws.row_of(ws.d_gates, c.t0, 3 * N);
   float* sums = device_data(ws.block_sums);
-  gemm_(p.positions, N, E, {back.dy, E}, {weights.at(tensors.out), N}, 0, back.dh, N);
-  launch(stream_, num_blocks(channels, kWarpSize), scan_threads(p.steps), scan_backward,
-         ws.gates_at(p.layer, p.t0), weights.at(tensors.in_bias), p.h - channels, back.dh, p.steps,
-         channels, N, back.carried, p.s, d_gates, sums);
-  add_columns(sums, p.B, 3 * N, gradients.at(tensors.in_bias));
-  gemm_(E, N, p.positions, {back.dy, E, Op::transpose}, {p.s, N}, 1, gradients.at(tensors.out), N);
-  gemm_(3 * N, E, p.positions, {d_gates, 3 * N, Op::transpose}, {p.v, E}, 1,
-        gradients.at(tensors.in), E);
-  gemm_(p.positions, E, 3 * N, {d_gates, 3 * N}, {weights.at(tensors.in), E},
-        back.dx_begun ? 1.0f : 0.0f, back.dx, E);
+  // grad_output: ds = W_outᵀ dy
+  gemm_(c.positions, N, E, {d.dy, E}, {c.weights.at(c.w.out), N}, 0, d.dh, N);
+  // scan_reverse: d_gates, and s again
+  launch(stream_, num_blocks(channels, kWarpSize), scan_threads(c.steps), scan_backward,
+         ws.gates_at(c.layer, c.t0), bias, c.h - channels, d.dh, c.steps, channels, N, d.carried,
+         c.s, d_gates, sums);
+  // weight gradients
+  add_columns(sums, c.B, 3 * N, gradients.at(c.w.in_bias));
+  gemm_(E, N, c.positions, {d.dy, E, Op::transpose}, {c.s, N}, 1, gradients.at(c.w.out), N);
+  gemm_(3 * N, E, c.positions, {d_gates, 3 * N, Op::transpose}, {c.v, E}, 1, gradients.at(c.w.in),
+        E);
+  // grad_input: dv = W_inᵀ d_gates (+ dy)
+  gemm_(c.positions, E, 3 * N, {d_gates, 3 * N}, {w_in, E}, d.dx_begun ? 1.0f : 0.0f, d.dx, E);
 }
 
 }  // namespace slm

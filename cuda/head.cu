@@ -66,7 +66,7 @@ void CudaBackend::head_logits(const Weights& any_weights, Workspace& any_workspa
           {weights.at(weights.head), E, Op::transpose}, 0, logits, kVocabSize);
     return;
   }
-  const LayerChunk r(weights, ws, ws.L - 1, t0, t1);
+  const CudaLayerChunk r(weights, ws, ws.L - 1, t0, t1);
   const LayerTensors& w = weights.layers.back();
   swish(r.h, positions * N, r.s);
   gemm_(positions, kVocabSize, N, {r.s, N}, {weights.at(w.C), N, Op::transpose}, 0, logits,

@@ -1,47 +1,42 @@
-// What the two cells share: the norm before the cell and the residual around it.
+// One layer over a range of time: the norm before the cell and the residual around it, which both
+// cells share.
 #include <utility>
 
 #include "backend.cuh"
 
 namespace slm {
 
-void CudaBackend::layer_forward(const Weights& any_weights, Workspace& any_workspace, int64_t layer,
+void CudaBackend::layer_forward(const Weights& weights, Workspace& workspace, int64_t layer,
                                 int64_t t0, int64_t t1) const {
-  const auto& weights = static_cast<const CudaWeights&>(any_weights);
-  auto& ws = static_cast<CudaWorkspace&>(any_workspace);
-  const LayerChunk range(weights, ws, layer, t0, t1);
-  const LayerTensors& tensors = weights.layers[static_cast<size_t>(layer)];
-  if (range.norm != nullptr)
-    norm_forward(ws, range.norm, range.mask, range.u, range.positions, range.v,
-                 range.residual ? range.y : nullptr);
-  else if (range.residual)
-    copy_floats(range.u, range.positions * range.E, range.y);
+  auto& ws = static_cast<CudaWorkspace&>(workspace);
+  const CudaLayerChunk c(static_cast<const CudaWeights&>(weights), ws, layer, t0, t1);
+  if (c.norm != nullptr)
+    norm_forward(ws, c.norm, c.mask, c.u, c.positions, c.v, c.residual ? c.y : nullptr);
+  else if (c.residual)
+    copy_floats(c.u, c.positions * c.E, c.y);
   if (ws.gated)
-    gated_forward(weights, tensors, ws, range);
+    gated_forward(ws, c);
   else
-    dense_forward(weights, tensors, ws, range);
+    dense_forward(ws, c);
 }
 
-// In mirrored order; ws.v was another layer's in the meantime.
-void CudaBackend::layer_backward(const Weights& any_weights, Workspace& any_workspace,
+// The norm is computed again, since ws.v has held another layer's since the forward pass.
+void CudaBackend::layer_backward(const Weights& weights, Workspace& workspace,
                                  Gradients& any_gradients, int64_t layer, int64_t t0,
                                  int64_t t1) const {
-  const auto& weights = static_cast<const CudaWeights&>(any_weights);
-  auto& ws = static_cast<CudaWorkspace&>(any_workspace);
+  auto& ws = static_cast<CudaWorkspace&>(workspace);
   auto& gradients = static_cast<CudaGradients&>(any_gradients);
-  const LayerChunk range(weights, ws, layer, t0, t1);
-  const LayerChunkGradients back(range, ws);
-  const LayerTensors& tensors = weights.layers[static_cast<size_t>(layer)];
-  if (range.norm != nullptr)
-    norm_forward(ws, range.norm, range.mask, range.u, range.positions, range.v);
-  if (back.dx_begun) copy_floats(back.dy, range.positions * range.E, back.du);
+  const CudaLayerChunk c(static_cast<const CudaWeights&>(weights), ws, layer, t0, t1);
+  const CudaChunkGradients d(c, ws);
+  if (c.norm != nullptr) norm_forward(ws, c.norm, c.mask, c.u, c.positions, c.v);
+  if (d.dx_begun) copy_floats(d.dy, c.positions * c.E, d.du);
   if (ws.gated)
-    gated_backward(weights, tensors, ws, gradients, range, back);
+    gated_backward(ws, gradients, c, d);
   else
-    dense_backward(weights, tensors, ws, gradients, range, back);
-  if (range.norm != nullptr)
-    norm_backward(ws, range.norm, range.mask, range.u, back.dv, range.residual ? back.dy : nullptr,
-                  range.positions, back.du, gradients.at(tensors.norm));
+    dense_backward(ws, gradients, c, d);
+  if (c.norm != nullptr)
+    norm_backward(ws, c.norm, c.mask, c.u, d.dv, c.residual ? d.dy : nullptr, c.positions, d.du,
+                  gradients.at(c.w.norm));
   std::swap(ws.dy.values, ws.du.values);
 }
 

@@ -1,19 +1,17 @@
-// A scan by halves: the odd elements take in the even ones before them, all at
-// once; they are then a recurrence of their own with A^2 and half the length;
-// and the even ones take in the odd ones before them, all at once. So two
-// dependent launches and one for A^2 stand for half of the steps, and applied
-// again and again about 3 log2 T for T. It works in place, and the products are
-// at most twice those of the plain scan (but for the powers), since all halves
-// together are as long as T.
+// A parallel scan by cyclic reduction: each odd element adds A times the even one before it, all at
+// once; the odd elements are then a recurrence of their own with A^2 and half the length; and each
+// even element adds A times the odd one before it, all at once. So two dependent launches and one
+// for A^2 stand for half of the steps, and applied recursively about 3 log2 T for T. It works in
+// place, and the products are at most twice those of the plain scan (but for the powers), since all
+// halves together are as long as T.
 #include "scan.cuh"
 
 namespace slm {
 namespace {
 
-// Of the elements k, k + 2, k + 4, ..., `count` of them, each takes in the one
-// before it.
-void norm_input(const Gemm& gemm, int64_t B, int64_t N, const Matrix& A, const Sequence& x,
-                int64_t k, int64_t count) {
+// x_i += A x_{i-1} for the `count` elements i = k, k + 2, k + 4, ...
+void add_previous(const Gemm& gemm, int64_t B, int64_t N, const Matrix& A, const Sequence& x,
+                  int64_t k, int64_t count) {
   float* to = x.first + k * x.stride;
   int64_t next = 2 * x.stride;
   if (next < 0) {  // from the lowest address up
@@ -29,12 +27,11 @@ void norm_input(const Gemm& gemm, int64_t B, int64_t N, const Matrix& A, const S
 
 }  // namespace
 
-// Counted in multiply-adds. A launch that waits for the one before it takes
-// some microseconds, however little it does: as long as about kLaunch of them
-// at an H100's rate in float32.
+// Counted in multiply-adds. A launch that waits for the one before it takes some microseconds,
+// however little it does: as long as about kLaunch multiply-adds at an H100's rate in float32.
 //
-// A halving saves a launch for every pair and costs three, the next power of A
-// and half of the steps' products once more.
+// A halving saves a launch for every pair of elements, and costs three launches, the next power of
+// A and half of the products once more.
 int64_t scan_levels(int64_t count, int64_t N, int64_t B) {
   constexpr int64_t kLaunch = 50'000'000;
   int64_t levels = 0;
@@ -48,15 +45,15 @@ int64_t scan_levels(int64_t count, int64_t N, int64_t B) {
 void scan(const Gemm& gemm, int64_t B, int64_t N, const Matrix& A, const Sequence& x,
           int64_t levels, float* powers) {
   if (levels == 0) {
-    for (int64_t k = 0; k < x.count; ++k) norm_input(gemm, B, N, A, x, k, 1);
+    for (int64_t k = 0; k < x.count; ++k) add_previous(gemm, B, N, A, x, k, 1);
     return;
   }
-  norm_input(gemm, B, N, A, x, 1, x.count / 2);
+  add_previous(gemm, B, N, A, x, 1, x.count / 2);
   const Matrix stored{A.data, A.stride}, square{powers, N, A.op};
   gemm(N, N, N, stored, stored, 0, powers, N);
   scan(gemm, B, N, square, {x.first + x.stride, 2 * x.stride, x.count / 2}, levels - 1,
        powers + N * N);
-  norm_input(gemm, B, N, A, x, 0, (x.count + 1) / 2);
+  add_previous(gemm, B, N, A, x, 0, (x.count + 1) / 2);
 }
 
 }  // namespace slm

@@ -1,5 +1,5 @@
-// Sorts a range's n-grams and matches by row, and leaves those of a row in the order of positions:
-// a radix sort, from the lowest digit up, each pass of which keeps the order of equal digits.
+// Sorts the n-grams and matches of a range by row, and those of a row by position: a stable radix
+// sort, from the lowest digit up.
 #include "backend.cuh"
 
 namespace slm {
@@ -7,15 +7,15 @@ namespace {
 
 constexpr int kDigitBits = 8;
 
-// What has no row goes last, as row `none`.
+// Positions without a row go last, as row `none`.
 __global__ void list_rows(const int32_t* rows, int64_t count, int32_t none, Occurrence* out) {
   const int64_t i = int64_t{blockIdx.x} * kDigits + threadIdx.x;
   if (i < count) out[i] = {rows[i] < 0 ? none : rows[i], static_cast<int32_t>(i)};
 }
 
-// Calls f(i) for those of a block's tile whose digit is this thread's, in order.
+// Calls f(i), in order, for each occurrence of a block's tile whose digit is this thread's number.
 template <class F>
-__device__ void each_of_digit(const Occurrence* in, int64_t count, int shift, const F& f) {
+__device__ void for_each_of_digit(const Occurrence* in, int64_t count, int shift, const F& f) {
   __shared__ uint8_t digits[kSortTile];
   const int64_t first = blockIdx.x * kSortTile;
   const int64_t size = count - first < kSortTile ? count - first : kSortTile;
@@ -28,11 +28,12 @@ __device__ void each_of_digit(const Occurrence* in, int64_t count, int shift, co
 
 __global__ void count_digits(const Occurrence* in, int64_t count, int shift, int32_t* counts) {
   int32_t found = 0;
-  each_of_digit(in, count, shift, [&](int64_t) { ++found; });
+  for_each_of_digit(in, count, shift, [&](int64_t) { ++found; });
   counts[blockIdx.x * kDigits + threadIdx.x] = found;
 }
 
-// Replaces the counts of every tile by where its first of each digit goes. One block.
+// Exclusive prefix sums: replaces each tile's count of a digit by where its first occurrence with
+// that digit goes. One block.
 __global__ void place_digits(int64_t tiles, int32_t* counts) {
   __shared__ int32_t totals[kDigits];
   int32_t total = 0;
@@ -52,7 +53,7 @@ __global__ void place_digits(int64_t tiles, int32_t* counts) {
 __global__ void move_digits(const Occurrence* in, int64_t count, int shift, const int32_t* places,
                             Occurrence* out) {
   int32_t place = places[blockIdx.x * kDigits + threadIdx.x];
-  each_of_digit(in, count, shift, [&](int64_t i) { out[place++] = in[i]; });
+  for_each_of_digit(in, count, shift, [&](int64_t i) { out[place++] = in[i]; });
 }
 
 }  // namespace

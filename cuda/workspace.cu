@@ -68,9 +68,11 @@ CudaWorkspace::CudaWorkspace(const DeviceMemory& memory, const Config& model,
       drop_numbers(memory, shape.training ? 1 : 0),
       masks(memory, shape.training && normed ? L * B * E : 0) {}
 
-LayerChunk::LayerChunk(const CudaWeights& weights, CudaWorkspace& ws, int64_t index, int64_t from,
-                       int64_t to)
-    : layer(index),
+CudaLayerChunk::CudaLayerChunk(const CudaWeights& all_weights, CudaWorkspace& ws, int64_t index,
+                               int64_t from, int64_t to)
+    : weights(all_weights),
+      w(weights.layers[static_cast<size_t>(index)]),
+      layer(index),
       t0(from),
       steps(to - from),
       B(ws.B),
@@ -79,7 +81,7 @@ LayerChunk::LayerChunk(const CudaWeights& weights, CudaWorkspace& ws, int64_t in
       positions(steps * B),
       makes_logits(weights.head == nullptr && index + 1 == ws.L),
       residual(ws.config.residual),
-      norm(weights.at(weights.layers[static_cast<size_t>(index)].norm)),
+      norm(weights.at(w.norm)),
       mask(ws.mask(index)),
       u(ws.u_at(index, from)),
       v(norm != nullptr ? ws.row_of(ws.v, from, E) : u),
@@ -87,14 +89,14 @@ LayerChunk::LayerChunk(const CudaWeights& weights, CudaWorkspace& ws, int64_t in
       h(ws.h_at(index, from)),
       s(ws.row_of(ws.s, from, N)) {}
 
-LayerChunkGradients::LayerChunkGradients(const LayerChunk& range, CudaWorkspace& ws)
-    : O(range.makes_logits ? kVocabSize : range.E),
-      dy(range.makes_logits ? device_data(ws.logits) : ws.row_of(ws.dy, range.t0, range.E)),
-      du(ws.row_of(ws.du, range.t0, range.E)),
-      dv(ws.row_of(ws.dv, range.t0, range.E)),
-      dh(ws.row_of(ws.dh, range.t0, range.N)),
-      carried(device_data(ws.dh_next) + range.layer * range.B * range.N),
-      dx(range.norm != nullptr ? dv : du),
-      dx_begun(range.norm == nullptr && range.residual) {}
+CudaChunkGradients::CudaChunkGradients(const CudaLayerChunk& chunk, CudaWorkspace& ws)
+    : O(chunk.makes_logits ? kVocabSize : chunk.E),
+      dy(chunk.makes_logits ? device_data(ws.logits) : ws.row_of(ws.dy, chunk.t0, chunk.E)),
+      du(ws.row_of(ws.du, chunk.t0, chunk.E)),
+      dv(ws.row_of(ws.dv, chunk.t0, chunk.E)),
+      dh(ws.row_of(ws.dh, chunk.t0, chunk.N)),
+      carried(device_data(ws.dh_next) + chunk.layer * chunk.B * chunk.N),
+      dx(chunk.norm != nullptr ? dv : du),
+      dx_begun(chunk.norm == nullptr && chunk.residual) {}
 
 }  // namespace slm

@@ -99,11 +99,13 @@ struct CudaWorkspace final : Workspace {
   CudaBuffer masks;                             // with a norm: (L, B, E): see numerics/dropout.h
 };
 
-// A range of time of one layer: where its arrays begin.
-struct LayerChunk {
-  LayerChunk(const CudaWeights& weights, CudaWorkspace& ws, int64_t index, int64_t from,
-             int64_t to);
+// One layer over a range of time: where its arrays begin.
+struct CudaLayerChunk {
+  CudaLayerChunk(const CudaWeights& all_weights, CudaWorkspace& ws, int64_t index, int64_t from,
+                 int64_t to);
 
+  const CudaWeights& weights;
+  const LayerTensors& w;
   const int64_t layer, t0, steps, B, E, N, positions;
   const bool makes_logits;  // the last layer of a model without a head: y is left to the head
   const bool residual;
@@ -112,9 +114,9 @@ struct LayerChunk {
   float *const u, *const v, *const y, *const h, *const s;
 };
 
-// The same for the way back.
-struct LayerChunkGradients {
-  LayerChunkGradients(const LayerChunk& range, CudaWorkspace& ws);
+// And its gradients.
+struct CudaChunkGradients {
+  CudaChunkGradients(const CudaLayerChunk& chunk, CudaWorkspace& ws);
 
   const int64_t O;  // width of dy
   float *const dy, *const du, *const dv, *const dh;

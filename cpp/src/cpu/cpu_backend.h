@@ -1,7 +1,7 @@
 #pragma once
 // The CPU side of backend.h, one file per operation: embedding.cpp with ngrams.cpp and
-// row_gradients.cpp, dense_layer.cpp, gated_layer.cpp, mlp.cpp, head.cpp, optimizer.cpp with
-// spectral_radius.cpp; memory and windows in cpu_backend.cpp.
+// sparse_gradients.cpp, layer_chunk.cpp with norm.cpp, dense_layer.cpp, gated_layer.cpp, mlp.cpp,
+// head.cpp, optimizer.cpp with spectral_radius.cpp; buffers and windows in cpu_backend.cpp.
 #include <algorithm>
 
 #include "cpu/blocks.h"
@@ -92,10 +92,10 @@ class CpuBackend final : public Backend {
   void ngrams_backward(const CpuWeights&, CpuWorkspace&, CpuGradients&, const float* de, int64_t t0,
                        int64_t t1) const;
 
-  void dense_forward(const LayerChunk&) const;
-  void dense_backward(const LayerChunk&, float* grads) const;
-  void gated_forward(CpuWorkspace&, const LayerChunk&) const;
-  void gated_backward(CpuWorkspace&, const LayerChunk&, float* grads) const;
+  void dense_forward(const CpuLayerChunk&) const;
+  void dense_backward(const CpuLayerChunk&, float* grads) const;
+  void gated_forward(CpuWorkspace&, const CpuLayerChunk&) const;
+  void gated_backward(CpuWorkspace&, const CpuLayerChunk&, float* grads) const;
 
   template <class Finish>
   void head(const Weights&, CpuWorkspace&, int64_t t0, int64_t t1, const Finish& finish) const;
@@ -143,7 +143,7 @@ class CpuBackend final : public Backend {
 
   // The steps of a cell over a chunk, in blocks of `block_steps` (blocks.h).
   template <class Before, class Scan, class After>
-  void run_layer(const LayerChunk& chunk, double flops, int64_t block_steps, TimeOrder order,
+  void run_layer(const CpuLayerChunk& chunk, double flops, int64_t block_steps, TimeOrder order,
                  const Before& before, const Scan& scan, const After& after) const {
     slm::run_layer([&](int64_t n, const auto& f) { parallel_for(n, flops, f); },
                    threads_worth(flops), chunk.steps, chunk.B, block_steps, order, before, scan,

@@ -13,7 +13,7 @@
 
 namespace slm {
 
-void CpuBackend::dense_forward(const LayerChunk& c) const {
+void CpuBackend::dense_forward(const CpuLayerChunk& c) const {
   const PackedMatrix a = c.weights.forward(c.w.A);
   const auto project = [&](const Block& at) {  // h = B norm(u)
     c.norm_input(at);
@@ -36,13 +36,13 @@ void CpuBackend::dense_forward(const LayerChunk& c) const {
   run_layer(c, flops, c.steps, TimeOrder::rising, project, scan, output);
 }
 
-void CpuBackend::dense_backward(const LayerChunk& c, float* grads) const {
+void CpuBackend::dense_backward(const CpuLayerChunk& c, float* grads) const {
   const PackedMatrix a = c.weights.backward(c.w.A);
   const auto grad_output = [&](const Block& at) {  // ds = Cᵀ dy, in the place of dh
     c.norm_input(at);
     matmul(at, c.dy, c.weights.backward(c.w.C), c.dh, false);
   };
-  const auto scan_reverse = [&](const Block& at) {  // dh_t = (ds_t + Aᵀ dh_{t+1}) swish'(h_t)
+  const auto scan_reverse = [&](const Block& at) {  // dh_t = ds_t swish'(h_t) + Aᵀ dh_{t+1}
     const int64_t b0 = at.b0, rows = at.b1 - at.b0, size = rows * c.N;
     copy_row(c.carried.row(0, b0), c.dh.row(at.t1, b0), size);
     for (int64_t t = at.t1 - 1; t >= at.t0; --t) {

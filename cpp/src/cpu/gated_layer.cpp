@@ -28,7 +28,7 @@ int64_t steps_per_block(int64_t batch) {
 
 }  // namespace
 
-void CpuBackend::gated_forward(CpuWorkspace& ws, const LayerChunk& c) const {
+void CpuBackend::gated_forward(CpuWorkspace& ws, const CpuLayerChunk& c) const {
   const Array gates{ws.gates(c.layer, c.t0), c.B, 3 * c.N};
   const float* bias = c.weights.at(c.w.in_bias);
   const auto project = [&](const Block& at) {  // gates = W_in norm(u) + b
@@ -51,7 +51,7 @@ void CpuBackend::gated_forward(CpuWorkspace& ws, const LayerChunk& c) const {
 
 // `c.carried` alone holds dh of the time step after the one that is computed; ds takes the place of
 // dh.
-void CpuBackend::gated_backward(CpuWorkspace& ws, const LayerChunk& c, float* grads) const {
+void CpuBackend::gated_backward(CpuWorkspace& ws, const CpuLayerChunk& c, float* grads) const {
   const Array gates{ws.gates(c.layer, c.t0), c.B, 3 * c.N};
   const Array d_gates{ws.d_gates.get(), c.B, 3 * c.N}, ds = c.dh;
   const auto grad_output = [&](const Block& at) {  // ds = W_outᵀ dy

@@ -39,7 +39,7 @@ struct SparseGradient {
   const Tensor* table;
   CpuArray<int32_t> slot_of_row;  // -1: has not occurred
   CpuArray<int32_t> rows;         // of each slot
-  CpuArray<int32_t> counts;       // of each slot, for row_gradients.cpp: zero in between
+  CpuArray<int32_t> counts;       // of each slot, for sparse_gradients.cpp: zero in between
   CpuArray<RowGrad> slots;
   int64_t count = 0;  // slots in use
   FloatArray sums;    // (sums, width)

@@ -8,8 +8,8 @@
 
 namespace slm {
 
-LayerChunk::LayerChunk(const Kernels& arithmetic, const CpuWeights& all_weights, CpuWorkspace& ws,
-                       int64_t index, int64_t from, int64_t to)
+CpuLayerChunk::CpuLayerChunk(const Kernels& arithmetic, const CpuWeights& all_weights,
+                             CpuWorkspace& ws, int64_t index, int64_t from, int64_t to)
     : kernels(arithmetic),
       weights(all_weights),
       w(weights.layers[static_cast<size_t>(index)]),
@@ -34,19 +34,19 @@ LayerChunk::LayerChunk(const Kernels& arithmetic, const CpuWeights& all_weights,
       dh{ws.dh.get(), B, N},
       carried{ws.dh_next.get() + index * B * N, B, N} {}
 
-void LayerChunk::norm_input(const Block& at) const {
+void CpuLayerChunk::norm_input(const Block& at) const {
   norm_forward(kernels, norm, u, at, v);
   apply_mask(mask, at, v);
 }
 
-bool LayerChunk::init_output(const Block& at) const {
+bool CpuLayerChunk::init_output(const Block& at) const {
   if (!residual) return false;
   for (int64_t t = at.t0; t < at.t1; ++t)
     copy_row(u.row(t, at.b0), y.row(t, at.b0), (at.b1 - at.b0) * E);
   return true;
 }
 
-bool LayerChunk::init_input_grad(const Block& at) const {
+bool CpuLayerChunk::init_input_grad(const Block& at) const {
   for (int64_t t = at.t0; t < at.t1; ++t) {
     if (residual)
       copy_row(dy.row(t, at.b0), du.row(t, at.b0), (at.b1 - at.b0) * E);
@@ -56,7 +56,7 @@ bool LayerChunk::init_input_grad(const Block& at) const {
   return residual && norm == nullptr;
 }
 
-void LayerChunk::finish_input_grad(const Block& at) const {
+void CpuLayerChunk::finish_input_grad(const Block& at) const {
   apply_mask(mask, at, dv);
   norm_backward(kernels, norm, u, at, dv, du);
 }
@@ -65,7 +65,7 @@ void CpuBackend::layer_forward(const Weights& any_weights, Workspace& any_worksp
                                int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
-  const LayerChunk chunk(kernels_, weights, ws, layer, t0, t1);
+  const CpuLayerChunk chunk(kernels_, weights, ws, layer, t0, t1);
   if (ws.gated)
     gated_forward(ws, chunk);
   else
@@ -78,7 +78,7 @@ void CpuBackend::layer_backward(const Weights& any_weights, Workspace& any_works
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   float* grads = static_cast<CpuGradients&>(any_gradients).dense.get();
-  const LayerChunk chunk(kernels_, weights, ws, layer, t0, t1);
+  const CpuLayerChunk chunk(kernels_, weights, ws, layer, t0, t1);
   if (ws.gated)
     gated_backward(ws, chunk, grads);
   else

@@ -12,9 +12,9 @@ inline void copy_row(const float* from, float* to, int64_t width) {
   std::memcpy(to, from, static_cast<size_t>(width) * sizeof(float));
 }
 
-struct LayerChunk {
-  LayerChunk(const Kernels& arithmetic, const CpuWeights& all_weights, CpuWorkspace& ws,
-             int64_t index, int64_t t0, int64_t t1);
+struct CpuLayerChunk {
+  CpuLayerChunk(const Kernels& arithmetic, const CpuWeights& all_weights, CpuWorkspace& ws,
+                int64_t index, int64_t t0, int64_t t1);
 
   void norm_input(const Block& at) const;  // v = norm(u)
   // y = u where there is a residual. Returns whether the cell's output is to be added to y.

@@ -139,7 +139,7 @@ struct CpuWorkspace final : Workspace {
   FloatArray dm{backward * M}, dq{backward * 2 * M};      // (chunk, B, M), (chunk, B, 2M)
   FloatArray dn{backward * E};  // (chunk, B, E): gradient of the sum of n-gram and match
                                 // embeddings; that sum before dropout
-  CpuArray<uint64_t> keys{shape.training ? orders * kChunkPositions : 0};  // row_gradients.cpp
+  CpuArray<uint64_t> keys{shape.training ? orders * kChunkPositions : 0};  // sparse_gradients.cpp
   FloatArray masks{shape.training && normed ? L * B * E : 0};  // (L, B, E): numerics/dropout.h
 };
 
