@@ -3,6 +3,7 @@ other in one empty folder; Python blocks also share their names. A block that is
 marked ```text."""
 
 import re
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,10 @@ def test_code_blocks_run(
                 run(["bash", "-euo", "pipefail", "-c", code], tmp_path)
         else:
             assert language == "text", f"{where}: a block is python, cpp, sh or text"
+
+
+def test_tables_of_options_are_up_to_date() -> None:
+    run([sys.executable, ROOT / "docs" / "generate_tables.py", "--check"])
 
 
 def test_install_commands_are_the_two_promised() -> None:
