@@ -6,18 +6,19 @@ namespace slm {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kCallPositions = 65536;  // that one call covers
+constexpr int64_t kCallPositions = 65536;  // of a chunk
 
-// `count` values in parts of `width` that are at a distance in either array; without `from`, zeros.
-__global__ void copy_parts(const float* from, int64_t from_stride, int64_t width, int64_t count,
-                           float* to, int64_t to_stride) {
-  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x, part = i / width, at = i % width;
-  if (i < count) to[part * to_stride + at] = from ? from[part * from_stride + at] : 0.0f;
+// Copies `count` values in rows of `width`, which have a stride in either array; zeros without
+// `from`.
+__global__ void copy_rows(const float* from, int64_t from_stride, int64_t width, int64_t count,
+                          float* to, int64_t to_stride) {
+  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x, row = i / width, at = i % width;
+  if (i < count) to[row * to_stride + at] = from ? from[row * from_stride + at] : 0.0f;
 }
 
 __global__ void set_numbers(DropNumbers numbers, DropNumbers* to) { *to = numbers; }
 
-// Value i of the masks (levels, B, E); those of a text of the batch have one number after another.
+// Value i of the locked dropout masks (levels, B, E).
 __global__ void make_masks(Philox random, float rate, uint64_t row, int64_t levels, int64_t B,
                            int64_t E, float* masks) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
@@ -73,8 +74,8 @@ std::unique_ptr<Workspace> CudaBackend::make_workspace(const Config& config,
   return std::make_unique<CudaWorkspace>(stream_, config, shape);
 }
 
-// As many as training windows have, so that each is one range; a text that is only read goes
-// through in pieces of so many, for which the memory is planned.
+// Large enough that every usual training window is one chunk. Texts that are only read go through
+// in chunks of this size, for which the memory is planned.
 int64_t CudaBackend::chunk_steps(const Config&, int64_t batch_size) const {
   return std::max<int64_t>(1, kCallPositions / batch_size);
 }
@@ -88,7 +89,7 @@ void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   if (targets != nullptr) staging_.copy(targets, bytes, ws.targets.get());
   const float* from = state != nullptr ? device_data(*state) : nullptr;
   const int64_t width = ws.B * ws.N, count = ws.L * width;
-  launch(stream_, num_blocks(count, kThreads), kThreads, copy_parts, from, width, width, count,
+  launch(stream_, num_blocks(count, kThreads), kThreads, copy_rows, from, width, width, count,
          ws.h_at(0, -1), (ws.T + 1) * width);
   ws.dropout = dropout;
   if (dropout.rate > 0)
@@ -100,7 +101,7 @@ void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   ws.computed = 0;
   if (ws.K == 0) return;
   const int64_t past = ws.B * ws.K;
-  launch(stream_, num_blocks(past, kThreads), kThreads, copy_parts,
+  launch(stream_, num_blocks(past, kThreads), kThreads, copy_rows,
          from != nullptr ? from + count : nullptr, past, past, past, device_data(ws.past), past);
   find_ngrams(ws, seq_len);
 }
@@ -113,14 +114,14 @@ void CudaBackend::begin_backward(Workspace& any_workspace) const {
 void CudaBackend::save_state(const Workspace& workspace, Buffer& state) const {
   const auto& ws = static_cast<const CudaWorkspace&>(workspace);
   const int64_t width = ws.B * ws.N, count = ws.L * width;
-  launch(stream_, num_blocks(count, kThreads), kThreads, copy_parts,
+  launch(stream_, num_blocks(count, kThreads), kThreads, copy_rows,
          device_data(ws.h) + ws.computed * width, (ws.T + 1) * width, width, count,
          device_data(state), width);
   if (ws.K > 0) save_history(ws, state);
 }
 
-// On return the host's memory is the caller's again. What comes to the device from there goes
-// through Staging, which does not wait.
+// On return the host's memory may be used again. Copies from the host to the device go through
+// Staging instead, which does not wait.
 void CudaBackend::copy_bytes(const void* from, size_t bytes, void* to, cudaMemcpyKind kind) const {
   cuda_check(cudaMemcpyAsync(to, from, bytes, kind, stream_), "copy memory");
   if (kind != cudaMemcpyDeviceToDevice)

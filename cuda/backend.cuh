@@ -66,7 +66,8 @@ class CudaBackend : public Backend {
   void clear(Gradients&) const override;
 
  private:
-  static constexpr unsigned kNormBlocks = 512;  // that sum the norm's squares at most, twice
+  static constexpr unsigned kNormBlocks =
+      512;  // at most, of each of the two sums of the gradient norm
 
   void copy_bytes(const void* from, size_t bytes, void* to, cudaMemcpyKind kind) const;
   void clear_bytes(void* to, size_t bytes) const;
@@ -79,16 +80,16 @@ class CudaBackend : public Backend {
                        int64_t first, int64_t positions) const;
   const Occurrence* sort_rows(CudaWorkspace&, const int32_t* rows, int64_t count) const;
 
-  // Rows of E values from any time step on. v = norm(x) by the norm's weight, times the mask (B, E)
-  // where that is not null, and copy = x where that is not null.
+  // v = norm(x) for rows of E values, times `mask` (B, E) if it is not null; and copy = x if `copy`
+  // is not null.
   void norm_forward(const CudaWorkspace&, const float* weight, const float* mask, const float* x,
                     int64_t rows, float* v, float* copy = nullptr) const;
-  // dx = what comes back through the norm, plus `residual` where that is not null (it may be dx).
-  // Adds to dw, the gradient of the norm's weight.
+  // dx = the gradient of x, plus `residual` if it is not null (it may be dx). Adds to dw, the
+  // gradient of the norm's weight.
   void norm_backward(CudaWorkspace&, const float* weight, const float* mask, const float* x,
                      const float* dv, const float* residual, int64_t rows, float* dx,
                      float* dw) const;
-  // out[j] += sum over the few rows of x[r][j], in an order that depends on the sizes alone.
+  // out += the column sums of x (rows, width), in an order that depends on the sizes alone.
   void add_columns(const float* x, int64_t rows, int64_t width, float* out) const;
 
   // The cells. layer_forward and layer_backward compute the norm before them; where there is a
@@ -104,7 +105,7 @@ class CudaBackend : public Backend {
   void swish(const float* h, int64_t size, float* s) const;
 
   void compute_clip_scale(CudaGradients&, float clip_norm, CudaUpdateResult&) const;
-  // Leaves the sums of the squares of some parts of x, and returns their number.
+  // Writes the sums of squares of ranges of x to `sums`, and returns their number.
   unsigned sum_squares(const float* x, int64_t n, unsigned most, double* sums) const;
   void bound_spectral_radius(float* weights, const TensorTable&, float max_spectral_radius,
                              CudaUpdateResult&) const;

@@ -1,5 +1,5 @@
-// Whether there is a device that this build can use, and the backend on it: on the first device,
-// which is the first that CUDA_VISIBLE_DEVICES names.
+// Finds out whether this build can use the first device, which is the first that
+// CUDA_VISIBLE_DEVICES names, and makes the backend on it.
 #include "backend.cuh"
 
 namespace slm {
@@ -11,7 +11,7 @@ std::string version(int number) {
   return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
 }
 
-// The driver's part: empty where it has a device.
+// The reason why the driver has no device, or an empty string.
 std::string why_no_device() {
   int count = 0, driver = 0;
   const cudaError_t code = cudaGetDeviceCount(&count);

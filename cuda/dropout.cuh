@@ -1,14 +1,13 @@
 #pragma once
-// Which values, n-grams or matches a training window drops: the same as on the CPU
-// (numerics/dropout.h).
+// Dropout of values, n-grams and matches, with the CPU's decisions (numerics/dropout.h).
 #include "backend.h"
 #include "numerics/dropout.h"
 #include "numerics/philox.h"
 
 namespace slm {
 
-// A window's numbers. They change from step to step, so they are in the device's memory, where
-// recorded operations find them.
+// The dropout settings of a window. They change from step to step, so they are in device memory,
+// where captured operations read them.
 struct DropNumbers {
   explicit DropNumbers(const Dropout& dropout)
       : random(dropout.seed, PhiloxStream::dropout),
@@ -22,24 +21,24 @@ struct DropNumbers {
   uint64_t first;
 };
 
-// Of the rows of E values that start with the window's position `first`. A Philox block decides for
-// eight values; each of their threads computes all of it, which is little beside reading them.
+// The decisions for rows of E values from the window's position `first` on. A Philox block decides
+// for eight values; each of their threads computes all of it, which costs little beside memory.
 class Drop {
  public:
-  Drop() = default;  // keeps all
-  // Keeps all without numbers.
+  Drop() = default;  // no dropout
+  // No dropout if `numbers` is null.
   Drop(const DropNumbers* numbers, int64_t E, int64_t first)
       : numbers_(numbers), first_(first), per_row_((E + 7) / 8) {}
 
   __device__ bool active() const { return numbers_ != nullptr; }
   __device__ float scale() const { return numbers_->scale; }
 
-  // Whether a position loses its n-gram or match that is number i.
+  // Whether n-gram or match number i of a position is dropped.
   __device__ bool loses(int64_t position, int64_t i) const {
     return active() && hits(position_of(position), i);
   }
 
-  // x, the value e of a row, if it is kept, scaled so that its expectation stays; else 0.
+  // Dropout of x, value e of a row: 0, or x scaled so that its expectation stays.
   __device__ float operator()(int64_t row, int64_t e, float x) const {
     if (!active()) return x;
     const uint64_t block = position_of(row) * static_cast<uint64_t>(per_row_);

@@ -1,14 +1,14 @@
-// e_t = W_E[x_t] and the looked-up vectors: gathers forward, scatters backward. W_E's has no
-// atomics: a block owns a piece of one table row and looks through the tokens for its byte, in
-// tiles as large as the CPU's chunks. So every sum has the CPU's order and bits. All blocks read
-// all tokens, but a token is one byte where its gradient is 4 E, and stays in the cache.
+// The embedding e_t = W_E[x_t]: a gather forward, a scatter backward. The scatter has no atomics: a
+// block owns columns of one row of the table and searches the tokens for its byte, in chunks of
+// kChunkPositions. So every sum has the CPU's order and bits. All blocks read all tokens, but a
+// token is one byte where its gradient is 4 E, and stays in the cache.
 #include "backend.cuh"
 
 namespace slm {
 namespace {
 
 constexpr int kThreads = 128;                           // of a block: columns of the table
-constexpr int kPerThread = kChunkPositions / kThreads;  // tokens that a thread looks at in a tile
+constexpr int kPerThread = kChunkPositions / kThreads;  // tokens that a thread searches in a chunk
 constexpr int kWarpSize = 32;
 constexpr unsigned kAllLanes = 0xFFFFFFFF;
 
@@ -20,8 +20,7 @@ __global__ void gather_rows(const float* table, const uint8_t* tokens, Drop drop
     u[blockIdx.x * E + e] = drop(blockIdx.x, e, row[e]);
 }
 
-// Of n-grams and matches those that are dropped have no row, and the gradients of the others are
-// scaled.
+// With n-grams or matches, those that are dropped have no row, and all values are scaled.
 __global__ void drop_rows(const float* dy, Drop drop, bool has_ngrams, int64_t E, float* dn) {
   for (int64_t e = threadIdx.x; e < E; e += kThreads) {
     const int64_t i = blockIdx.x * E + e;
@@ -29,8 +28,8 @@ __global__ void drop_rows(const float* dy, Drop drop, bool has_ngrams, int64_t E
   }
 }
 
-// The sum of `count` over the threads before this one; `total` is over all of the block, which has
-// to meet at another barrier before the next call.
+// Exclusive prefix sum of `count` over the threads of a block, and its total. The block needs
+// another barrier before the next call.
 __device__ int sum_before(int count, int& total) {
   __shared__ int warp_sums[kThreads / kWarpSize];
   const int lane = threadIdx.x % kWarpSize, warp = threadIdx.x / kWarpSize;
@@ -52,27 +51,27 @@ __device__ int sum_before(int count, int& total) {
 // Block (v, i) adds the gradients of byte v to columns [i, i + 1) kThreads of its row.
 __global__ void scatter_rows(const float* dy, const uint8_t* tokens, int64_t positions, int64_t E,
                              float* table) {
-  __shared__ int matches[kChunkPositions];  // positions in the tile that have the byte, rising
+  __shared__ int matches[kChunkPositions];  // positions in the chunk that have the byte, rising
   const unsigned v = blockIdx.x;
   const int64_t e = int64_t{blockIdx.y} * kThreads + threadIdx.x;
   float total = e < E ? table[v * E + e] : 0.0f;
-  for (int64_t tile = 0; tile < positions; tile += kChunkPositions) {
+  for (int64_t chunk = 0; chunk < positions; chunk += kChunkPositions) {
     bool found[kPerThread];
     const int first = threadIdx.x * kPerThread;
     int count = 0;
     for (int i = 0; i < kPerThread; ++i) {
-      const int64_t r = tile + first + i;
+      const int64_t r = chunk + first + i;
       found[i] = r < positions && tokens[r] == v;
       count += found[i];
     }
-    int found_in_tile;
-    int at = sum_before(count, found_in_tile);
+    int found_in_chunk;
+    int at = sum_before(count, found_in_chunk);
     for (int i = 0; i < kPerThread; ++i)
       if (found[i]) matches[at++] = first + i;
     __syncthreads();
-    if (e >= E || found_in_tile == 0) continue;
+    if (e >= E || found_in_chunk == 0) continue;
     float sum = 0;
-    for (int i = 0; i < found_in_tile; ++i) sum += dy[(tile + matches[i]) * E + e];
+    for (int i = 0; i < found_in_chunk; ++i) sum += dy[(chunk + matches[i]) * E + e];
     total += sum;
   }
   if (e < E) table[v * E + e] = total;
@@ -80,7 +79,7 @@ __global__ void scatter_rows(const float* dy, const uint8_t* tokens, int64_t pos
 
 }  // namespace
 
-// Where there are n-grams or matches, their sum alone is dropped from.
+// In a model with n-grams or matches, dropout applies to their sum alone.
 void CudaBackend::embed_forward(const Weights& any_weights, Workspace& any_workspace, int64_t t0,
                                 int64_t t1) const {
   const auto& weights = static_cast<const CudaWeights&>(any_weights);

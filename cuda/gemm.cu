@@ -1,13 +1,13 @@
-// Products of matrices by cuBLAS, which is column-major. What is stored row by row as X is, read
-// column by column, X transposed; so C^T ← op(B)^T op(A)^T + beta C^T is asked for: the same
-// operations, with the factors and the sizes swapped.
+// Matrix products by cuBLAS, which is column-major: a row-major X, read column-major, is X
+// transposed. So cuBLAS computes C^T ← op(B)^T op(A)^T + beta C^T: the same operations, with the
+// factors and the sizes swapped.
 #include "gemm.cuh"
 
 namespace slm {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kWorkspaceBytes = 32 << 20;  // what cuBLAS asks for on the newest devices
+constexpr int64_t kWorkspaceBytes = 32 << 20;  // what cuBLAS recommends for the newest devices
 
 int compute_type(Precision precision) {
   if (precision == Precision::tf32) return cublas::kComputeTf32;
@@ -18,7 +18,7 @@ int operation(const Matrix& matrix) {
   return matrix.op == Op::none ? cublas::kNone : cublas::kTranspose;
 }
 
-// Products are parts of a training step's window, whose sizes the memory limits to far less.
+// The sizes of a window are limited by the memory to far less.
 int to_int(int64_t size) {
   if (size < 0 || size > INT32_MAX)
     throw Error(ErrorKind::device, "a matrix product on the CUDA device has a size of " +
@@ -48,8 +48,8 @@ Gemm::Gemm(const Stream& stream, Precision precision)
   handle_.reset(handle);
 }
 
-// In this order: a new stream takes the workspace away. With cuBLAS's own, a product that is
-// recorded would allocate.
+// In this order, since setting a stream resets the workspace. With cuBLAS's own workspace, a
+// product that is captured would allocate.
 void Gemm::use_stream() const {
   const cudaStream_t stream = stream_;
   if (stream == used_) return;

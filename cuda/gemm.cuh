@@ -1,6 +1,6 @@
 #pragma once
-// Products of matrices: the only door to cuBLAS. Matrices are row-major and float32; products of
-// two floats may be less precise, sums are float32.
+// Matrix products, the only use of cuBLAS. Matrices are row-major and float32; products of two
+// floats may be rounded to less, sums are float32.
 #include <mutex>
 
 #include "load_cublas.h"
@@ -18,8 +18,8 @@ struct Matrix {
 
 enum class Precision { float32, tf32, bf16 };
 
-// On one stream. May be used from several threads, whose products follow each other. What a thread
-// calls while it records becomes part of the graph.
+// Matrix products on one stream, from any thread. What a thread calls during a capture becomes part
+// of the graph.
 class Gemm {
  public:
   explicit Gemm(const Stream& stream, Precision precision = Precision::float32);
@@ -28,20 +28,20 @@ class Gemm {
   // is not read.
   void operator()(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float beta, float* c,
                   int64_t stride_c) const;
-  // C ← op(A) op(B) with float32's precision, whatever the others have.
+  // C ← op(A) op(B) in float32, whatever the precision of the other products.
   void exact(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, int64_t stride_c) const;
-  // `count` of the first, with so many floats from one A, B, C to the next; the same A or B where
-  // 0.
+  // `count` products of the first kind; strides are floats from one A, B, C to the next, 0 for the
+  // same A or B.
   void batched(int64_t count, int64_t m, int64_t n, int64_t k, Matrix a, int64_t next_a, Matrix b,
                int64_t next_b, float beta, float* c, int64_t stride_c, int64_t next_c) const;
 
  private:
   void multiply(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float beta, float* c,
                 int64_t stride_c, int type) const;
-  // An empty sum of products, which cuBLAS does not promise to take.
+  // A product of depth 0, which cuBLAS is not specified to accept.
   void scale(int64_t count, int64_t m, int64_t n, float beta, float* c, int64_t stride_c,
              int64_t next_c) const;
-  // Gives the handle the stream that this thread's work goes to.
+  // Sets the handle's stream to the one that this thread launches on.
   void use_stream() const;
   void check(int status, const char* what) const;
 
@@ -51,7 +51,7 @@ class Gemm {
   mutable DeviceArray<char> workspace_;
   mutable std::mutex mutex_;  // for handle_
   std::unique_ptr<void, int (*)(Cublas::Handle)> handle_;
-  mutable cudaStream_t used_ = nullptr;  // the handle's
+  mutable cudaStream_t used_ = nullptr;  // stream of the handle
 };
 
 }  // namespace slm

@@ -4,7 +4,7 @@
 namespace slm {
 namespace {
 
-// While it lives, what this thread launches on the stream is recorded.
+// Captures what this thread launches on the stream, for the lifetime of the object.
 class Recorder {
  public:
   explicit Recorder(const Stream& stream) : stream_(stream) { stream_.begin_recording(); }
@@ -14,7 +14,7 @@ class Recorder {
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
-  // Null where something was called that cannot be recorded.
+  // Null if an operation was called that cannot be captured.
   cudaGraph_t end() {
     ended_ = true;
     return stream_.end_recording();
@@ -44,8 +44,8 @@ void Graph::launch(cudaStream_t stream) const {
   cuda_check(cudaGraphLaunch(exec_.get(), stream), "run recorded operations");
 }
 
-// The first time they run as they are: a library may have to get ready, which cannot be recorded,
-// and a window that never comes again is not worth recording.
+// Operations are run without capture the first time: the initialization of a library cannot be
+// captured, and a window that occurs once is not worth capturing.
 void CudaBackend::capture_or_run(Workspace& any_workspace, const Weights& weights,
                                  const Gradients* gradients, int64_t operations, int64_t steps,
                                  const std::function<void()>& run) const {

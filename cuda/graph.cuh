@@ -1,6 +1,6 @@
 #pragma once
-// Work that is launched again and again with the same arguments, recorded once and from then on
-// launched as one: a training window of hundreds of kernels costs the host one call.
+// CUDA graphs: operations that repeat with the same arguments are captured once and from then on
+// launched as one, so that a training window of hundreds of kernels costs the host one call.
 #include <functional>
 #include <memory>
 #include <utility>
@@ -12,8 +12,8 @@ namespace slm {
 
 class Graph {
  public:
-  // What `operations` launch on the stream from this thread, which is not run yet. They must not
-  // wait, allocate, or copy from or to the host. What they throw is thrown.
+  // Captures what `operations` launch on the stream from this thread, without running it. They must
+  // not wait, allocate, or copy from or to the host. Passes their exceptions on.
   static Graph record(const Stream& stream, const std::function<void()>& operations);
 
   void launch(cudaStream_t stream) const;
@@ -27,26 +27,26 @@ class Graph {
   std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, Free> exec_;
 };
 
-// Of one workspace: what has been recorded of its operations.
+// The graphs of one workspace.
 class Recordings {
  public:
-  // All that a recording depends on besides the workspace: which operations, for how many time
-  // steps; whether they drop values, and of layers; and the memory that they read or write.
+  // Everything that a graph depends on besides the workspace: the kind of operations, the number of
+  // time steps, whether there is dropout and locked dropout, and the memory that they use.
   struct Key {
     int64_t operations, steps;
-    bool drops, drops_of_layers;
+    bool drops, locked_drops;
     const float *weights, *gradients;
 
     bool operator==(const Key& other) const {
       return operations == other.operations && steps == other.steps && drops == other.drops &&
-             drops_of_layers == other.drops_of_layers && weights == other.weights &&
+             locked_drops == other.locked_drops && weights == other.weights &&
              gradients == other.gradients;
     }
   };
   struct Recording {
     Key key;
-    int64_t computed;              // the workspace's, after the operations
-    std::unique_ptr<Graph> graph;  // null until they come a second time
+    int64_t computed;              // time steps of the workspace after the operations
+    std::unique_ptr<Graph> graph;  // null until the second occurrence
   };
 
   Recording* find(const Key& key) {
@@ -60,7 +60,7 @@ class Recordings {
   }
 
  private:
-  static constexpr size_t kMost = 16;  // windows of many lengths must not fill the memory
+  static constexpr size_t kMost = 16;  // graphs of windows of many lengths must not fill the memory
   std::vector<Recording> recordings_;
 };
 

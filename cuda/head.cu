@@ -1,6 +1,10 @@
-// The head: logits, softmax and cross-entropy over the 256 bytes, and back. The
-// logits are W_head norm(u), or in a model without a head the last layer's y =
-// C swish(h) + D v.
+// The head: logits, softmax and cross-entropy over the V = 256 bytes, and back (docs/model.md).
+//
+//   u, v          (T, B, E)  output of the last layer; its norm, with locked dropout
+//   logits        (T, B, V)  then their gradient, softmax(logits) - onehot(target), scaled
+//   W_head (V, E)
+//
+//   logits = W_head norm(u);  without a head, of the last layer: logits = C swish(h) + D u
 #include "backend.cuh"
 #include "sums.cuh"
 #include "warp.cuh"
@@ -12,8 +16,8 @@ constexpr int kThreads = 256;
 constexpr int kRowsPerBlock = kThreads / kWarpSize;
 constexpr int kPerLane = kVocabSize / kWarpSize;
 
-// A warp does a row, which it reads once and keeps. The logits become their
-// gradient where there is to be one.
+// One warp per row, which it reads once and keeps in registers. In training, the logits are
+// replaced by their gradient.
 __global__ void softmax_loss(float* logits, const uint8_t* targets, int64_t rows, float scale,
                              bool training, float* losses) {
   const int64_t row = int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarpSize;
@@ -41,7 +45,7 @@ __global__ void softmax_loss(float* logits, const uint8_t* targets, int64_t rows
   }
 }
 
-// A block adds the losses to `total`, in an order that depends on n alone.
+// One block adds the losses to `total`, in an order that depends on n alone.
 __global__ void sum_losses(const float* losses, int64_t n, double* total) {
   __shared__ double partial[kThreads];
   double sum = 0;
@@ -85,7 +89,7 @@ void CudaBackend::head_loss(const Weights& weights, Workspace& any_workspace, in
          device_data(ws.losses) + first);
 }
 
-// ws.v has what head_loss multiplied.
+// ws.v still holds what head_loss multiplied by W_head.
 void CudaBackend::head_backward(const Weights& any_weights, Workspace& any_workspace,
                                 Gradients& any_gradients, int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CudaWeights&>(any_weights);

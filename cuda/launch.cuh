@@ -17,9 +17,9 @@ inline void cuda_check(cudaError_t code, const char* what) {
                 std::string("the CUDA device cannot ") + what + ": " + cudaGetErrorString(code));
 }
 
-// Work in its order. Whoever has memory of a stream must let go of it before the stream. It does
-// not wait for the default stream nor the other way round: that is others' in the same process,
-// whose use of it would also spoil a recording.
+// A stream. Memory of a stream must be freed before it is destroyed. It is non-blocking: it and the
+// default stream, which belongs to other code in the process, do not wait for each other, and use
+// of the default stream does not invalidate a capture.
 class Stream {
  public:
   Stream() {
@@ -36,8 +36,8 @@ class Stream {
     return recorder_ == std::this_thread::get_id() ? recorded_ : stream_;
   }
 
-  // In between, what this thread launches is recorded (graph.cuh) and other threads' work goes on:
-  // so it is another stream that records. The graph is null where recording failed.
+  // Between these calls, what this thread launches is captured (graph.cuh). Other threads go on
+  // launching, so the capture is on another stream. The graph is null if the capture failed.
   void begin_recording() const {
     std::unique_lock<std::mutex> lock(recording_);
     cuda_check(cudaStreamBeginCapture(recorded_, cudaStreamCaptureModeThreadLocal), "record");
@@ -58,8 +58,8 @@ class Stream {
   mutable std::atomic<std::thread::id> recorder_{};
 };
 
-// A moment in a stream's work, to wait for without waiting for what comes after it. It does not go
-// before that has come: so what the work reads or writes is to be declared before its event.
+// A point in a stream's work, to wait for without waiting for what comes after it. The destructor
+// waits for it, so memory that the work uses has to be declared before its event.
 class Event {
  public:
   Event() {
@@ -73,7 +73,7 @@ class Event {
   Event& operator=(const Event&) = delete;
 
   void record(cudaStream_t stream) { cuda_check(cudaEventRecord(event_, stream), "mark its work"); }
-  // For what had been called when it was recorded last; at once if it never was.
+  // Waits for all work up to the latest record(); returns at once if there was none.
   void wait() const { cuda_check(cudaEventSynchronize(event_), "finish its work"); }
 
  private:

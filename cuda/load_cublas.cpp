@@ -17,8 +17,8 @@ void find(void* library, const char* name, Function*& function) {
                                        name + "; slm needs that of CUDA 12 or 13");
 }
 
-// Of a library that stays loaded until the program ends: what it holds on the device may still be
-// in use when others end.
+// From a library that stays loaded until the program ends, since its device memory may be in use
+// until then.
 void* open_first(const std::vector<const char*>& names) {
   std::string reasons;
   for (const char* name : names) {

@@ -1,5 +1,5 @@
 #pragma once
-// Device memory, and what the CUDA backend's weights and gradients are made of.
+// Device memory, and the weights and gradients of the CUDA backend.
 #include <memory>
 #include <utility>
 #include <vector>
@@ -20,7 +20,7 @@ namespace slm {
                                      "batch_size or seq_len");
 }
 
-// Where arrays get their memory: taken and given back in the order of a stream.
+// Allocates and frees memory in the order of a stream.
 class DeviceMemory {
  public:
   DeviceMemory(const Stream& stream) : stream_(stream) {}
@@ -42,7 +42,7 @@ class DeviceMemory {
   cudaStream_t stream_ = nullptr;
 };
 
-// Zeroed device memory. Of size 0, it is null.
+// Zeroed device memory; null if the size is 0.
 template <class T>
 class DeviceArray {
  public:
@@ -71,8 +71,8 @@ inline const float* device_data(const Buffer& buffer) {
   return static_cast<const CudaBuffer&>(buffer).values.get();
 }
 
-// What the kernels know of a model's n-grams and, behind them, its matches. Their tables follow
-// each other at the end of the flat buffer and have one width, so that they are one array of rows.
+// A model's n-grams and, behind them, its matches, as kernels see them. Their tables are contiguous
+// at the end of the flat buffer and have one width, so that they are one array of rows.
 struct Ngrams {
   Ngrams(const Config& config, const TensorTable& table)
       : width(ngram_width(config)),
@@ -83,10 +83,10 @@ struct Ngrams {
         span(config.match_span),
         offset(table.num_dense()),
         narrow(width != config.embed_dim) {
-    for (const SparseTable& lookup : sparse_tables(config)) {
-      length[orders] = lookup.length;
-      first_row[orders] = table.at(lookup.name + ".weight").moment_offset - offset;
-      projection[orders] = narrow ? table.at(lookup.name + ".projection.weight").offset : 0;
+    for (const SparseTable& sparse : sparse_tables(config)) {
+      length[orders] = sparse.length;
+      first_row[orders] = table.at(sparse.name + ".weight").moment_offset - offset;
+      projection[orders] = narrow ? table.at(sparse.name + ".projection.weight").offset : 0;
       ++orders;
     }
   }
@@ -108,7 +108,7 @@ struct CudaWeights final : Weights {
     return tensor != nullptr ? device_data(values) + tensor->offset : nullptr;
   }
 
-  const TensorTable table;  // its own, so that tensors live as long as the weights
+  const TensorTable table;  // a copy, so that tensors live as long as the weights
   CudaBuffer values;
   int64_t embedding;  // offset of W_E
   std::vector<LayerTensors> layers;
@@ -116,7 +116,7 @@ struct CudaWeights final : Weights {
   const Tensor* head;  // null where the last layer makes the logits
 };
 
-// Laid out as the parameters.
+// In the layout of the parameters.
 struct CudaGradients final : Gradients {
   CudaGradients(const DeviceMemory& memory, const Config& config, const TensorTable& table)
       : ngrams(config, table),
@@ -130,9 +130,8 @@ struct CudaGradients final : Gradients {
   const Ngrams ngrams;
   const int64_t size;
   DeviceArray<float> values;
-  DeviceArray<uint8_t>
-      touched;               // whether a looked-up row has occurred; where not, its values are 0
-  DeviceArray<double> loss;  // one: the sum of the step's losses
+  DeviceArray<uint8_t> touched;  // per row of the sparse tables; the gradients of other rows are 0
+  DeviceArray<double> loss;      // one: the sum of the step's losses
 };
 
 }  // namespace slm

@@ -1,5 +1,11 @@
-// The SwiGLU after a layer's cell: with x the cell's output, [p, q] = W_in norm(x),
-// y = x + W_out (swish(p) q). Positions do not depend on each other.
+// The MLP after a layer's cell, a SwiGLU (docs/model.md). Positions do not depend on each other.
+//
+//   x, v, y       (T, B, E)  the cell's output; its norm; the layer's output
+//   p, q          (T, B, M)  gate and value, in one array (T, B, 2M)
+//   m             (T, B, M)
+//   W_in (2M, E), W_out (E, M)
+//
+//   p, q = W_in norm(x);  m = swish(p) q;  y = x + W_out m
 #include "backend.cuh"
 #include "swish.cuh"
 
@@ -8,14 +14,14 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// A block per position, as below.
+// One block per position, forward and backward.
 __global__ void swiglu_forward(const float* q, int64_t M, float* m) {
   q += blockIdx.x * 2 * M;
   m += blockIdx.x * M;
   for (int64_t i = threadIdx.x; i < M; i += kThreads) m[i] = Swish(q[i]).value * q[M + i];
 }
 
-// Makes m again, since each layer leaves its own there.
+// Computes m again, since all layers share its array.
 __global__ void swiglu_backward(const float* q, const float* dm, int64_t M, float* m, float* dq) {
   q += blockIdx.x * 2 * M;
   dm += blockIdx.x * M;
@@ -53,7 +59,7 @@ void CudaBackend::mlp_forward(const Weights& any_weights, Workspace& any_workspa
   gemm_(positions, E, M, {m, M}, {weights.at(tensors.mlp_out), M, Op::transpose}, 1, y, E);
 }
 
-// dy, once W_out has had it, becomes dx in its place.
+// dx takes the place of dy once the gradients through W_out are computed.
 void CudaBackend::mlp_backward(const Weights& any_weights, Workspace& any_workspace,
                                Gradients& any_gradients, int64_t layer, int64_t t0,
                                int64_t t1) const {

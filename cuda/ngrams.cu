@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kThreads = 128;
 
-// A text of the batch as a position sees it.
+// The text of row b up to time step t, read backwards.
 struct Text {
   const uint8_t* tokens;
   const float* history;
@@ -20,7 +20,7 @@ struct Text {
     if (i <= t) return 1 + tokens[(t - i) * B + b];
     return i - t <= K ? static_cast<int>(history[b * K + K - (i - t)]) : 0;
   }
-  // How many bytes the history has; what is before the start of the text comes first in it.
+  // Bytes in the history; entries before the start of the text come first and are 0.
   __device__ int64_t past() const {
     int64_t none = 0, some = K;
     while (none < some) {
@@ -34,8 +34,8 @@ struct Text {
   }
 };
 
-// A position's n-grams and matches. Nothing is shared between positions, which each try the whole
-// span for a match.
+// Finds the n-grams and matches of all positions, one thread each. Positions share no work: each
+// searches the whole span for a match.
 __global__ void find_rows(Ngrams ngrams, const uint8_t* tokens, const float* history, Drop drop,
                           int64_t B, int64_t positions, int32_t* rows) {
   const int64_t r = int64_t{blockIdx.x} * kThreads + threadIdx.x;
@@ -60,7 +60,7 @@ __global__ void find_rows(Ngrams ngrams, const uint8_t* tokens, const float* his
                [&](int64_t i, int64_t row) { put(orders + i, row); });
 }
 
-// The K bytes that end the text: those of the window, and before them what was there before it.
+// The last K bytes of the text: those of the window, preceded by the history.
 __global__ void latest_bytes(const uint8_t* tokens, const float* history, int64_t computed,
                              int64_t B, int64_t K, float* latest) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x, b = i / K, k = i % K;
@@ -69,7 +69,8 @@ __global__ void latest_bytes(const uint8_t* tokens, const float* history, int64_
   latest[i] = t >= 0 ? 1.0f + tokens[t * B + b] : history[i + computed];
 }
 
-// One block per position: adds its vectors to e. `parameters` is the flat buffer.
+// Adds the n-gram and match embeddings to e, one block per position. `parameters` is the flat
+// buffer.
 __global__ void add_vectors(Ngrams ngrams, const float* parameters, const int32_t* rows, Drop drop,
                             int64_t E, float* e) {
   const int64_t width = ngrams.width;
@@ -104,7 +105,7 @@ void CudaBackend::save_history(const CudaWorkspace& ws, Buffer& state) const {
          ws.history(), ws.computed, ws.B, K, device_data(state) + hidden_size(ws.config, ws.B));
 }
 
-// To e of the positions from `first` on.
+// Adds to e of the positions from `first` on.
 void CudaBackend::add_ngrams(const CudaWeights& weights, CudaWorkspace& ws, const Drop& drop,
                              int64_t first, int64_t positions) const {
   launch(stream_, num_blocks(positions, 1), kThreads, add_vectors, ws.ngrams,

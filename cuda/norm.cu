@@ -1,7 +1,7 @@
-// RMS norm: v = w x r with r = 1 / sqrt(mean(x²) + 1e-6), a warp to a row. Both passes read a row
-// twice, the second time from the cache, and do what surrounds the norm on the way: forward copies
-// x to where a residual is added to, backward adds dx to the residual's gradient and forms the sums
-// for the gradient of w.
+// RMS norm: v = w x r with r = 1 / sqrt(mean(x²) + 1e-6), one warp per row. Both passes read a row
+// twice, the second time from the cache, and are fused with the operations around the norm: forward
+// copies x to the start value of the residual sum, backward adds dx to the residual's gradient and
+// forms the sums for the gradient of w.
 #include <algorithm>
 
 #include "backend.cuh"
@@ -20,7 +20,7 @@ __device__ float inverse_rms(const float* x, int64_t E) {
   return 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(E) + 1e-6f);
 }
 
-// What v is multiplied by where dropout is on, (batch, E): the same at all time steps.
+// The mask of locked dropout, (batch, E): the same at all time steps.
 struct Mask {
   const float* values;  // or null
   int64_t batch;
@@ -47,8 +47,8 @@ __global__ void norm_rows(const float* weight, const float* x, Mask mask, int64_
   }
 }
 
-// With u = x r:  dx = r (w dv − u mean(w dv u)). `residual`, the gradient to add to, may be null,
-// or dx itself. dv is what comes back times the mask. Returns r.
+// With u = x r:  dx = r (w dv − u mean(w dv u)) + residual, which may be null, or dx itself. dv is
+// the incoming gradient times the mask. Returns r.
 __device__ float norm_row_backward(const float* weight, const float* x, const float* dv,
                                    const float* mask, const float* residual, int64_t E, float* dx) {
   const float r = inverse_rms(x, E);
@@ -63,9 +63,9 @@ __device__ float norm_row_backward(const float* weight, const float* x, const fl
   return r;
 }
 
-// Each block has its share of the rows and leaves in its row of `sums` what they give to dw: the
-// sum of dv u. It goes through them in tiles of a row to a warp, which are still in the cache when
-// its threads then sum columns.
+// Each block has a range of the rows, and writes their sum of dv u, a term of dw, to its row of
+// `sums`. It goes through them in tiles of one row per warp, which are still in the cache when its
+// threads then sum columns.
 __global__ void norm_rows_backward(const float* weight, const float* x, const float* dv, Mask mask,
                                    const float* residual, int64_t rows, int64_t E, float* dx,
                                    float* sums) {

@@ -1,7 +1,7 @@
-// AdamW and the gradient's norm over the flat buffers, and the optimizer of looked-up rows. Whether
-// a step is finite and by how much its gradient is clipped is decided on the device, so that
-// nothing here waits. Multiply-adds are explicit and the same as in the CPU's vector kernels, and
-// nvcc is told not to fuse others (-fmad=false), so that a step gives the same bits on both.
+// The gradient norm and AdamW over the flat buffers, and row-wise RMSprop of the sparse tables.
+// Whether a step is finite and by how much its gradient is clipped is decided on the device, so
+// that nothing here waits. Multiply-adds are explicit and the same as in the CPU's vector kernels,
+// and nvcc may not fuse others (-fmad=false), so that a step gives the same bits on both.
 #include <algorithm>
 #include <cmath>
 
@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int64_t kMinShare = 4096;  // values whose squares one block sums, at least
-constexpr int kLanes = 16;           // threads that share a looked-up row
+constexpr int kLanes = 16;           // threads that share a row of a sparse table
 constexpr int kRowsPerBlock = kThreads / kLanes;
 constexpr unsigned kAllLanes = 0xFFFFFFFF;
 
@@ -49,8 +49,8 @@ __device__ double power(double beta, int64_t k) {
   return result;
 }
 
-// kLanes threads do a row; what they sum, and how, is the CPU's LaneSum. A row that has not
-// occurred goes along with no values, since all of a warp have to meet.
+// Row-wise RMSprop, by kLanes threads per row, which sum in the order of the CPU's LaneSum. Rows
+// that are not touched take part with no values, since all threads of a warp have to.
 __global__ void update_rows(RowFactors f, const ClipResult* clip, int64_t rows, int64_t width,
                             float* w, float* g, float* updates, float* moments, uint8_t* touched) {
   const int64_t row = int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kLanes;
@@ -85,22 +85,22 @@ __global__ void update_rows(RowFactors f, const ClipResult* clip, int64_t rows, 
   moments[row] = v;
 }
 
-// The sum over a block's threads goes to its place in `sums`.
+// Writes the sum over a block's threads to its element of `sums`.
 __device__ void add_up(double sum, double* sums) {
   __shared__ double partial[kThreads];
   sum = block_sum<kThreads>(sum, partial);
   if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
-// Each block sums its share, in an order that depends on n alone.
-__global__ void sum_parts(const float* x, int64_t n, double* sums) {
+// Each block sums the squares of a range, in an order that depends on n alone.
+__global__ void sum_ranges(const float* x, int64_t n, double* sums) {
   const int64_t begin = n * blockIdx.x / gridDim.x, end = n * (blockIdx.x + 1) / gridDim.x;
   double sum = 0;
   for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) sum += double{x[i]} * double{x[i]};
   add_up(sum, sums);
 }
 
-// The same over the rows that occurred.
+// The same over the touched rows.
 __global__ void sum_row_squares(const float* g, const uint8_t* touched, int64_t rows, int64_t width,
                                 double* sums) {
   const int64_t begin = rows * blockIdx.x / gridDim.x, end = rows * (blockIdx.x + 1) / gridDim.x;
@@ -113,7 +113,7 @@ __global__ void sum_row_squares(const float* g, const uint8_t* touched, int64_t 
   add_up(sum, sums);
 }
 
-// One block: what the squares in `sums` and the sum of the losses say of a step.
+// One block: computes the gradient norm, the clip scale, and whether the step is finite.
 __global__ void judge_step(const double* sums, int64_t n, double* loss, float clip_norm,
                            ClipResult* clip) {
   __shared__ double partial[kThreads];
@@ -133,20 +133,20 @@ std::unique_ptr<UpdateResult> CudaBackend::make_update_result(const TensorTable&
   return std::make_unique<CudaUpdateResult>(stream_, table, max_spectral_radius);
 }
 
-StepResult CudaBackend::read_update_result(const UpdateResult& any_report) const {
-  const auto& report = static_cast<const CudaUpdateResult&>(any_report);
-  report.arrived.wait();
-  return *report.result.get();
+StepResult CudaBackend::read_update_result(const UpdateResult& any_outcome) const {
+  const auto& outcome = static_cast<const CudaUpdateResult&>(any_outcome);
+  outcome.arrived.wait();
+  return *outcome.result.get();
 }
 
 unsigned CudaBackend::sum_squares(const float* x, int64_t n, unsigned most, double* sums) const {
   const unsigned blocks = std::min(most, num_blocks(n, kMinShare));
-  launch(stream_, blocks, kThreads, sum_parts, x, n, sums);
+  launch(stream_, blocks, kThreads, sum_ranges, x, n, sums);
   return blocks;
 }
 
 void CudaBackend::compute_clip_scale(CudaGradients& gradients, float clip_norm,
-                                     CudaUpdateResult& report) const {
+                                     CudaUpdateResult& outcome) const {
   const Ngrams& ngrams = gradients.ngrams;
   const std::lock_guard<std::mutex> lock(norm_mutex_);
   unsigned blocks =
@@ -157,21 +157,21 @@ void CudaBackend::compute_clip_scale(CudaGradients& gradients, float clip_norm,
     blocks += kNormBlocks;
   }
   launch(stream_, 1, kThreads, judge_step, norm_sums_.get(), blocks, gradients.loss.get(),
-         clip_norm, report.clip.get());
-  // Its first member.
-  cuda_check(cudaMemcpyAsync(report.result.get(), report.clip.get(), sizeof(StepResult),
+         clip_norm, outcome.clip.get());
+  // The result is the first member of ClipResult.
+  cuda_check(cudaMemcpyAsync(outcome.result.get(), outcome.clip.get(), sizeof(StepResult),
                              cudaMemcpyDeviceToHost, stream_),
              "copy memory");
-  report.arrived.record(stream_);
+  outcome.arrived.record(stream_);
 }
 
 void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, Buffer& v,
                          const TensorTable& table, const AdamWStep& step,
-                         UpdateResult& any_report) const {
+                         UpdateResult& any_outcome) const {
   auto& gradients = static_cast<CudaGradients&>(any_gradients);
-  auto& report = static_cast<CudaUpdateResult&>(any_report);
-  compute_clip_scale(gradients, step.clip_norm, report);
-  const ClipResult* clip = report.clip.get();
+  auto& outcome = static_cast<CudaUpdateResult&>(any_outcome);
+  compute_clip_scale(gradients, step.clip_norm, outcome);
+  const ClipResult* clip = outcome.clip.get();
   AdamWFactors factors = {};
   factors.rate = step.learning_rate / step.correction1;
   factors.beta1 = step.beta1;
@@ -179,7 +179,7 @@ void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, 
   factors.epsilon = step.epsilon;
   factors.inv_correction2 = 1.0f / step.correction2;
   float *w = device_data(weights.flat()), *g = gradients.values.get();
-  // Tensors that follow each other with the same decay are one launch.
+  // One launch for all consecutive tensors with the same decay.
   const std::vector<Tensor>& tensors = table.tensors();
   for (size_t i = 0; i < tensors.size() && !tensors[i].info.sparse;) {
     const int64_t at = tensors[i].offset;
@@ -192,7 +192,7 @@ void CudaBackend::update(Weights& weights, Gradients& any_gradients, Buffer& m, 
            g + at, device_data(m) + at, device_data(v) + at, size);
   }
   if (step.max_spectral_radius > 0)
-    bound_spectral_radius(w, table, step.max_spectral_radius, report);
+    bound_spectral_radius(w, table, step.max_spectral_radius, outcome);
   const Ngrams& ngrams = gradients.ngrams;
   if (ngrams.rows == 0) return;
   const RowFactors row_factors{step.learning_rate * step.table_lr_scale, step.beta2, step.epsilon};

@@ -1,5 +1,5 @@
-// From logits to bytes, with the arithmetic of cpp/src/numerics/sampling.cpp but for the order of
-// sums: a block of 256 threads draws a row's byte, and only that goes to the host.
+// Samples bytes from logits, with the arithmetic of cpp/src/numerics/sampling.cpp except for the
+// order of sums: a block of 256 threads samples the byte of a row, and only that goes to the host.
 #include "backend.cuh"
 #include "numerics/sampling.h"
 
@@ -34,7 +34,7 @@ __device__ bool before(const Candidate& a, const Candidate& b) {
   return a.value != b.value ? a.value > b.value : a.byte < b.byte;
 }
 
-// The first of all threads' candidates.
+// The first candidate of all threads in this order.
 __device__ Candidate first_of(double value, int byte) {
   __shared__ Candidate candidates[kThreads];
   candidates[threadIdx.x] = {value, byte};
@@ -49,7 +49,7 @@ __device__ Candidate first_of(double value, int byte) {
   return first;
 }
 
-// The sum of the values up to this thread's; `total` is that of all.
+// Inclusive prefix sum over the threads, and the total.
 __device__ double running_sum(double value, double& total) {
   __shared__ double sums[kThreads];
   sums[threadIdx.x] = value;
@@ -72,7 +72,7 @@ __device__ double normalized(double p) {
   return p * (1 / total);
 }
 
-// Bitonic sort: this thread's is the candidate that comes after threadIdx.x others.
+// Bitonic sort: thread i gets candidate number i.
 __device__ Candidate sorted(double value) {
   __shared__ Candidate candidates[kThreads];
   const unsigned i = threadIdx.x;
@@ -81,7 +81,7 @@ __device__ Candidate sorted(double value) {
     for (unsigned distance = size / 2; distance > 0; distance /= 2) {
       __syncthreads();
       const unsigned other = i ^ distance;
-      if (i > other) continue;  // the lower of the two alone looks at both
+      if (i > other) continue;  // only the lower thread of a pair compares
       const Candidate mine = candidates[i], its = candidates[other];
       const bool falls = (i & size) == 0;
       if (before(its, mine) == falls) {
@@ -121,7 +121,7 @@ __device__ int byte_at(double uniform, double p) {
   const double sum = running_sum(p, total);
   const bool reached = p > 0 && sum > uniform * total;
   const Candidate first = first_of(reached ? 1 : 0, byte);
-  // By rounding none may reach it; then it is the last that is possible.
+  // Due to rounding the sum may not reach it; then it is the last possible byte.
   const Candidate last = first_of(p > 0 ? byte : -1, byte);
   return first.value > 0 ? first.byte : last.byte;
 }
@@ -163,7 +163,7 @@ void CudaBackend::sample(Workspace& any_workspace, const SampleOptions& options,
   copy_bytes(ws.sampled.get(), sampled.size() * sizeof(int16_t), sampled.data(),
              cudaMemcpyDeviceToHost);
   for (size_t i = 0; i < sampled.size(); ++i) {
-    if (sampled[i] < 0) {  // the logits are not finite: the host says which
+    if (sampled[i] < 0) {  // the logits are not finite: the host reports which
       std::vector<float> logits(static_cast<size_t>((requests[i].row + 1) * kVocabSize));
       read_logits(ws, requests[i].row + 1, logits.data());
       return sample_bytes(logits.data(), options, requests + i, 1, bytes + i);

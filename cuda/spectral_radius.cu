@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// x divided by its norm, which every block finds out from the sums.
+// Divides x by its norm, which every block computes from the sums.
 __global__ void divide_by_norm(const double* sums, int64_t count, float* x, int64_t n,
                                double* norm_of_x) {
   __shared__ double partial[kThreads];
@@ -20,11 +20,11 @@ __global__ void divide_by_norm(const double* sums, int64_t count, float* x, int6
   __syncthreads();
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i == 0) *norm_of_x = norm;
-  // A power may be zero, as all after it.
+  // A power may be zero, and then all following ones are.
   if (i < n) x[i] = static_cast<float>(double{x[i]} / (norm > 0 ? norm : 1));
 }
 
-// By radius_scale, as on the CPU.
+// Scales A by radius_scale, as on the CPU.
 __global__ void scale_down(const double* norms, float max_spectral_radius, const ClipResult* clip,
                            float* a, int64_t n) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
@@ -38,8 +38,9 @@ __global__ void scale_down(const double* norms, float max_spectral_radius, const
 }  // namespace
 
 void CudaBackend::bound_spectral_radius(float* weights, const TensorTable& table,
-                                        float max_spectral_radius, CudaUpdateResult& report) const {
-  SpectralRadiusArrays& arrays = report.radius;
+                                        float max_spectral_radius,
+                                        CudaUpdateResult& outcome) const {
+  SpectralRadiusArrays& arrays = outcome.radius;
   static_assert(SpectralRadiusArrays::kBlocks <= kThreads, "a thread for each sum");
   for (const Tensor& tensor : table.tensors()) {
     if (!tensor.is_recurrent) continue;
@@ -55,7 +56,7 @@ void CudaBackend::bound_spectral_radius(float* weights, const TensorTable& table
       if (k < kSquarings) gemm_.exact(n, n, n, {x, n}, {x, n}, square, n);
     }
     launch(stream_, grid, kThreads, scale_down, arrays.norms.get(), max_spectral_radius,
-           report.clip.get(), weights + tensor.offset, size);
+           outcome.clip.get(), weights + tensor.offset, size);
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Copies from the host's memory that do not wait for the device: the caller's values are put aside
-// in page-locked memory, where the device finds them when it gets there.
+// Copies from the host that do not wait for the device: the values are staged in pinned memory,
+// which the device reads when it gets there.
 #include <cstring>
 
 #include "update_result.cuh"
@@ -11,11 +11,11 @@ class Staging {
  public:
   explicit Staging(const Stream& stream) : stream_(stream) {}
 
-  // On return the memory at `from` is the caller's again.
+  // On return the memory at `from` may be used again.
   void copy(const void* from, size_t bytes, void* to) const {
     if (bytes == 0) return;
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (bytes > kMostBytes) {  // of weights, which nobody is in a hurry for
+    if (bytes > kMostBytes) {  // large copies (weights) are synchronous: not on the critical path
       cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copy memory");
       cuda_check(cudaStreamSynchronize(stream_), "finish its work");
       return;
@@ -35,14 +35,14 @@ class Staging {
 
  private:
   static constexpr size_t kMostBytes = 4 << 20;
-  // Of what two steps copy: inputs, targets and a state each, in a few segments where they are
-  // recomputed.
+  // Enough for the copies of two steps: inputs, targets and a state each, for a few segments with
+  // activation checkpointing.
   static constexpr size_t kSlots = 16;
 
   struct Slot {
     std::unique_ptr<HostArray<uint8_t>> values;
     size_t bytes = 0;
-    Event read;  // when the device has
+    Event read;  // by the device
   };
 
   const Stream& stream_;

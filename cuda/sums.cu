@@ -1,5 +1,5 @@
-// Sums over rows: the last step of the gradients of biases and norms. What is summed are the sums
-// that blocks of other kernels have made, so there are few rows.
+// Column sums: the last step of the gradients of biases and norms. There are few rows, since each
+// one is the sum of a block of another kernel.
 #include "backend.cuh"
 #include "warp.cuh"
 

@@ -3,8 +3,8 @@
 
 namespace slm {
 
-// In thread 0, the sum over all threads, in an order that is always the same. `partial` is shared
-// memory for as many values. All threads have to come.
+// The sum over all threads of the block, in thread 0, in a fixed order. `partial` is shared memory
+// for as many values. All threads have to call it.
 template <int threads>
 __device__ double block_sum(double x, double* partial) {
   partial[threadIdx.x] = x;

@@ -1,18 +1,18 @@
 #pragma once
-// What an update finds out on the device about its step, and how the host gets to know.
+// Device-side result of an update and its asynchronous copy to pinned host memory.
 #include "memory.cuh"
 #include "numerics/spectral_radius.h"
 
 namespace slm {
 
-// What the kernels of an update go by.
+// The result of a step with the clip scale, read by the kernels of an update.
 struct ClipResult {
   StepResult result;
   float grad_scale;
-  bool finite;  // where it is not, the update changes nothing
+  bool finite;  // if not, the update changes nothing
 };
 
-// Page-locked memory, which the device can write to while the host does something else.
+// Pinned memory, to which the device can write while the host does something else.
 template <class T>
 class HostArray {
  public:
@@ -31,7 +31,7 @@ class HostArray {
   std::unique_ptr<T, Free> data_;
 };
 
-// What an update with a max_spectral_radius works in (spectral_radius.cu); else empty.
+// Scratch memory of the spectral-radius bound (spectral_radius.cu); empty without one.
 struct SpectralRadiusArrays {
   static constexpr unsigned kBlocks = 64;  // that sum the squares of a matrix, at most
 

@@ -1,11 +1,11 @@
 #pragma once
-// The one seam between model and hardware. Above it nobody knows where data lives or how many
-// threads there are; below it nobody knows what a text, a schedule or a file is.
+// The seam: the interface between the model and a device. Code above it does not know where data
+// lives or how many threads there are; code below it does not know what a text, a schedule or a
+// file is.
 //
-// An operation works on one layer and the time range [t0, t1) of a window, returns nothing, and may
-// run asynchronously, in order. Numbers come back to the caller only through the read_ calls and
-// `sample`, and only these wait.
-// GraphKey are const and thread-safe as long as each call has its own Workspace.
+// An operation covers one layer and the time range [t0, t1) of a window, returns nothing, and may
+// run asynchronously, in order. Only the read_ calls and `sample` return values, and only they
+// wait. Operations are const and thread-safe as long as each call has its own Workspace.
 //
 //   T seq_len   B batch_size   E embed_dim   N state_dim   L num_layers   V = 256
 //   O = V in the last layer of a model without a head, E in all others.
@@ -22,8 +22,8 @@ namespace slm {
 struct SampleOptions;  // slm/generator.h
 struct SampleRequest;  // numerics/sampling.h
 
-// The most positions (time steps x batch rows) whose gradients are summed before the sum goes into
-// the total. Every device uses this bound, so that all of them add up in the same order. On the CPU
+// The most positions (time steps x batch rows) whose gradients are summed before their sum is added
+// to the total. Every device uses this bound, so that all of them sum in the same order. On the CPU
 // it is also the size of a chunk, whose arrays stay in the L2 cache from operation to operation.
 constexpr int64_t kChunkPositions = 512;
 
@@ -38,16 +38,16 @@ class Buffer {
   int64_t size_;
 };
 
-// A model's parameters in one flat buffer, in the order of the tensor table, beside whatever copies
-// in another layout the backend wants.
+// A model's parameters in one flat buffer, in the order of the tensor table, and any packed copies
+// that the backend needs.
 class Weights {
  public:
   virtual ~Weights() = default;
   virtual Buffer& flat() = 0;
 };
 
-// What a training step adds up: the gradients by every parameter, and by the rows that
-// occur of tables that are looked up; and the losses. Zero when made and after `update`.
+// Accumulates one step's gradients (of dense tensors, and of touched rows of sparse tables) and the
+// summed loss. Zero when made and after `update`.
 class Gradients {
  public:
   virtual ~Gradients() = default;
@@ -74,42 +74,42 @@ inline int64_t state_size(const Config& config, int64_t batch_size) {
   return hidden_size(config, batch_size) + batch_size * history_size(config);
 }
 
-// Which values a training window drops. Position (t, b) has the number first + t * batch_size + b,
-// by which its random numbers are drawn; batch_size is that of the whole window where this one is a
-// part of it, or 0. What locked_rate drops is the same at all time steps, and `row` + b is the
-// number that it is drawn by.
+// Dropout settings of one window, and the counters of its random numbers: first + t * batch_size +
+// b for position (t, b), where batch_size is that of the whole window if this one is a shard, or 0;
+// and row + b for the locked dropout masks, which are the same at all time steps.
 struct Dropout {
-  float rate = 0;  // of n-grams and matches, or of the embedding
+  float rate = 0;  // of n-grams and matches, or without these of the embedding
   uint64_t seed = 0;
   uint64_t first = 0;
   int64_t batch_size = 0;
-  float locked_rate = 0;  // of what goes into the layers but the first, and into the head
+  float locked_rate = 0;  // of the inputs of the head and of all layers but the first
   uint64_t row = 0;
 };
 
 struct AdamWStep {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
-  float table_lr_scale;            // times learning_rate
+  float table_lr_scale;            // learning rate of the sparse tables / learning_rate
   float correction1, correction2;  // 1 - beta^k at update k, counted from 1
-  float clip_norm;                 // the gradient is scaled down to it; 0: never
-  float max_spectral_radius = 0;   // of every A that recurs; 0: any
+  float clip_norm;                 // largest norm of the gradient; 0: no clipping
+  float max_spectral_radius = 0;   // bound on A of every dense cell; 0: none
 };
 
-// What has become of a training step.
+// Outcome of a training step: loss and gradient norm.
 struct StepResult {
-  double loss = 0;       // the sum of what add_losses added
+  double loss = 0;       // the sum of all losses since the last update
   double grad_norm = 0;  // before clipping
 
-  // The difference is NaN where a value is not.
+  // x - x is NaN if x is not finite.
   constexpr bool finite() const { return loss - loss == 0 && grad_norm - grad_norm == 0; }
-  // What the gradient is multiplied by.
+  // The factor that clips the gradient.
   constexpr float grad_scale(float clip_norm) const {
     return clip_norm > 0 && grad_norm > clip_norm ? static_cast<float>(clip_norm / grad_norm)
                                                   : 1.0f;
   }
 };
 
-// Where the result of an update arrives; and what an update with a max_spectral_radius works in.
+// Handle for the asynchronous result of an update, and scratch memory for the spectral-radius
+// bound.
 class UpdateResult {
  public:
   virtual ~UpdateResult() = default;
@@ -121,13 +121,12 @@ class Backend {
   virtual std::string name() const = 0;  // "cpu", "cuda"
 
   // --- memory
-  // Where count_bytes (util/memory_count.h) calls the make_ functions, what they return has no
-  // memory.
+  // Objects made within count_bytes (util/memory_count.h) have no memory.
   virtual std::unique_ptr<Buffer> make_buffer(int64_t size) const = 0;  // zeros
   virtual void read(const Buffer& from, int64_t offset, int64_t count, float* to) const = 0;
   virtual void write(const float* from, int64_t count, Buffer& to, int64_t offset) const = 0;
   virtual void copy(const Buffer& from, Buffer& to) const = 0;  // of the same size
-  // `count` values of one buffer, from `offset` on, to those of another from `to_offset` on.
+  // Copies `count` values from `offset` on to another buffer, from `to_offset` on.
   virtual void copy_part(const Buffer& from, int64_t offset, int64_t count, Buffer& to,
                          int64_t to_offset) const {
     std::vector<float> values(static_cast<size_t>(count));
@@ -135,19 +134,19 @@ class Backend {
     write(values.data(), count, to, to_offset);
   }
   virtual std::unique_ptr<Weights> make_weights(const Config&, const TensorTable&) const = 0;
-  // For at most `positions` time steps times batch rows, until `update` or `clear`.
+  // For windows of at most `positions` time steps times batch rows between updates.
   virtual std::unique_ptr<Gradients> make_gradients(const Config&, const TensorTable&,
                                                     int64_t positions) const = 0;
-  // All of them, num_parameters values in the order of the table.
+  // All gradients, num_parameters values in the order of the table.
   virtual void read_gradients(const Gradients&, float* to) const = 0;
   virtual std::unique_ptr<Workspace> make_workspace(const Config&, const WorkspaceShape&) const = 0;
 
-  // To be called after flat() was written: the only place that packs weights.
+  // To be called after flat() was written. The only function that packs weights.
   virtual void params_changed(Weights&) const = 0;
 
   // --- a window
-  // Into how many equal parts of the batch a training window is cut, each with gradients of its
-  // own. Depends on the config and the batch size alone, since results depend on it.
+  // The number of shards of a training window: equal numbers of rows, each with its own gradients.
+  // Depends on the config and the batch size alone, since results depend on it.
   virtual int64_t num_shards(const Config&, int64_t) const { return 1; }
   // The most tasks that run at once.
   virtual int64_t num_workers() const { return 1; }
@@ -159,38 +158,37 @@ class Backend {
                             const std::function<void()>& /*idle*/) const {
     for (int64_t i = 0; i < tasks; ++i) task(i, 0);
   }
-  // Time steps that one call should cover, so that its arrays stay in cache. Depends on the config
-  // and the batch size alone: sums over time are cut at these bounds, whatever the threads.
+  // Time steps of a chunk, which one call covers, so that its arrays stay in cache. Depends on the
+  // config and the batch size alone: sums over time are cut at these bounds, whatever the threads.
   virtual int64_t chunk_steps(const Config&, int64_t batch_size) const = 0;
-  // Texts that are scored in lockstep as the rows of one batch. Does not change a result.
+  // Scoring segments that make one batch. Does not change results.
   virtual int64_t score_rows(const Config&) const { return 64; }
-  // Takes in the tokens (T, B), which must stay as they are as long as the window is worked on;
-  // targets may be null. The window starts from `state`, which must stay until save_state, or from
-  // the start of a text.
+  // Sets the tokens (T, B), which must not change until the last operation on this window; targets
+  // may be null. The window starts from `state`, which must stay until save_state, or from the
+  // start of a text.
   virtual void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets,
                             int64_t seq_len, const Buffer* state, const Dropout&) const = 0;
-  // From here on, layer_backward goes on where it was: no gradient has come from later windows yet.
+  // Starts a backward pass: zeroes the state gradient carried from later time steps.
   virtual void begin_backward(Workspace&) const = 0;
-  // Calls `run`, whose operations depend on nothing but what is in the arguments before it: kind of
-  // operations, time steps, the objects. So a backend may record them and from then on repeat them
-  // without calling it. They begin no window and read nothing.
+  // Calls `run`, whose operations depend on the preceding arguments alone: the kind of operations
+  // (a GraphKey), the time steps, the objects. So a backend may capture them as a graph and from
+  // then on launch that instead. They must not include begin_window or a read_ call.
   virtual void capture_or_run(Workspace&, const Weights&, const Gradients*, int64_t /*operations*/,
                               int64_t /*steps*/, const std::function<void()>& run) const {
     run();
   }
-  // The state after the last time step that was computed. `state` may be what the window started
-  // from; then it can be saved this once.
+  // Writes the state after the last time step that was computed. `state` may be the one that the
+  // window started from, but then save_state can be called only once.
   virtual void save_state(const Workspace&, Buffer& state) const = 0;
 
-  // e = W_E[x] + Σ_n P_n G_n[row_n], of n-grams and matches. Backward adds to the rows that
-  // occurred.
+  // e = W_E[x] + Σ_n P_n G_n[row_n] over n-grams and matches. Backward adds to the touched rows.
   virtual void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
   virtual void embed_backward(const Weights&, Workspace&, Gradients&, int64_t t0,
                               int64_t t1) const = 0;
 
-  // A layer's norm, cell and residual (docs/model.md); the y of a model without a head is, in the
-  // last layer, left to head_logits and head_loss. Forward in rising time order. Backward in
-  // falling order: replaces dy of the range by du, adds to the layer's gradients, carries dh.
+  // A layer's norm, cell and residual (docs/model.md). The output of the last layer of a model
+  // without a head is left to head_logits and head_loss. Forward in rising time order. Backward in
+  // falling time order: replaces dy by du, adds to the layer's gradients, and carries dh along.
   virtual void layer_forward(const Weights&, Workspace&, int64_t layer, int64_t t0,
                              int64_t t1) const = 0;
   virtual void layer_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
@@ -201,50 +199,50 @@ class Backend {
   virtual void mlp_backward(const Weights&, Workspace&, Gradients&, int64_t layer, int64_t t0,
                             int64_t t1) const = 0;
 
-  // The logits; with head_loss, also softmax and cross-entropy of the targets. In a training
-  // workspace they are then replaced by their gradient, (p - onehot) * scale. In a model with a
-  // head, head_backward comes next; without, layer_backward looks for them there.
+  // head_logits computes the logits; head_loss also softmax and cross-entropy of the targets and,
+  // in a training workspace, replaces the logits by their gradient, (p - onehot) * scale. In a
+  // model with a head, head_backward comes next; in one without, layer_backward of the last layer.
   virtual void head_logits(const Weights&, Workspace&, int64_t t0, int64_t t1) const = 0;
   virtual void head_loss(const Weights&, Workspace&, int64_t t0, int64_t t1, float scale) const = 0;
   virtual void head_backward(const Weights&, Workspace&, Gradients&, int64_t t0,
                              int64_t t1) const = 0;
-  // The first `count` rows of 256 that the latest head_logits computed.
+  // The first `count` rows of 256 logits of the latest head_logits.
   virtual void read_logits(const Workspace&, int64_t count, float* out) const = 0;
-  // bytes[i], sampled from the logits of row requests[i].row as docs/sampling.md says. There are at
-  // most as many requests as the batch has rows. Error(training) for a logit that is not finite.
+  // Samples bytes[i] from the logits of row requests[i].row (docs/sampling.md), at most one per row
+  // of the batch. Error(training) for a logit that is not finite.
   virtual void sample(Workspace&, const SampleOptions&, const SampleRequest* requests,
                       int64_t count, uint8_t* bytes) const = 0;
-  // -log p of the targets, (t1 - t0, B), of all ranges that head_loss has seen.
+  // -log p of the targets, (t1 - t0, B), from head_loss.
   virtual void read_losses(const Workspace&, int64_t t0, int64_t t1, float* out) const = 0;
-  // Adds the same to the losses of the step.
+  // Adds these losses to the summed loss of the step.
   virtual void add_losses(const Workspace&, int64_t t0, int64_t t1, Gradients&) const = 0;
 
   // --- optimizer
-  // For updates of a model with this table, with a max_spectral_radius or without.
+  // For updates with a max_spectral_radius or without.
   virtual std::unique_ptr<UpdateResult> make_update_result(const TensorTable&,
                                                            bool max_spectral_radius) const = 0;
-  // One pass of AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), over the dense values. Of tables that are
-  // looked up the rows that occurred: v of a row is the mean of its squared gradient, without m and
-  // without decay, and its correction counts the row's own updates. `m` and `v` have num_moments
-  // values; where `v` holds a row's v, `m` holds its number of updates. Then every A whose spectral
-  // radius may be above max_spectral_radius is scaled down (numerics/spectral_radius.h). Where the
-  // losses or the gradients' norm are not finite it changes none of these. Zeroes gradients and
-  // losses. Does not call params_changed.
+  // AdamW, w ← w(1 − lr·λ) − lr·m̂/(√v̂ + ε), on the dense values, and row-wise RMSprop on the
+  // touched rows of the sparse tables: one second moment v per row, of the mean of its squared
+  // gradient, no momentum, no decay, bias-corrected by the number of the row's own updates. `m` and
+  // `v` have num_moments values; for a row, `v` holds v and `m` the number of updates. Then every A
+  // whose spectral radius may be above max_spectral_radius is scaled down
+  // (numerics/spectral_radius.h). If the loss or the gradient norm is not finite, none of these
+  // change. Zeroes gradients and losses. Does not call params_changed.
   virtual void update(Weights&, Gradients&, Buffer& m, Buffer& v, const TensorTable&,
                       const AdamWStep&, UpdateResult&) const = 0;
-  // Waits for the latest update that got this report, and for nothing that was called after it.
+  // Waits for the latest update with this UpdateResult, and for no operation after it.
   virtual StepResult read_update_result(const UpdateResult&) const = 0;
-  // Whether a caller gains by calling the next step's operations before it reads a report.
+  // Whether operations are asynchronous, so that callers should call those of the next step before
+  // they read the result of an update.
   virtual bool is_async() const { return false; }
-  // Adds the gradients `from`, one after the other, to others, and zeroes them; these may go on
-  // reading what `from` has in memory until they are used up or cleared. Of shards: a backend that
-  // makes one of every window has nothing to add.
+  // Adds the gradients of shards to `to`, one after the other, and zeroes them; `to` may refer to
+  // memory of `from` until it is used up or cleared. Not called by a backend with one shard.
   virtual void add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
                              Gradients& to) const {
     static_cast<void>(to);
     if (!from.empty()) throw Error(ErrorKind::device, name() + " does not add gradients");
   }
-  // Zeroes the gradients of a step that is given up.
+  // Zeroes the gradients of a step that is abandoned.
   virtual void clear(Gradients&) const = 0;
 };
 
@@ -259,11 +257,11 @@ struct CudaDevice {
 // Defined by cuda/ or, in a build without it, by no_cuda.cpp.
 CudaDevice find_cuda_device();
 std::shared_ptr<const Backend> make_cuda_backend(const std::string& precision);
-// Loads cuBLAS, as the first backend does, with or without a device. Throws where it is not there.
+// Loads cuBLAS, as the first CUDA backend does, with or without a device. Throws if it is missing.
 void require_cublas();
 
 // device: "auto", "cpu" or "cuda"; precision: "float32", "bf16" or, on CUDA, "tf32", or "auto".
-// Throws Error(device) where it cannot be had.
+// Throws Error(device) if it is not available.
 std::shared_ptr<const Backend> make_backend(const std::string& device, int threads,
                                             const std::string& precision);
 // What "auto" stands for on the device of this name; any other precision itself.

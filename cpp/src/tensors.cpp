@@ -65,11 +65,11 @@ void TensorTable::add_layer(const Config& config, int64_t index) {
 void TensorTable::add_sparse_tables(const Config& config) {
   const int64_t width = ngram_width(config);
   if (width != config.embed_dim)
-    for (const SparseTable& lookup : sparse_tables(config))
-      add_matrix(lookup.name + ".projection.weight", config.embed_dim, width, inverse_root(width));
+    for (const SparseTable& sparse : sparse_tables(config))
+      add_matrix(sparse.name + ".projection.weight", config.embed_dim, width, inverse_root(width));
   num_dense_ = num_parameters_;
-  for (const SparseTable& lookup : sparse_tables(config)) {
-    Tensor& table = add(lookup.name + ".weight", {lookup.rows, width}, {});
+  for (const SparseTable& sparse : sparse_tables(config)) {
+    Tensor& table = add(sparse.name + ".weight", {sparse.rows, width}, {});
     table.info.sparse = true;
     num_moments_ += table.rows() - table.moments;
     table.moments = table.rows();

@@ -21,7 +21,7 @@ inline void row_of_tiles(const float* x, int64_t depth, int64_t m, float* tiles)
   }
 }
 
-// The rows of a grid from `first` on, by their number.
+// Up to kBlockRows rows of a grid, from row `first` on.
 struct BlockOfRows {
   BlockOfRows(RowGrid grid, ConstRows x, Rows y, int64_t first)
       : count(std::min(kBlockRows, grid.outer * grid.inner - first)), even(count == kBlockRows) {
@@ -34,7 +34,7 @@ struct BlockOfRows {
   }
 
   int64_t count;
-  bool even;  // it is full, and its results are in rows as far from each other
+  bool even;  // the block is full, and the rows of its result are equally spaced
   const float* from[kBlockRows];
   float* to[kBlockRows];
 };
@@ -54,14 +54,9 @@ void matmul(RowGrid grid, ConstRows x, PackedMatrix w, Rows y, bool accumulate) 
                      a + m / kTileRows * kLower);
       for (int64_t n = 0; n < w.cols; n += kPanel) {
         const float* panel = w.data + n * elements + k0 / 2 * kPanel;
-        const bool add = accumulate || k0 > 0;
-        if (rows.even && w.cols - n >= kPanel) {
-          multiply<2>(a, kLower, panel, tiles, {rows.to[0] + n, rows.to[1] - rows.to[0], add});
-        } else {
-          float* to[kBlockRows];
-          for (int64_t m = 0; m < rows.count; ++m) to[m] = rows.to[m] + n;
-          multiply_part(rows.count, a, kLower, panel, tiles, to, w.cols - n, add);
-        }
+        multiply_block(
+            rows.count, rows.even, [&](int64_t m) { return rows.to[m] + n; }, a, kLower, panel,
+            tiles, w.cols - n, accumulate || k0 > 0);
       }
     }
   }
@@ -113,8 +108,8 @@ inline void transposed_tile(const float* x, int64_t stride, int64_t depth, int64
   for (int k = 0; k < 16; ++k) rows[k].store(out + k * kTilePairs);
 }
 
-// In blocks of rows whose tiles and a panel stay in L2. What is formed first is the sum over a
-// tile, 32 terms: to add these to dw one by one rounds far less than bf16 does.
+// In blocks of rows whose tiles and a panel stay in L2. A tile sums 32 terms, and these sums are
+// added to dw one by one, which rounds far less than bf16 does.
 void gemm_tn(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride, int64_t depth,
              float* dw, int64_t dw_stride, int64_t rows, int64_t cols) {
   const TileRegisters registers;
@@ -136,13 +131,9 @@ void gemm_tn(const float* dy, int64_t dy_stride, const float* x, int64_t x_strid
           const int64_t count = std::min(kBlockRows, height - i);
           const float* tiles_of_rows = a + i / kTileRows * kLower;
           float* out = dw + (i0 + i) * dw_stride + j;
-          if (count == kBlockRows && cols - j >= kPanel) {
-            multiply<2>(tiles_of_rows, kLower, panel, tiles, {out, dw_stride, true});
-          } else {
-            float* to[kBlockRows];
-            for (int64_t m = 0; m < count; ++m) to[m] = out + m * dw_stride;
-            multiply_part(count, tiles_of_rows, kLower, panel, tiles, to, cols - j, true);
-          }
+          multiply_block(
+              count, count == kBlockRows, [=](int64_t m) { return out + m * dw_stride; },
+              tiles_of_rows, kLower, panel, tiles, cols - j, true);
         }
       }
     }

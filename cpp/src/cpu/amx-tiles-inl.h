@@ -8,14 +8,14 @@ namespace {
 
 constexpr int64_t kTileRows = 16, kTilePairs = 16;
 constexpr int64_t kTile = kTileRows * kTilePairs;  // in elements
-// Rows and depth of the blocks that stay in L1 while the other factor goes by: 32 KiB.
+// Rows and depth of a block, which stays in L1 while the other factor is read: 32 KiB.
 constexpr int64_t kBlockRows = 2 * kTileRows, kBlockTiles = 16;
 constexpr int64_t kBlockDepth = kBlockTiles * 2 * kTilePairs;  // in values
 
 // The compiler does not see which memory the tile instructions read.
 inline void finish_stores() { asm volatile("" ::: "memory"); }
 
-// Tile registers of the size above for as long as it lives.
+// Configures the tile registers, and releases them at the end of its scope.
 class TileRegisters {
  public:
   TileRegisters() {
@@ -42,7 +42,7 @@ class TileRegisters {
 struct Result {
   float* data;
   int64_t stride;
-  bool accumulate;  // onto what is there
+  bool accumulate;  // add to the previous values
 };
 
 // y (16 kTall, kPanel) = the sum over `tiles` tiles of a times those of a panel. The tiles of a are
@@ -87,11 +87,11 @@ inline void multiply(const float* a, int64_t a_lower, const float* panel, int64_
   }
 }
 
-// The same for any number of rows up to kBlockRows and of columns up to kPanel, of rows that start
-// at `to`: where they fill no tiles, by way of a block that they do fill. What is there goes into
-// the sum first in either case, so that a row's bits do not depend on which other rows there are.
-inline void multiply_part(int64_t rows, const float* a, int64_t a_lower, const float* panel,
-                          int64_t tiles, float* const* to, int64_t cols, bool accumulate) {
+// The same for up to kBlockRows rows, which start at `to`, of up to kPanel columns: computed in a
+// full block and copied. The previous values of y come first in the sum in either case, so that the
+// bits of a row do not depend on which other rows there are.
+inline void multiply_partial(int64_t rows, const float* a, int64_t a_lower, const float* panel,
+                             int64_t tiles, float* const* to, int64_t cols, bool accumulate) {
   alignas(64) float c[kBlockRows * kPanel];
   if (accumulate)
     for (int64_t m = 0; m < kBlockRows; ++m)
@@ -105,6 +105,18 @@ inline void multiply_part(int64_t rows, const float* a, int64_t a_lower, const f
   for (int64_t m = 0; m < rows; ++m)
     for (int64_t v = 0; v < kPanel; v += Vec::kLanes)
       store_lanes(Vec::load(c + m * kPanel + v), to[m] + v, cols - v);
+}
+
+// The same for a block whose row m starts at row(m): in place if it is full and its rows are
+// `even`, which means equally spaced.
+template <class Row>
+inline void multiply_block(int64_t rows, bool even, const Row& row, const float* a, int64_t a_lower,
+                           const float* panel, int64_t tiles, int64_t cols, bool accumulate) {
+  if (even && cols >= kPanel)
+    return multiply<2>(a, a_lower, panel, tiles, {row(0), row(1) - row(0), accumulate});
+  float* to[kBlockRows];
+  for (int64_t m = 0; m < rows; ++m) to[m] = row(m);
+  multiply_partial(rows, a, a_lower, panel, tiles, to, cols, accumulate);
 }
 
 }  // namespace

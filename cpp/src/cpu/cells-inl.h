@@ -80,7 +80,7 @@ void rms_forward(const float* x, const float* w, float* y, int64_t n) {
 // With u = x r, r = 1 / rms(x):  dw = dy u,  dx = r (w dy − u mean(w dy u))
 void rms_backward(const float* x, const float* w, float* dy, float* dx, int64_t n) {
   const Vec r = inverse_rms(x, n);
-  // Of x, not u: this sum need not wait for the one in r.
+  // Sums over x instead of u, so that this sum need not wait for the one in r.
   const float sum = row_sum(n, [=](int64_t i, int64_t lanes, Vec so_far) {
     const Vec d_u = load_lanes(w + i, lanes) * load_lanes(dy + i, lanes);
     return fmadd(d_u, load_lanes(x + i, lanes), so_far);

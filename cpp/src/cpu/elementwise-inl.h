@@ -4,7 +4,7 @@
 namespace slm {
 namespace {
 
-// Calls f(offset, lanes) over [0, n): whole vectors, then what is left.
+// Calls f(offset, lanes) over [0, n): whole vectors, then the remainder.
 template <class F>
 inline void for_vectors(int64_t n, const F& f) {
   int64_t i = 0;
@@ -49,8 +49,8 @@ float softmax_loss(const float* logits, uint8_t target, float scale, float* grad
       sum.lanes[j] = sum.lanes[j] + e;
     }
   const float total = sum.total();
-  // The largest logit alone makes the total one or more. It does not where a logit is NaN, which
-  // stays in the total, or infinite, which leaves nothing but the clamped tails.
+  // The largest logit alone makes the total at least one, unless a logit is NaN, which makes the
+  // total NaN, or infinite, which leaves only the clamped tails.
   if (!(total >= 0.5f)) return __builtin_nanf("");
   const double loss = log_positive(total) - (double{logits[target]} - double{largest});
 

@@ -1,5 +1,11 @@
-// e_t = W_E[x_t] and the looked-up vectors: gathers forward, scatters backward. The one-hot product
-// is never formed.
+// The embedding of each byte, and the n-gram and match embeddings that are added to it
+// (ngrams.cpp): a gather forward, a scatter backward (docs/model.md).
+//
+//   x             (T, B)     bytes
+//   e             (T, B, E)  the input u of the first layer
+//   W_E (V, E)
+//
+//   e_t = W_E[x_t] (+ Σ_n P_n G_n[row_n])
 #include <cstring>
 
 #include "cpu/cpu_backend.h"
@@ -28,9 +34,9 @@ void add_rows(const Kernels& kernels, const uint8_t* tokens, int64_t positions, 
 
 }  // namespace
 
-// y = x where a value is kept, scaled so that its expectation stays, else 0; of one position of the
-// window. A Philox block makes the decisions for eight values. Of tables whole vectors are
-// dropped, which find_ngrams has done, so that all values are scaled.
+// Dropout of one position of the window: y = x, scaled so that the expectation stays, or 0. A
+// Philox block decides for eight values. N-gram and match embeddings are dropped as whole vectors,
+// which find_ngrams has done, so all values are scaled.
 void CpuBackend::drop(const CpuWorkspace& ws, int64_t t, int64_t b, const float* x,
                       float* y) const {
   constexpr int64_t kBlock = 64;
@@ -98,7 +104,7 @@ void CpuBackend::embed_forward(const Weights& any_weights, Workspace& any_worksp
   ws.computed = t1;
 }
 
-// As for the other weights, sums of few terms are formed first and then added.
+// As for the other weights, sums of at most kChunkPositions terms are formed first and then added.
 void CpuBackend::embed_backward(const Weights& any_weights, Workspace& any_workspace,
                                 Gradients& any_gradients, int64_t t0, int64_t t1) const {
   const auto& weights = static_cast<const CpuWeights&>(any_weights);
@@ -125,7 +131,7 @@ void CpuBackend::embed_backward(const Weights& any_weights, Workspace& any_works
     if (weights.ngrams.empty()) de = dropped;
   }
   float* total = gradients.dense.get() + weights.embedding->offset;  // (V, E)
-  // Threads share out columns, so that each sum over positions keeps its order.
+  // Threads share the columns, so that each sum over positions keeps its order.
   parallel_for(ws.E, static_cast<double>(positions * ws.E), [&](int64_t begin, int64_t end) {
     for (int64_t r = 0; r < positions; r += kChunkPositions)
       add_rows(kernels_, tokens + r, std::min(kChunkPositions, positions - r), ws.E,

@@ -5,7 +5,7 @@
 namespace slm {
 namespace {
 
-// Whether rows refer to the gradient of the embedding.
+// Whether slots refer to the gradient of the embedding.
 bool refers(const TensorTable& table, const Tensor& tensor) {
   return tensor.cols() == table.at("embedding.weight").cols();
 }
@@ -14,7 +14,7 @@ int64_t num_slots(const Tensor& tensor, int64_t positions) {
   return std::min(tensor.rows(), positions);
 }
 
-// A row that refers needs a sum when it occurs a second time.
+// A row whose slot refers to the embedding needs a sum when it occurs a second time.
 int64_t num_sums(const TensorTable& table, const Tensor& tensor, int64_t positions) {
   return num_slots(tensor, refers(table, tensor) ? positions / 2 : positions);
 }
@@ -52,7 +52,7 @@ float* CpuGradients::next_embeddings(int64_t positions) {
 }
 
 void CpuGradients::restart() {
-  for (SparseGradient& lookup : sparse_tables) lookup.restart();
+  for (SparseGradient& sparse : sparse_tables) sparse.restart();
   used_ = 0;
   loss = 0;
 }

@@ -1,27 +1,27 @@
 #pragma once
-// The gradients of the CPU backend: of all dense tensors in one array, and of tables that are
-// looked up those of the rows that occur.
+// The gradients of the CPU backend: those of all dense tensors in one array, and row-sparse
+// gradients of the n-gram and match tables.
 #include <vector>
 
 #include "cpu/memory.h"
 
 namespace slm {
 
-// Most rows occur once in a step, and where a table is as wide as an embedding, their gradient is
-// that of the embedding at this position, of which all tables take theirs. To copy it for each of
-// them would move more memory than all else that is done with it. So memory of its own is what a
-// row gets when a sum has to be formed.
+// The gradient of a touched row. Most rows occur once in a step. If the table is as wide as the
+// embedding, the gradient of such a row is that of the embedding at its position, so `values`
+// points to it: copying it for each table would move more memory than everything else that is done
+// with it. A row gets memory of its own only when a sum has to be formed.
 struct RowGrad {
-  const float* values = nullptr;  // (width,); null: nothing yet
-  float* own = nullptr;           // where a sum is, or will be
+  const float* values = nullptr;  // (width,); null before the first occurrence is added
+  float* own = nullptr;           // memory for the sum, or null
 };
 
-// The gradient of one table. Rows get a slot each as they occur for the first time in a step; there
-// is one for every position of a window, or for every row where there are fewer.
+// The row-sparse gradient of one table: each row touched in a step gets a slot. There are as many
+// slots as a window has positions, or as the table has rows if these are fewer.
 struct SparseGradient {
   SparseGradient(const Tensor& tensor, int64_t num_slots, int64_t num_sums);
 
-  // Of a row; the next free one if it has none yet.
+  // The slot of a row; a row that has none gets the next free one.
   int64_t slot(int32_t row) {
     int32_t& slot = slot_of_row[row];
     if (slot < 0) {
@@ -31,9 +31,10 @@ struct SparseGradient {
     }
     return slot;
   }
-  // Memory for a sum: enough for all rows that occur twice, or for all if none refers.
+  // Memory for a sum. There is enough for all rows that occur twice or, in a table that is narrower
+  // than the embedding, for all rows.
   float* take() { return sums.get() + taken++ * table->cols(); }
-  // Once no row has a slot.
+  // Frees all slots; slot_of_row must be -1 everywhere.
   void restart() { count = taken = 0; }
 
   const Tensor* table;
@@ -49,12 +50,11 @@ struct SparseGradient {
 struct CpuGradients final : Gradients {
   CpuGradients(const TensorTable& table, int64_t positions);
 
-  // Room for the gradients of embeddings, (positions, E), that rows refer to until the step is
-  // over.
+  // Memory for the gradients of embeddings, (positions, E), to which slots refer until the update.
   float* next_embeddings(int64_t positions);
   void restart();
 
-  TensorTable table;  // its own
+  TensorTable table;  // a copy, to which the gradients of the tables point
   FloatArray dense;   // (num_dense,)
   std::vector<SparseGradient> sparse_tables;
   double loss = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// Which set of kernels runs: chosen once per process as the best that this CPU has, or the one that
-// the environment variable SLM_FORCE_ISA names.
+// Selects the set of kernels, once per process: the best that this CPU can run, or the one that the
+// environment variable SLM_FORCE_ISA names.
 #include <string>
 #include <vector>
 

@@ -42,7 +42,8 @@ struct AdamWArgs {
   float grad_scale;
 };
 
-// A looked-up row's update: v = beta2 v + (1 - beta2) mean(g²), w -= rate g / (sqrt(v / correction)
+// Row-wise RMSprop, of one row of a sparse table with one second moment v: v = beta2 v + (1 -
+// beta2) mean(g²), w -= rate g / (sqrt(v / correction)
 // + epsilon), with g scaled by grad_scale.
 struct RowwiseArgs {
   float rate, beta2, epsilon, grad_scale;
@@ -56,32 +57,34 @@ struct Kernels {
   int64_t (*packed_size)(int64_t depth, int64_t cols);
   void (*pack)(const float* w, int64_t row_stride, int64_t col_stride, int64_t depth, int64_t cols,
                float* out);
-  // y[r, n] = (accumulate ? y[r, n] : 0) + sum_k x[r, k] w[k, n]
+  // y = (accumulate ? y : 0) + x w for x (rows, depth), w (depth, cols), y (rows, cols); the grid
+  // has outer * inner rows.
   void (*matmul)(RowGrid grid, ConstRows x, PackedMatrix w, Rows y, bool accumulate);
-  // dw[i, j] += sum_r dy[r, i] x[r, j] for i < rows, j < cols; r < depth. The sum over r is formed
-  // first and then added, so that long sums are sums of chunk sums.
+  // dw += dyᵀ x for dy (depth, rows), x (depth, cols), dw (rows, cols). The sum over depth is
+  // formed first and then added, so that long sums are sums of the sums of chunks.
   void (*gemm_tn)(const float* dy, int64_t dy_stride, const float* x, int64_t x_stride,
                   int64_t depth, float* dw, int64_t dw_stride, int64_t rows, int64_t cols);
 
   void (*swish_forward)(const float* h, float* s, int64_t n);
-  // s = swish(h) and d = d * swish'(h): d is ds on entry, dh on exit.
+  // s = swish(h) and d *= swish'(h): d (n,) is ds on entry and dh on exit.
   void (*swish_backward)(const float* h, float* s, float* d, int64_t n);
-  // The gated cell on one row of n channels. `gates` holds f, z, g, each n values:
+  // The gated cell in one time step of one row of the batch. gates (3n,): f, z, g; h_before, h, s
+  // (n,)
   //   a = σ(f), h = a h_before + (1 - a) z, s = h swish(g)
   void (*gated_forward)(const float* gates, const float* h_before, float* h, float* s, int64_t n);
-  // Given ds, and dh from the next time step: s again, d_gates (3n values), and dh for the time
-  // step before, in place of dh.
+  // Given ds (n,) and, in dh (n,), the gradient from the next time step: computes s again, d_gates
+  // (3n,), and in place of dh the gradient for the time step before.
   void (*gated_backward)(const float* gates, const float* h_before, const float* h, const float* ds,
                          float* dh, float* s, float* d_gates, int64_t n);
-  // One row: y = w x / sqrt(mean(x²) + 1e-6).
+  // y = w x / sqrt(mean(x²) + 1e-6) for one row; x, w, y (n,).
   void (*rms_forward)(const float* x, const float* w, float* y, int64_t n);
-  // Given dy: dx += its gradient by x, and dy becomes what a position adds to dw.
+  // Given dy (n,): adds the gradient of x to dx (n,) and replaces dy by this row's term of dw.
   void (*rms_backward)(const float* x, const float* w, float* dy, float* dx, int64_t n);
-  // One row of 2n values q: m = swish(q[0..n)) q[n..2n).
+  // m = swish(q[0..n)) q[n..2n) for one row; q (2n,), m (n,).
   void (*swiglu_forward)(const float* q, float* m, int64_t n);
-  // Given dm: m again, and dq (2n values).
+  // Given dm (n,): computes m again, and dq (2n,).
   void (*swiglu_backward)(const float* q, const float* dm, float* m, float* dq, int64_t n);
-  // out[j] += sum over `rows` rows of x[r, j], formed first and then added.
+  // out += the column sums of x (rows, n), which are formed first; out (n,).
   void (*bias_grad)(const float* x, int64_t x_stride, int64_t rows, float* out, int64_t n);
   // y = keep ? x * scale : 0; value i is kept where the 16-bit number bits[i] >= threshold.
   void (*drop)(const uint16_t* bits, uint32_t threshold, float scale, const float* x, float* y,
@@ -98,8 +101,9 @@ struct Kernels {
   double (*sum_squares)(const float* x, int64_t n);
   void (*adamw)(const AdamWArgs& args, float* w, float* g, float* m, float* v, int64_t n);
 
-  // What probe.h times. Multiply-adds in registers, whose outcome goes to `out`: how many
-  // floating-point operations they were. And the sum of an array.
+  // The loops that peak.h times. fma_loop does multiply-adds in registers, writes their sum to
+  // `out` and returns the number of floating-point operations; read_loop returns the sum of an
+  // array.
   double (*fma_loop)(int64_t rounds, float* out);
   float (*read_loop)(const float* x, int64_t n);
 };

@@ -10,7 +10,7 @@ namespace slm {
 namespace {
 
 constexpr int kHashBits = 13;
-// An index of the history costs as much as trying all its places for a few positions.
+// For so few positions, trying every earlier position costs no more than an index of the history.
 constexpr int64_t kFewPositions = 4;
 
 // The bytes before a position that are in the index: the shortest length, or eight of it.
@@ -18,7 +18,7 @@ uint64_t key_mask(int64_t length) {
   return length >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * length)) - 1;
 }
 
-// Whether any of `count` values has `a` and the one after it `b`.
+// Whether any of `count` values is `a` and followed by `b`.
 bool has_pair(const float* values, int64_t count, float a, float b) {
   int pairs = 0;
   for (int64_t i = 0; i < count; ++i)
@@ -41,7 +41,7 @@ MatchFinder::MatchFinder(const Config& config, int64_t seq_len)
 const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t* tokens,
                                  int64_t stride, int64_t seq_len) {
   std::fill_n(rows_.get(), static_cast<int64_t>(lengths_.size()) * seq_len, -1);
-  // What is before the start of the text comes first.
+  // Entries before the start of the text are 0 and come first.
   const float* first =
       std::partition_point(history, history + K, [](float byte) { return byte <= 0; });
   past_ = history + K - first;
@@ -55,8 +55,8 @@ const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t*
   return rows_.get();
 }
 
-// `window` is where the history ends. It is not copied: generation looks for one position at a
-// time. Of blocks of places where the last bytes are others, none is tried.
+// `window` is the end of the history, which is not copied, since generation searches for one
+// position at a time. Blocks of the history without the last two bytes are skipped.
 void MatchFinder::find_one_by_one(const float* window, const uint8_t* tokens, int64_t stride,
                                   int64_t seq_len) {
   constexpr int64_t kBlock = 64;
@@ -84,13 +84,13 @@ void MatchFinder::find_one_by_one(const float* window, const uint8_t* tokens, in
   }
 }
 
-// Tries only the places where the same few bytes end.
+// Tries only the earlier positions that end with the same few bytes.
 void MatchFinder::find_by_index(int64_t seq_len) {
   const auto num = static_cast<int64_t>(lengths_.size());
   const uint64_t mask = key_mask(lengths_[0]);
   std::fill_n(latest_.get(), int64_t{1} << kHashBits, -1);
   uint64_t key = 0;
-  const auto add = [&](int64_t end) {  // returns the place before that
+  const auto add = [&](int64_t end) {  // returns the previous position with this key
     key = key << 8 | text_[end];
     int32_t& latest =
         latest_[static_cast<int64_t>((key & mask) * 0x9E3779B97F4A7C15 >> (64 - kHashBits))];

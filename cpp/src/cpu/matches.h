@@ -12,8 +12,9 @@ class MatchFinder {
   // For windows of up to `seq_len` bytes.
   MatchFinder(const Config& config, int64_t seq_len);
 
-  // Of one text: `history` (K,) is what came before the window, as in a state; byte t of the window
-  // is tokens[t * stride]. Returns (lengths, seq_len): rows, or -1. Valid until the next call.
+  // Returns the rows of one text's matches, (lengths, seq_len), -1 where there is none; valid until
+  // the next call. `history` (K,) holds the bytes before the window, as in a state; byte t of the
+  // window is tokens[t * stride].
   const int32_t* find(const float* history, int64_t K, const uint8_t* tokens, int64_t stride,
                       int64_t seq_len);
 

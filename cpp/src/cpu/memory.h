@@ -1,5 +1,5 @@
 #pragma once
-// What the CPU backend's opaque objects are made of.
+// Buffers, weights and workspaces of the CPU backend.
 #include <memory>
 #include <utility>
 #include <vector>

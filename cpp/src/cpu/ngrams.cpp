@@ -1,5 +1,5 @@
-// The vectors of hashed n-grams and of matches: Σ_n P_n G_n[row_n] is added to a position's
-// embedding. Of the tables only the rows that occur are ever touched.
+// Embeddings of hashed n-grams and of the match model: a position's embedding gets
+// Σ_n P_n G_n[row_n]. Only the rows that occur are ever read. Backward: sparse_gradients.cpp.
 #include <algorithm>
 
 #include "cpu/cpu_backend.h"
@@ -9,8 +9,8 @@
 
 namespace slm {
 
-// The rows of all positions of a window, incrementally along each text. What a training step drops
-// has none, as what comes before the start of a text.
+// Finds the rows of all positions of a window, incrementally along each text. There is no row for
+// an n-gram or match that dropout drops, or that would begin before the start of the text.
 void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
   const std::vector<int64_t>& orders = ws.config.ngram_orders;
   const auto num_orders = static_cast<int64_t>(orders.size());
@@ -42,7 +42,7 @@ void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
   }
 }
 
-// The rows of a block, zero where a position has none.
+// Gathers the rows of a block in x, zeros where a position has none.
 void CpuBackend::gather(const CpuWeights& weights, const NgramWeights& ngram, const int32_t* rows,
                         const Block& at, const Array& x) const {
   const float* table = weights.at(ngram.table);
@@ -55,10 +55,10 @@ void CpuBackend::gather(const CpuWeights& weights, const NgramWeights& ngram, co
   });
 }
 
-// The same, added to the rows of y.
+// Adds the rows of a block to the rows of y.
 void CpuBackend::gather_add(const CpuWeights& weights, const NgramWeights& ngram,
                             const int32_t* rows, const Block& at, const Array& y) const {
-  constexpr int64_t kAhead = 4;  // positions whose rows are already on the way from memory
+  constexpr int64_t kAhead = 4;  // how many positions ahead rows are prefetched
   const float* table = weights.at(ngram.table);
   const int64_t width = at.b1 - at.b0, count = (at.t1 - at.t0) * width;
   int64_t ahead = kAhead;  // the number of a position in the block
@@ -73,7 +73,7 @@ void CpuBackend::gather_add(const CpuWeights& weights, const NgramWeights& ngram
   });
 }
 
-// Adds the looked-up vectors to e of a block of the chunk that starts at t0.
+// Adds the n-gram and match embeddings to e, for a block of the chunk that starts at t0.
 void CpuBackend::add_ngrams(const CpuWeights& weights, CpuWorkspace& ws, int64_t t0,
                             const Block& at) const {
   const bool drops = ws.dropout.rate > 0;

@@ -4,11 +4,10 @@
 
 namespace slm {
 
-// v = norm(x) of a block by the norm's weight; without one, v is x itself and there is nothing to
-// do.
+// v = norm(x) over a block. Without a weight there is no norm: v is x, and nothing is done.
 void norm_forward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
                   const Array& v);
-// Adds what comes back through it to dx, and leaves in dv what its weight gets.
+// Adds the gradient of x to dx, and replaces dv by each position's term of the weight's gradient.
 void norm_backward(const Kernels& kernels, const float* weight, const Array& x, const Block& at,
                    const Array& dv, const Array& dx);
 // x *= mask at all time steps of a block; mask (batch, width) may be null.

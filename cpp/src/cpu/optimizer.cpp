@@ -1,4 +1,5 @@
-// AdamW and the gradient's norm over the flat buffers, and the optimizer of looked-up rows.
+// The gradient norm, AdamW over the flat buffers of dense values, and row-wise RMSprop of the
+// sparse tables.
 #include <cmath>
 
 #include "cpu/cpu_backend.h"
@@ -6,7 +7,7 @@
 namespace slm {
 namespace {
 
-constexpr int64_t kAhead = 4;  // rows that are already on the way from memory
+constexpr int64_t kAhead = 4;  // how many rows ahead is prefetched
 
 // beta^k by squaring: the same bits whatever the C library.
 double power(double beta, int64_t k) {
@@ -32,14 +33,14 @@ double CpuBackend::grad_norm(const CpuGradients& gradients) const {
 
 double CpuBackend::sum_row_squares(const CpuGradients& gradients) const {
   int64_t values = 0;
-  for (const SparseGradient& lookup : gradients.sparse_tables)
-    values += lookup.count * lookup.table->cols();
+  for (const SparseGradient& sparse : gradients.sparse_tables)
+    values += sparse.count * sparse.table->cols();
   return sum_ranges(values, [&](int64_t range, int64_t ranges) {
     double sum = 0;
-    for (const SparseGradient& lookup : gradients.sparse_tables) {
-      const int64_t width = lookup.table->cols(), end = lookup.count * (range + 1) / ranges;
-      for (int64_t slot = lookup.count * range / ranges; slot < end; ++slot)
-        sum += kernels_.sum_squares(lookup.slots[slot].values, width);
+    for (const SparseGradient& sparse : gradients.sparse_tables) {
+      const int64_t width = sparse.table->cols(), end = sparse.count * (range + 1) / ranges;
+      for (int64_t slot = sparse.count * range / ranges; slot < end; ++slot)
+        sum += kernels_.sum_squares(sparse.slots[slot].values, width);
     }
     return sum;
   });
@@ -50,28 +51,28 @@ std::unique_ptr<UpdateResult> CpuBackend::make_update_result(const TensorTable& 
   return std::make_unique<CpuUpdateResult>(table, max_spectral_radius);
 }
 
-StepResult CpuBackend::read_update_result(const UpdateResult& report) const {
-  return static_cast<const CpuUpdateResult&>(report).result;
+StepResult CpuBackend::read_update_result(const UpdateResult& outcome) const {
+  return static_cast<const CpuUpdateResult&>(outcome).result;
 }
 
 void CpuBackend::update(Weights& any_weights, Gradients& any_gradients, Buffer& m, Buffer& v,
                         const TensorTable& table, const AdamWStep& step,
-                        UpdateResult& any_report) const {
+                        UpdateResult& any_outcome) const {
   auto& weights = static_cast<CpuWeights&>(any_weights);
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
-  auto& report = static_cast<CpuUpdateResult&>(any_report);
-  report.result = {gradients.loss, grad_norm(gradients)};
-  if (!report.result.finite()) return clear(gradients);
-  const float grad_scale = report.result.grad_scale(step.clip_norm);
+  auto& outcome = static_cast<CpuUpdateResult&>(any_outcome);
+  outcome.result = {gradients.loss, grad_norm(gradients)};
+  if (!outcome.result.finite()) return clear(gradients);
+  const float grad_scale = outcome.result.grad_scale(step.clip_norm);
   update_dense(weights, gradients, m, v, table, step, grad_scale);
-  for (SparseGradient& lookup : gradients.sparse_tables)
-    update_rows(weights, lookup, m, v, step, grad_scale);
+  for (SparseGradient& sparse : gradients.sparse_tables)
+    update_rows(weights, sparse, m, v, step, grad_scale);
   gradients.restart();
   if (step.max_spectral_radius > 0)
-    bound_spectral_radius(weights, report, step.max_spectral_radius);
+    bound_spectral_radius(weights, outcome, step.max_spectral_radius);
 }
 
-// Threads share out values and not tensors: one pass over the flat buffers.
+// Threads share the values, not the tensors: one pass over the flat buffers.
 void CpuBackend::update_dense(CpuWeights& weights, CpuGradients& gradients, Buffer& m, Buffer& v,
                               const TensorTable& table, const AdamWStep& step,
                               float grad_scale) const {
@@ -95,40 +96,39 @@ void CpuBackend::update_dense(CpuWeights& weights, CpuGradients& gradients, Buff
   });
 }
 
-// A slot's gradient is used once, and the row is free for the next step.
-void CpuBackend::update_rows(CpuWeights& weights, SparseGradient& lookup, Buffer& m, Buffer& v,
+// Row-wise RMSprop. Each slot is used once, which frees its row for the next step.
+void CpuBackend::update_rows(CpuWeights& weights, SparseGradient& sparse, Buffer& m, Buffer& v,
                              const AdamWStep& step, float grad_scale) const {
-  const int64_t width = lookup.table->cols();
-  float* w = data(weights.flat()) + lookup.table->offset;
-  float* updates = data(m) + lookup.table->moment_offset;
-  float* moments = data(v) + lookup.table->moment_offset;
+  const int64_t width = sparse.table->cols();
+  float* w = data(weights.flat()) + sparse.table->offset;
+  float* updates = data(m) + sparse.table->moment_offset;
+  float* moments = data(v) + sparse.table->moment_offset;
   const RowwiseArgs args{step.learning_rate * step.table_lr_scale, step.beta2, step.epsilon,
                          grad_scale};
   parallel_for(
-      lookup.count, 10.0 * static_cast<double>(lookup.count * width),
+      sparse.count, 10.0 * static_cast<double>(sparse.count * width),
       [&](int64_t begin, int64_t end) {
         for (int64_t slot = begin; slot < end; ++slot) {
           if (slot + kAhead < end) {
-            const int64_t next = lookup.rows[slot + kAhead];
+            const int64_t next = sparse.rows[slot + kAhead];
             prefetch(w + next * width, width);
-            prefetch(lookup.slots[slot + kAhead].values, width);
+            prefetch(sparse.slots[slot + kAhead].values, width);
             prefetch(updates + next);
             prefetch(moments + next);
-            prefetch(&lookup.slot_of_row[next]);
+            prefetch(&sparse.slot_of_row[next]);
           }
-          const int64_t row = lookup.rows[slot];
-          const float* g = lookup.slots[slot].values;
+          const int64_t row = sparse.rows[slot];
+          const float* g = sparse.slots[slot].values;
           updates[row] += 1;
           const double left = power(double{step.beta2}, static_cast<int64_t>(updates[row]));
           moments[row] = kernels_.rowwise_rmsprop(args, static_cast<float>(1.0 / (1.0 - left)),
                                                   moments[row], g, w + row * width, width);
-          lookup.slot_of_row[row] = -1;
+          sparse.slot_of_row[row] = -1;
         }
       });
 }
 
-// Each table that is looked up is one piece of work, and so is each of a few ranges of the dense
-// values.
+// A task adds one sparse table, or one of a few ranges of the dense values.
 void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& from,
                                Gradients& any_to) const {
   constexpr int64_t kRanges = 4;
@@ -136,15 +136,15 @@ void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& fr
   auto& to = static_cast<CpuGradients&>(any_to);
   const auto tables = static_cast<int64_t>(to.sparse_tables.size());
   const int64_t dense = to.table.num_dense();
-  pool_.run(tables + kRanges, [&](int64_t part) {
+  pool_.run(tables + kRanges, [&](int64_t task) {
     for (const auto& each : from) {
       auto& gradients = static_cast<CpuGradients&>(*each);
-      if (part < tables) {
-        merge_rows(gradients.sparse_tables[part], to.sparse_tables[part]);
+      if (task < tables) {
+        merge_rows(gradients.sparse_tables[task], to.sparse_tables[task]);
         continue;
       }
-      const int64_t begin = dense * (part - tables) / kRanges;
-      const int64_t end = dense * (part - tables + 1) / kRanges;
+      const int64_t begin = dense * (task - tables) / kRanges;
+      const int64_t end = dense * (task - tables + 1) / kRanges;
       kernels_.add(gradients.dense.get() + begin, to.dense.get() + begin, end - begin);
       std::fill_n(gradients.dense.get() + begin, end - begin, 0.0f);
     }
@@ -159,8 +159,8 @@ void CpuBackend::add_gradients(const std::vector<std::unique_ptr<Gradients>>& fr
 void CpuBackend::clear(Gradients& any_gradients) const {
   auto& gradients = static_cast<CpuGradients&>(any_gradients);
   std::fill_n(gradients.dense.get(), gradients.table.num_dense(), 0.0f);
-  for (SparseGradient& lookup : gradients.sparse_tables)
-    for (int64_t slot = 0; slot < lookup.count; ++slot) lookup.slot_of_row[lookup.rows[slot]] = -1;
+  for (SparseGradient& sparse : gradients.sparse_tables)
+    for (int64_t slot = 0; slot < sparse.count; ++slot) sparse.slot_of_row[sparse.rows[slot]] = -1;
   gradients.restart();
 }
 
@@ -169,11 +169,11 @@ void CpuBackend::read_gradients(const Gradients& any_gradients, float* to) const
   const int64_t dense = gradients.table.num_dense(), all = gradients.table.num_parameters();
   std::copy_n(gradients.dense.get(), dense, to);
   std::fill_n(to + dense, all - dense, 0.0f);
-  for (const SparseGradient& lookup : gradients.sparse_tables) {
-    const int64_t width = lookup.table->cols();
-    for (int64_t slot = 0; slot < lookup.count; ++slot)
-      std::copy_n(lookup.slots[slot].values, width,
-                  to + lookup.table->offset + lookup.rows[slot] * width);
+  for (const SparseGradient& sparse : gradients.sparse_tables) {
+    const int64_t width = sparse.table->cols();
+    for (int64_t slot = 0; slot < sparse.count; ++slot)
+      std::copy_n(sparse.slots[slot].values, width,
+                  to + sparse.table->offset + sparse.rows[slot] * width);
   }
 }
 

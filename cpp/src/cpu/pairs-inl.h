@@ -1,7 +1,7 @@
 #pragma once
 // Values rounded to bf16, to the nearest and ties to even, two to an element: those that follow
-// each other in a sum, the first one in the lower half. What the matrix kernels on bf16 multiply is
-// such elements. A depth that does not fill them is filled up with zeros.
+// each other in a sum, the first one in the lower half. These elements are what the
+// matrix kernels on bf16 multiply. An odd depth is padded with zeros.
 
 namespace slm {
 namespace {

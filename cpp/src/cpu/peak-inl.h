@@ -1,5 +1,4 @@
-// The two loops that show what this instruction set can reach at best. Included per instruction
-// set.
+// The two loops that measure the roofline of an instruction set. Included per instruction set.
 #pragma once
 
 namespace slm {

@@ -25,18 +25,18 @@ double seconds_between(Clock::time_point begin, Clock::time_point end) {
 }
 
 // work(thread) on every thread of an idle pool at once: seconds from the first start to the last
-// end. The threads wait for each other, so each takes exactly one part.
+// end. The threads wait for each other, so each takes exactly one task.
 template <class F>
 double run_together(ThreadPool& pool, const F& work) {
   const auto threads = static_cast<size_t>(pool.size());
   std::vector<Clock::time_point> starts(threads), ends(threads);
   std::atomic<size_t> missing{threads};
-  pool.run(pool.size(), [&](int64_t part) {
-    const auto thread = static_cast<size_t>(part);
+  pool.run(pool.size(), [&](int64_t task) {
+    const auto thread = static_cast<size_t>(task);
     --missing;
     while (missing > 0) std::this_thread::yield();
     starts[thread] = Clock::now();
-    work(part);
+    work(task);
     ends[thread] = Clock::now();
   });
   return seconds_between(*std::min_element(starts.begin(), starts.end()),

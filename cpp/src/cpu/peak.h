@@ -1,6 +1,6 @@
 #pragma once
-// What this machine can reach at best with the instruction set in use, measured: what the speed of
-// training and generation is compared with.
+// Measures the roofline of this machine with the instruction set in use: peak arithmetic and memory
+// bandwidth, with which the speed of training and generation is compared.
 #include <cstdint>
 
 namespace slm {
@@ -9,8 +9,8 @@ namespace slm {
 // short runs in about `seconds`.
 double measure_fma(int threads, double seconds);
 
-// GB/s at which `threads` threads at once read a buffer of `num_bytes` again and again, each its
-// own part of it.
+// GB/s at which `threads` threads at once read a buffer of `num_bytes` again and again, each a
+// range of its own.
 double measure_read(int threads, int64_t num_bytes, double seconds);
 
 }  // namespace slm

@@ -1,5 +1,5 @@
-// The gradients of tables that are looked up, by row (gradients.h): sums over the positions that a
-// row is of, and over shards.
+// Row-sparse gradients of the n-gram and match tables (gradients.h): sums over the positions at
+// which a row occurs, and over shards.
 #include <algorithm>
 #include <utility>
 
@@ -8,48 +8,48 @@
 namespace slm {
 namespace {
 
-constexpr int64_t kAhead = 8;  // rows whose slots are already on the way from memory
+constexpr int64_t kAhead = 8;  // how many rows ahead slots are prefetched
 
-// Of a position of a block. What comes before the start of a text has none.
+// Sorts the positions of a chunk by slot. Positions without a row have no key.
 uint64_t make_key(int64_t slot, int64_t position) {
   return static_cast<uint64_t>(slot) << 32 | static_cast<uint64_t>(position);
 }
 int64_t slot_of(uint64_t key) { return static_cast<int64_t>(key >> 32); }
 int64_t position_of(uint64_t key) { return static_cast<int64_t>(key & 0xFFFFFFFF); }
 
-// Gives every row of a block its slot, and returns the number of `keys`: those of a slot follow
-// each other, by position. Slots are counted, and keys put where those before them end. Rows get
-// memory of their own for a sum, or all where no position's gradient `stays`.
-int64_t collect(SparseGradient& lookup, const int32_t* rows, int64_t positions, bool stays,
+// Gives every row of a chunk its slot, and sorts the chunk's `keys` by slot and position, with a
+// counting sort; returns their number. A row gets memory for a sum if it needs one: always, if the
+// positions' gradients do not stay in memory until the update (`stays`).
+int64_t collect(SparseGradient& sparse, const int32_t* rows, int64_t positions, bool stays,
                 uint64_t* keys) {
   int32_t slots[kChunkPositions], touched[kChunkPositions];
   int64_t distinct = 0;
   for (int64_t r = 0; r < positions; ++r) {
     if (r + kAhead < positions && rows[r + kAhead] >= 0)
-      prefetch(&lookup.slot_of_row[rows[r + kAhead]]);
+      prefetch(&sparse.slot_of_row[rows[r + kAhead]]);
     if (rows[r] < 0) continue;
-    slots[r] = static_cast<int32_t>(lookup.slot(rows[r]));
-    if (lookup.counts[slots[r]]++ == 0) touched[distinct++] = slots[r];
+    slots[r] = static_cast<int32_t>(sparse.slot(rows[r]));
+    if (sparse.counts[slots[r]]++ == 0) touched[distinct++] = slots[r];
   }
   int32_t count = 0;
   for (int64_t i = 0; i < distinct; ++i) {
-    RowGrad& gradient = lookup.slots[touched[i]];
-    const int32_t terms = std::exchange(lookup.counts[touched[i]], count);
+    RowGrad& gradient = sparse.slots[touched[i]];
+    const int32_t terms = std::exchange(sparse.counts[touched[i]], count);
     if (gradient.own == nullptr && (terms > 1 || gradient.values != nullptr || !stays))
-      gradient.own = lookup.take();
+      gradient.own = sparse.take();
     count += terms;
   }
   for (int64_t r = 0; r < positions; ++r) {
     if (rows[r] < 0) continue;
     // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): slots[r] was set above
-    keys[lookup.counts[slots[r]]++] = make_key(slots[r], r);
+    keys[sparse.counts[slots[r]]++] = make_key(slots[r], r);
   }
-  for (int64_t i = 0; i < distinct; ++i) lookup.counts[touched[i]] = 0;
+  for (int64_t i = 0; i < distinct; ++i) sparse.counts[touched[i]] = 0;
   return count;
 }
 
-// Adds to the gradients the sums of the keys [begin, end) of `count`; a slot's sum is formed first
-// and then added. A slot belongs to whoever has its first key.
+// Adds the gradients of the keys [begin, end) of `count`. A slot's sum is formed first and then
+// added, by the thread whose range has the slot's first key.
 void add_slots(const Kernels& kernels, const uint64_t* keys, int64_t count, int64_t begin,
                int64_t end, const float* dx, int64_t width, RowGrad* gradients) {
   constexpr int64_t kColumns = 256;
@@ -77,9 +77,9 @@ void add_slots(const Kernels& kernels, const uint64_t* keys, int64_t count, int6
 
 }  // namespace
 
-// Of `orders` tables from `first` on, all of one width: adds dx (positions, width), of the chunk
-// that starts at t0, to the rows that occurred; it `stays` where it is until the step is over, or
-// not. In blocks, so that sums stay sums of few terms.
+// Adds dx (positions, width), the gradient of the positions from time step t0 on, to the rows that
+// occur there in `orders` tables from `first` on, which have the same width. `stays`: dx stays in
+// memory until the update. Goes in chunks, so that a sum has at most kChunkPositions terms.
 void CpuBackend::add_to_rows(CpuGradients& gradients, CpuWorkspace& ws, size_t first, size_t orders,
                              int64_t t0, int64_t positions, const float* dx, int64_t width,
                              bool stays) const {
@@ -106,8 +106,9 @@ void CpuBackend::add_to_rows(CpuGradients& gradients, CpuWorkspace& ws, size_t f
   }
 }
 
-// de (positions, E) is the gradient of the sum of the looked-up vectors. Where tables are as wide,
-// it is what next_embeddings() returned, and stays.
+// de (positions, E) is the gradient of the sum of the n-gram and match embeddings. If the tables
+// are as wide as the embedding, it is in the memory of next_embeddings() and stays until the
+// update.
 void CpuBackend::ngrams_backward(const CpuWeights& weights, CpuWorkspace& ws,
                                  CpuGradients& gradients, const float* de, int64_t t0,
                                  int64_t t1) const {
@@ -131,7 +132,7 @@ void CpuBackend::ngrams_backward(const CpuWeights& weights, CpuWorkspace& ws,
   }
 }
 
-// No value is moved but of rows that both have.
+// Copies no values but those of rows that both have.
 void CpuBackend::merge_rows(SparseGradient& from, SparseGradient& to) const {
   const int64_t width = to.table->cols();
   for (int64_t i = 0; i < from.count; ++i) {

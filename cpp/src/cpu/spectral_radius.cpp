@@ -9,8 +9,7 @@
 namespace slm {
 namespace {
 
-// What to multiply A by so that the bound is at most `max_spectral_radius`; 1 also where it is not
-// a number.
+// Scale factor that brings A within the bound; 1 for NaN.
 float radius_scale(const double* norms, float max_spectral_radius) {
   double bound = norms[kSquarings];
   for (int k = kSquarings - 1; k >= 0; --k) bound = norms[k] * std::sqrt(bound);
@@ -21,22 +20,21 @@ float radius_scale(const double* norms, float max_spectral_radius) {
 
 }  // namespace
 
-void CpuBackend::bound_spectral_radius(CpuWeights& weights, CpuUpdateResult& report,
+void CpuBackend::bound_spectral_radius(CpuWeights& weights, CpuUpdateResult& outcome,
                                        float max_spectral_radius) const {
   for (const Tensor& tensor : weights.table.tensors()) {
     if (!tensor.is_recurrent) continue;
     float* a = data(weights.flat()) + tensor.offset;
     double norms[kSquarings + 1];
-    norms_of_powers(a, tensor.rows(), report.powers.get(), norms);
+    norms_of_powers(a, tensor.rows(), outcome.powers.get(), norms);
     const float scale = radius_scale(norms, max_spectral_radius);
     if (scale < 1)
       for (int64_t i = 0; i < tensor.info.size; ++i) a[i] *= scale;
   }
 }
 
-// `powers` has room for three matrices of n rows: X, its transpose, and its square, which is the
-// sum of the outer products of the rows of the first two. By float32's kernels also where matrix
-// products are otherwise of bf16: a bound has to hold.
+// `powers` has room for three (n, n) matrices: X, its transpose, and its square. Uses the float32
+// kernels even if matrix products otherwise round to bf16, because the bound has to hold.
 void CpuBackend::norms_of_powers(const float* a, int64_t n, float* powers, double* norms) const {
   const Kernels& kernels = kernels_.rounds_to_bf16 ? active_kernels() : kernels_;
   const int64_t size = n * n;

@@ -1,12 +1,12 @@
-// What the matrix kernels share: one register tile, used for both products, and the walk over a
-// matrix's panels. Included per instruction set.
+// The register tile that all matrix products share, and the loop over the panels of a matrix.
+// Included per instruction set.
 //
 // Packed layout: the columns are cut into panels of kTileVecs vectors, the last one padded with
 // zeros; a panel holds its `depth` rows one after the other, so that the tile reads it in a
 // straight line.
 //
-// An element is four bytes: a float (Floats in matmul-inl.h), or what bf16-inl.h makes of it. Its
-// `Terms` say how elements are multiplied and where those of x are.
+// An element is four bytes: a float (Floats in matmul-inl.h) or a pair of bf16 (bf16-inl.h).
+// `Terms` defines how elements are multiplied and where those of x are.
 #pragma once
 
 namespace slm {
@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kTileVecs = Vec::kTileVecs;
 constexpr int64_t kPanel = kTileVecs * Vec::kLanes;
-// Depth of a panel slice that stays in L1 (32 lanes x 128 x 4 bytes = 16 KiB) while rows go by.
+// Depth of a panel slice that stays in L1 (32 lanes x 128 x 4 bytes = 16 KiB) while all rows are
+// multiplied by it.
 constexpr int64_t kDepthBlock = 128;
 // A single row has too few sums in flight to hide the latency of an addition; it takes this many
 // panels at once, and so do as many rows as then still fit into the registers.
@@ -124,7 +125,7 @@ void matmul_panels(Terms& terms, RowGrid grid, ConstRows x, PackedMatrix w, Rows
 // Kernels::matmul; w.depth counts elements.
 template <class Terms>
 void matmul_of(Terms terms, RowGrid grid, ConstRows x, PackedMatrix w, Rows y, bool accumulate) {
-  // Tiles run along the inner rows; make that the longer way.
+  // Tiles run along the inner rows, so these should be the longer dimension.
   if (grid.inner < grid.outer && grid.inner < Vec::kMaxRows) {
     grid = {grid.inner, grid.outer};
     x = {x.data, x.inner, x.outer};

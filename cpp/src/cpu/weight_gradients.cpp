@@ -5,7 +5,7 @@
 namespace slm {
 namespace {
 
-// Weight gradients are shared out in tiles of this many rows and columns.
+// Threads share weight gradients in tiles of this many rows and columns.
 constexpr int64_t kTileRows = 64, kTileCols = 64;
 
 int64_t tiles_of(int64_t extent, int64_t tile) { return (extent + tile - 1) / tile; }

@@ -14,7 +14,7 @@ struct WeightGrad {
   int64_t tiles() const;
 };
 
-// The few of one operation.
+// The weight gradients of one operation.
 class WeightGrads {
  public:
   void add(const Tensor* tensor, const float* dy, const float* x) {

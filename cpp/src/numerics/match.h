@@ -1,17 +1,17 @@
 #pragma once
-// Which row of its table a match has: an earlier place in the text at which the bytes are those
-// that end it. What followed there is likely to follow again. Part of the file format
-// (docs/model.md): it must never change.
+// The match model: finds the most recent earlier position in the text after the same bytes as now,
+// and the row of the match table for the byte that followed there, which is likely to follow again.
+// Part of the file format (docs/model.md): it must never change.
 //
-// A text is given by at(i), the byte i places before its newest, and `count`, how many there are.
+// A text is given by at(i), the byte i positions before its newest, and `count`, its length.
 #include <cstdint>
 
 namespace slm {
 
-// A row is of the byte that followed and of how much longer than needed the match is: by 0, 1, 2 to
-// 3, 4 to 7, 8 to 15, or more bytes.
+// Row index = 256 * length class + following byte. The length classes are matches longer than the
+// minimum by 0, 1, 2 to 3, 4 to 7, 8 to 15, or more bytes.
 constexpr int64_t kMatchClasses = 6, kMatchRows = 256 * kMatchClasses;
-constexpr int64_t kMatchSurplus = 16;  // of more nobody needs to know
+constexpr int64_t kMatchSurplus = 16;  // longer matches share the last class
 
 constexpr int64_t match_row(int64_t surplus, uint8_t followed) {
   int64_t bits = 0;
@@ -19,8 +19,8 @@ constexpr int64_t match_row(int64_t surplus, uint8_t followed) {
   return bits * 256 + followed;
 }
 
-// How many bytes, up to `most`, that end `back` places before the newest are those that end the
-// text.
+// The number of equal bytes, at most `most`, of the text and of the text without its last `back`
+// bytes, counted from their ends.
 template <class At>
 constexpr int64_t common_bytes(const At& at, int64_t count, int64_t back, int64_t most) {
   int64_t n = 0;
@@ -28,9 +28,10 @@ constexpr int64_t common_bytes(const At& at, int64_t count, int64_t back, int64_
   return n;
 }
 
-// Of `lengths` (rising), those before `next` have their match. Takes what ends `back` places before
-// the newest for those that it is long enough for: calls found(i, row), and returns the next that
-// has none. Places have to be tried from the latest on; the latest that fits is the match.
+// Tries the position `back` bytes before the newest. `lengths` rise, and those before `next` have
+// their match already; calls found(i, row) for each further one that this match is long enough for,
+// and returns the new `next`. Positions have to be tried from the latest on, since the latest one
+// is the match.
 template <class At, class Found>
 constexpr int64_t try_match(const At& at, int64_t count, int64_t back, const int64_t* lengths,
                             int64_t num, int64_t next, const Found& found) {
@@ -40,7 +41,7 @@ constexpr int64_t try_match(const At& at, int64_t count, int64_t back, const int
   return next;
 }
 
-// All places one after the other: the definition, and fast enough for a position now and then.
+// Tries all positions, one after the other: the definition, and fast enough for single positions.
 template <class At, class Found>
 constexpr void find_matches(const At& at, int64_t count, const int64_t* lengths, int64_t num,
                             const Found& found) {

@@ -1,13 +1,13 @@
 #pragma once
-// Which row of its table an n-gram has. Part of the file format (docs/model.md has test vectors):
-// it must never change.
+// The row of an n-gram in its table. Part of the file format (docs/model.md has test vectors): it
+// must never change.
 #include <cstdint>
 
 namespace slm {
 
 constexpr int64_t kMaxNgramOrder = 8;  // the bytes that fill 64 bits
 
-// The latest bytes of a text, the newest lowest: taking in one more is a shift.
+// The latest bytes of a text, the newest in the lowest bits; adding one is a shift.
 struct NgramKey {
   uint64_t bytes = 0;
   int64_t count = 0;  // bytes since the start of the text
@@ -20,7 +20,7 @@ struct NgramKey {
 
 // The row of the n-gram of `order` bytes that ends the text, or -1 where it would reach before the
 // start. Order 2 has a row for each pair of bytes; others are hashed into `buckets` rows (a power
-// of two) by the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+// of two) by the finalizer of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
 // generators", OOPSLA 2014).
 constexpr int64_t ngram_row(const NgramKey& key, int64_t order, int64_t buckets) {
   if (key.count < order) return -1;

@@ -7,7 +7,7 @@
 
 namespace slm {
 
-// What a number is drawn for. Two streams of one seed never meet.
+// The purpose of a random number. Two streams of one seed never overlap.
 enum class PhiloxStream : uint32_t {
   init = 0,
   window = 1,

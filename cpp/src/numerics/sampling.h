@@ -5,15 +5,15 @@
 
 namespace slm {
 
-// Where a byte is sampled: a row of logits, and what its random number is drawn by.
+// One byte to sample: the row of its logits, and the counters of its random number.
 struct SampleRequest {
   int64_t row;
-  uint32_t sample;    // number of the text in the whole of a generation
+  uint32_t sample;    // index of the text among those that are generated
   uint64_t position;  // of the byte in that text
 };
 
-// Float32 logits fix a sum of probabilities to about a millionth: what falls short of a bound by no
-// more than that has reached it. So {0.5, 0.3, 0.2} with top_p = 0.8 keeps two bytes.
+// Float32 logits determine a sum of probabilities to about a millionth, so a sum that falls short
+// of a bound by no more than that has reached it: {0.5, 0.3, 0.2} with top_p = 0.8 keeps two bytes.
 constexpr double kSampleSlack = 1e-6;
 
 // Throws Error(config) naming the first option that is out of range, its value and what is allowed.
