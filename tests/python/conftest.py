@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import slm
-from error_cases import TINY
+from models import TINY
 from project import ROOT, run
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, which some of them press.

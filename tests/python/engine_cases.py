@@ -1,4 +1,4 @@
-"""What the engine is compared on: a model with its window, and the run of all such cases.
+"""The cases on which engines are compared: a model with its window, and the run of all of them.
 
 SLM_FORCE_ISA is read once per process, so each instruction set computes all cases (engine_grid.py)
 in a process of its own (engine_worker.py), at several numbers of threads, and hands back an .npz
@@ -135,7 +135,7 @@ def flatten(tensors: dict[str, Any], case: Case) -> Any:
 
 
 def split(flat: reference.Array, case: Case) -> reference.Parameters:
-    """What flatten() was given, in float64; rows that it left out are zero."""
+    """The arrays that flatten() was given, in float64; rows that it left out are zero."""
     rows = stored_rows(case)
     result, offset = {}, 0
     for name, shape in reference.shapes(*case.sizes(), case.options).items():

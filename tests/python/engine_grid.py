@@ -9,7 +9,7 @@ from typing import Any
 from engine_cases import Case
 from reference.reference import Options
 
-# Of slm.Trainer; with a rate that falls and a norm that clips within TRAINING_STEPS.
+# Options of slm.Trainer: the learning rate falls and gradients are clipped within TRAINING_STEPS.
 PLAN: dict[str, Any] = {"steps": 6, "warmup_steps": 2, "schedule": "cosine", "min_lr_ratio": 0.1}
 ADAMW: dict[str, Any] = {
     "beta1": 0.9,
@@ -39,7 +39,7 @@ LARGE_SIZES = [
     (33, 40, 130, 129, 2),
     (128, 9, 64, 96, 1),
 ]
-# Of odd sizes; one norm of a single value is all rounding error, so no E = 1.
+# Odd sizes. The norm of a single value is all rounding error, so E is not 1.
 OPTION_SIZES = [
     (5, 3, 7, 17, 3),
     (17, 3, 33, 5, 1),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import slm
+from models import TINY
 
 TEXT = b"All the world's a stage, and all the men and women merely players. " * 20
-TINY: dict[str, Any] = {"preset": "seed-small", "embed_dim": 4, "state_dim": 3, "num_layers": 2}
 
 
 def window(*shape: int, dtype: Any = np.uint8) -> Any:
@@ -113,10 +113,10 @@ PYTHON: list[Case] = [
     ),
     # Parameters
     (set_parameters(nothing=window(3)), slm.ConfigError, "no parameter 'nothing'; there are emb"),
-    (set_parameters(layers_0_A=window(2, 3)), slm.ConfigError, r"shape \(3, 3\), got \(2, 3\)"),
-    (set_parameters(layers_0_A=np.full((3, 3), np.nan)), slm.ConfigError, "not finite"),
-    (set_parameters(layers_0_A=np.full((3, 3), 1e300)), slm.ConfigError, "not finite in float32"),
-    (set_parameters(layers_0_A=np.full((3, 3), "x")), TypeError, "array of numbers"),
+    (set_parameters(layers_0_A=window(2, 3)), slm.ConfigError, r"shape \(10, 10\), got \(2, 3\)"),
+    (set_parameters(layers_0_A=np.full((10, 10), np.nan)), slm.ConfigError, "not finite"),
+    (set_parameters(layers_0_A=np.full((10, 10), 1e300)), slm.ConfigError, "not finite in float32"),
+    (set_parameters(layers_0_A=np.full((10, 10), "x")), TypeError, "array of numbers"),
     # Training
     (train(steps=0), slm.ConfigError, "steps is 0"),
     (train(steps=-3), slm.ConfigError, "steps is -3"),

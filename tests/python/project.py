@@ -1,4 +1,4 @@
-"""Where the project is, and how tests run commands on it."""
+"""The project's root folder, and running of commands in tests."""
 
 import os
 import subprocess
@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(
     command: Sequence[str | Path], cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> str:
-    """Runs a command, the tools of this environment first; returns its stdout, or fails with all
-    that it said."""
+    """Runs a command, with the tools of this environment first in PATH. Returns its stdout; fails
+    with all of its output."""
     full_env = {**os.environ, **(env or {})}
     full_env["PATH"] = sysconfig.get_path("scripts") + os.pathsep + full_env["PATH"]
     # Popen looks the program up in this process's PATH, so `env` does it in the changed one.
@@ -26,6 +26,6 @@ def run(
         text=True,
         check=False,
     )
-    said = f"{done.stdout}{done.stderr}"
-    assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.returncode}\n{said}"
+    output = f"{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.returncode}\n{output}"
     return done.stdout

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import slm
+from models import ALL_OPTIONS, SIZE, TINY
 from slm import _core
 from slm.config import ConfigFields, TrainFields
 from slm.generate import SampleFields, SampleOptions
 
-TINY: dict[str, Any] = {"preset": "seed-small", "embed_dim": 12, "state_dim": 10, "num_layers": 2}
 TEXT = b"the quick brown fox jumps over the lazy dog\n" * 100
 
 
@@ -31,11 +31,10 @@ def windows(text: bytes = TEXT, seq_len: int = 16, batch_size: int = 4) -> tuple
 def test_presets() -> None:
     presets = slm.presets()
     assert slm.default_preset in presets and {"seed", "seed-small"} <= set(presets)
-    size = {name: value for name, value in TINY.items() if name != "preset"}
-    model = slm.Model(**size)
+    model = slm.Model(**SIZE)
     assert model.train_config == presets[slm.default_preset].train_config
-    assert dataclasses.asdict(model.config).items() >= size.items()
-    assert slm.Model(presets["seed-small"], **size).config == slm.Model(**TINY).config
+    assert dataclasses.asdict(model.config).items() >= SIZE.items()
+    assert slm.Model(presets["seed-small"], **SIZE).config == slm.Model(**TINY).config
     with pytest.raises(dataclasses.FrozenInstanceError):
         model.config.embed_dim = 3  # type: ignore[misc]
 
@@ -226,23 +225,9 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
 
 
-RECOMMENDED: dict[str, Any] = {
-    "cell": "gated",
-    "residual": True,
-    "norm": "rms",
-    "mlp_dim": 6,
-    "tie_embeddings": True,
-    "ngram_orders": (2, 3),
-    "ngram_buckets": 64,
-    "ngram_dim": 5,
-    "match_lengths": (2, 4),
-    "match_span": 200,
-}
-
-
-def test_options_of_the_recommended_model(tmp_path: Path) -> None:
-    model = slm.Model(**TINY, **{**RECOMMENDED, "ngram_orders": [2, 3]})
-    assert dataclasses.asdict(model.config).items() >= RECOMMENDED.items()
+def test_all_options_together(tmp_path: Path) -> None:
+    model = slm.Model(**TINY, **{**ALL_OPTIONS, "ngram_orders": [2, 3]})
+    assert dataclasses.asdict(model.config).items() >= ALL_OPTIONS.items()
     shapes = {name: w.shape for name, w in model.parameters.items()}
     assert shapes["ngram.3.weight"] == (64, 5) and shapes["match.4.weight"] == (1536, 5)
     assert shapes["layers.1.in.bias"] == (30,)
@@ -250,7 +235,7 @@ def test_options_of_the_recommended_model(tmp_path: Path) -> None:
     history = model.train(TEXT, steps=30, learning_rate=0.02, dropout=0.25, **options)
     assert dataclasses.asdict(history.config).items() >= {**options, "dropout": 0.25}.items()
     assert (
-        model.score(TEXT).nats_per_byte < slm.Model(**TINY, **RECOMMENDED).score(TEXT).nats_per_byte
+        model.score(TEXT).nats_per_byte < slm.Model(**TINY, **ALL_OPTIONS).score(TEXT).nats_per_byte
     )
     model.save(tmp_path / "m.safetensors")
     loaded = slm.load(tmp_path / "m.safetensors")
@@ -280,7 +265,7 @@ def test_noise() -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "int8"])
 def test_save_smaller(dtype: str, tmp_path: Path) -> None:
-    model = slm.Model(**TINY, **RECOMMENDED)
+    model = slm.Model(**TINY, **ALL_OPTIONS)
     model.train(TEXT, steps=20)
     model.save(tmp_path / "whole.safetensors")
     model.save(tmp_path / "small.safetensors", dtype=dtype)
@@ -294,7 +279,7 @@ def test_save_smaller(dtype: str, tmp_path: Path) -> None:
 
 
 def test_score_that_adapts() -> None:
-    model = slm.Model(**TINY, **RECOMMENDED)
+    model = slm.Model(**TINY, **ALL_OPTIONS)
     plain, before = model.score(TEXT), model.parameters
     adapted = model.score(TEXT, adapt=True)
     assert adapted.num_bytes == plain.num_bytes and adapted.log_probs.shape == (len(TEXT),)
@@ -311,7 +296,7 @@ def test_score_that_adapts() -> None:
 def test_load_without_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "english.safetensors"
     monkeypatch.setattr("slm.bundled.BUNDLED_MODEL", str(path))
-    with pytest.raises(FileNotFoundError, match="no bundled model in this build"):
+    with pytest.raises(FileNotFoundError, match="bundled model"):
         slm.load()
     slm.Model(**TINY, seed=3).save(path)
     assert slm.load().config == slm.Model(**TINY).config

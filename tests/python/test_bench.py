@@ -1,4 +1,4 @@
-"""The bench: that its figures hang together. How large they are is for docs/performance.md."""
+"""`slm bench`: its figures are consistent with each other. docs/performance.md has their values."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import models
 import numpy as np
 import pytest
 import slm
+from models import command_options
 from slm import cli
 from slm.bench.meters import Bench, best_of, repeated, windows
 from slm.bench.sizes import (
@@ -22,9 +24,8 @@ from slm.bench.sizes import (
     without_ngrams,
 )
 
-TINY = ["--preset", "seed-small", "--embed-dim", "8", "--state-dim", "8", "--num-layers", "1"]
-WINDOW = ["--seq-len", "16", "--batch-size", "2"]
-TINY_SIZE = reference_size(8, 8, 1, 16, 2)
+TINY = command_options({**models.TINY, "seq_len": 16, "batch_size": 2})
+TINY_SIZE = reference_size(12, 10, 2, 16, 2)
 GATED: dict[str, Any] = {
     "cell": "gated",
     "embed_dim": 7,
@@ -39,7 +40,7 @@ NGRAMS = ["--cell", "gated", "--ngram-orders", "2,4", "--ngram-buckets", "64"]
 
 
 def bench(*args: str, folder: Path) -> str:
-    command = [sys.executable, "-m", "slm", "bench", *TINY, *WINDOW, "--rounds", "1", *args]
+    command = [sys.executable, "-m", "slm", "bench", *TINY, "--rounds", "1", *args]
     done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr == b""
@@ -49,8 +50,8 @@ def bench(*args: str, folder: Path) -> str:
 def test_json_has_every_figure(tmp_path: Path) -> None:
     (line,) = bench("--json", "--threads", "1", folder=tmp_path).splitlines()
     f = json.loads(line)
-    assert f["name"] == label(TINY_SIZE) == "E=8 N=8 L=1 T=16 B=2"
-    assert (f["embed_dim"], f["seq_len"], f["batch_size"], f["threads"]) == (8, 16, 2, 1)
+    assert f["name"] == label(TINY_SIZE) == "E=12 N=10 L=2 T=16 B=2"
+    assert (f["embed_dim"], f["seq_len"], f["batch_size"], f["threads"]) == (12, 16, 2, 1)
     assert f["isa"] == slm._core.isa() and f["cpu"] and f["version"] == slm.__version__
     rates = {
         name: f[f"{name}_bytes_per_second"] for name in ("train", "generate", "prompt", "score")
@@ -70,21 +71,21 @@ def test_json_has_every_figure(tmp_path: Path) -> None:
     assert all(seconds >= 0 for seconds in f["phases"].values())
 
 
-def test_text_tells_the_machine_and_the_size(tmp_path: Path) -> None:
+def test_text_names_the_machine_and_the_size(tmp_path: Path) -> None:
     first, *rest = bench("--threads", "2", folder=tmp_path).splitlines()
     assert slm._core.isa() in first and ", 2 threads, " in first
     assert "GFLOP/s" in first and "GB/s" in first
-    assert rest[1] == f"{label(TINY_SIZE)}, 6,272 parameters"
+    assert rest[1] == f"{label(TINY_SIZE)}, {slm.Model(TINY_SIZE).num_parameters:,} parameters"
     words = [line.split()[0] for line in rest[2:]]
     assert words == ["training", "of", "generation", "prompt", "scoring"]
 
 
-def test_what_ngrams_cost_is_told(tmp_path: Path) -> None:
+def test_cost_of_ngrams_is_reported(tmp_path: Path) -> None:
     plain = json.loads(bench("--json", "--threads", "1", folder=tmp_path))
     assert "ngram_share" not in plain
     f = json.loads(bench("--json", "--threads", "1", *NGRAMS, folder=tmp_path))
-    assert f["name"] == "gated E=8 N=8 L=1 n=2,4:64 T=16 B=2"
-    assert f["multiplied_weights"] == 8 * 3 * 8 + 8 * 8 + 8 * 256
+    assert f["name"] == "gated E=12 N=10 L=2 n=2,4:64 T=16 B=2"
+    assert f["multiplied_weights"] == 2 * (12 * 3 * 10 + 10 * 12) + 12 * 256
     assert f["ngram_share"] < 1
     lines = bench("--threads", "1", *NGRAMS, folder=tmp_path).splitlines()
     assert [line.split()[0] for line in lines[3:6]] == ["training", "of", "tables"]
@@ -92,7 +93,7 @@ def test_what_ngrams_cost_is_told(tmp_path: Path) -> None:
 
 
 def test_without_ngrams_all_else_is_the_same() -> None:
-    base = reference_size(8, 8, 1, 16, 2)
+    base = TINY_SIZE
     size = replace(base, config=replace(base.config, cell="gated", ngram_orders=(2, 3)))
     assert without_ngrams(size) == replace(base, config=replace(base.config, cell="gated"))
 
@@ -174,17 +175,17 @@ def test_standard_sizes() -> None:
 )
 def test_refuses(args: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "--json", "--rounds", "1", *args]) == 1
-    said = capsys.readouterr()
-    assert said.out == "" and said.err.startswith("slm: error: ") and sentence in said.err
+    output = capsys.readouterr()
+    assert output.out == "" and output.err.startswith("slm: error: ") and sentence in output.err
 
 
-def test_without_pytorch_a_comparison_says_so(
+def test_comparison_without_pytorch_is_an_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "slm.bench.peer", raising=False)
     assert cli.main(["bench", "--against", "torch"]) == 1
-    assert "needs PyTorch, which is not installed" in capsys.readouterr().err
+    assert "PyTorch" in capsys.readouterr().err
 
 
 PEER_MODELS: dict[str, dict[str, Any]] = {

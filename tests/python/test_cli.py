@@ -14,27 +14,16 @@ import termios
 from pathlib import Path
 from typing import Any
 
+import models
 import numpy as np
 import pytest
 import slm
+from models import command_options
 from slm.cli import main
 
 TEXT = b"the quick brown fox jumps over the lazy dog\n" * 200
-TINY = ["--embed-dim", "12", "--state-dim", "10", "--batch-size", "4", "--seq-len", "16"]
-TINY = ["--preset", "seed-small", *TINY]
-RECOMMENDED = [
-    *("--cell", "gated", "--residual", "--norm", "rms", "--ngram-orders", "2,3"),
-    *(
-        "--match-lengths",
-        "3",
-        "--ngram-buckets",
-        "64",
-        "--dropout",
-        "auto",
-        "--min-lr-ratio",
-        "0.1",
-    ),
-]
+TINY = command_options({**models.TINY, "batch_size": 4, "seq_len": 16})
+ALL_OPTIONS = command_options({**models.ALL_OPTIONS, "dropout": "auto", "min_lr_ratio": 0.1})
 
 
 def slm_command(*args: str | Path, folder: Path, **options: Any) -> Any:
@@ -305,32 +294,32 @@ def test_info(folder: Path) -> None:
 
 def test_a_model_with_options(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(TEXT)
-    results("train", "text.txt", "--steps", "30", *TINY, *RECOMMENDED, folder=tmp_path)
+    results("train", "text.txt", "--steps", "30", *TINY, *ALL_OPTIONS, folder=tmp_path)
     model = slm.load(tmp_path / "slm.safetensors")
     assert model.config.cell == "gated" and model.config.ngram_orders == (2, 3)
-    assert model.config.residual and not model.config.tie_embeddings
+    assert model.config.residual and model.config.tie_embeddings
 
     facts = json.loads(results("info", "slm.safetensors", "--json", folder=tmp_path))
-    assert facts["config"]["ngram_orders"] == [2, 3] and facts["config"]["mlp_dim"] == 0
-    tables = ("ngram.2.weight", "ngram.3.weight", "match.3.weight")
+    assert facts["config"]["ngram_orders"] == [2, 3] and facts["config"]["mlp_dim"] == 6
+    tables = [f"{name}.weight" for name in ("ngram.2", "ngram.3", "match.2", "match.4")]
     rows = {name: model.parameters[name].any(axis=1) for name in tables}
     assert facts["table rows"] == {name: [sum(used), len(used)] for name, used in rows.items()}
     assert 0 < facts["table rows"]["ngram.2.weight"][0] < 65536
 
     lines = results("info", "slm.safetensors", folder=tmp_path).decode().splitlines()
     options = dict(line.split() for line in lines if line.startswith("  ") and "[" not in line)
-    assert options["ngram_orders"] == "2,3" and options["match_lengths"] == "3"
+    assert options["ngram_orders"] == "2,3" and options["match_lengths"] == "2,4"
     assert options["residual"] == "True"
-    assert options["dropout"] == "auto" and "mlp_dim" not in options and "ngram_dim" not in options
+    assert options["dropout"] == "auto" and "input_noise" not in options
     (line,) = [line for line in lines if "n-grams and matches" in line]
-    assert f"{sum(sum(used) for used in rows.values()):,} of 67,136 rows" in line
+    assert f"{sum(sum(used) for used in rows.values()):,} of 68,672 rows" in line
     assert not any(name in line for line in lines for name in tables)
 
 
 def test_options_can_be_switched_off(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(TEXT)
     off = ["--no-residual", "--ngram-orders", "none", "--no-recompute"]
-    args = ["train", "text.txt", "--steps", "1", *TINY, *RECOMMENDED, "--recompute", *off]
+    args = ["train", "text.txt", "--steps", "1", *TINY, *ALL_OPTIONS, "--recompute", *off]
     results(*args, folder=tmp_path)
     model = slm.load(tmp_path / "slm.safetensors")
     assert model.config.ngram_orders == () and not model.config.residual
@@ -372,7 +361,7 @@ def test_the_model_that_comes_with_slm(
     assert main(["generate", "--max-bytes", "9", "--seed", "1"]) == 0
     out, err = capsysbinary.readouterr()
     assert out == slm.load(folder / "slm.safetensors").generate(b"", 9, seed=1)
-    assert err == b"slm: there is no slm.safetensors here: using the English model of slm\n"
+    assert err.count(b"\n") == 1 and b"slm.safetensors" in err and b"English" in err
     assert main(["score", "--quiet", str(folder / "text.txt")]) == 0
     assert capsysbinary.readouterr().err == b""
 

@@ -18,8 +18,8 @@ values_compared: dict[str, int] = {}  # by test, for the summary that conftest.p
 
 @pytest.mark.parametrize("name", [*NAMES, *SANITIZED])
 def test_cpp(cpp_build: Path, name: str) -> None:
-    said = run(["ctest", "--test-dir", cpp_build, "-R", f"^{name}$", "--no-tests=error", "-V"])
-    counts = re.findall(r"^\d+: (\d+) values compared with the CPU$", said, re.MULTILINE)
+    output = run(["ctest", "--test-dir", cpp_build, "-R", f"^{name}$", "--no-tests=error", "-V"])
+    counts = re.findall(r"^\d+: (\d+) values compared with the CPU$", output, re.MULTILINE)
     assert len(counts) == (name.replace("sanitized", "test", 1) in COMPARING)
     for count in counts:
         values_compared[name] = int(count)

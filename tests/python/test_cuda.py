@@ -1,6 +1,6 @@
 """The CUDA sources compile with nvcc, where it is there, for every architecture that it knows of
-those that slm is for; what they compute is tested without it: tests/cuda. And what is said where
-device "cuda" cannot be had, and that cuBLAS of the wheel is found and has all functions."""
+those that slm supports; tests/cuda tests what they compute. Without a device, "cuda" is an error
+that says why, and the cuBLAS of the wheel is found and has all functions."""
 
 import importlib.util
 import os
@@ -71,7 +71,7 @@ REASONS = r"there is no NVIDIA driver|the NVIDIA driver has no device that it ma
 
 
 def slm_with(options: str) -> str:
-    """What a process without a device prints of a model."""
+    """The device of a model in a process that sees no GPU, or the error."""
     program = f"""
 import slm
 try:
@@ -83,15 +83,14 @@ except slm.DeviceError as error:
 
 
 def test_device_cuda_says_why_it_cannot_be_had() -> None:
-    said = slm_with('device="cuda"')
-    assert said.startswith('device "cuda" was asked for, but ')
-    assert said.endswith('; use device "cpu" or "auto"')
-    assert re.search(REASONS if HAS_CUDA else "this build of slm is for the CPU alone", said)
+    output = slm_with('device="cuda"')
+    assert 'device "cuda"' in output
+    assert re.search(REASONS if HAS_CUDA else "this build", output)
 
 
 def test_device_auto_is_the_cpu_then() -> None:
     assert slm_with('device="auto"') == "cpu"
-    assert slm_with('precision="tf32"').startswith('precision "tf32" is computed on CUDA devices')
+    assert 'precision "tf32"' in slm_with('precision="tf32"')
 
 
 def find_cublas() -> list[Path]:
@@ -129,8 +128,8 @@ def test_gpu_benchmark_stops_where_there_is_no_gpu(tmp_path: Path) -> None:
 
 def test_gpu_benchmark_prints_a_table() -> None:
     command = [sys.executable, ROOT / "benchmarks" / "gpu.py", "--device", "cpu", "--rounds", "1"]
-    said = run([*command, "--seconds", "0", "--sizes", "nano", "--precisions", "float32"])
-    header, line, row = [text.split(" | ") for text in said.splitlines() if text.startswith("|")]
+    output = run([*command, "--seconds", "0", "--sizes", "nano", "--precisions", "float32"])
+    header, line, row = [text.split(" | ") for text in output.splitlines() if text.startswith("|")]
     assert len(header) == len(line) == len(row)
     assert header[2] == "training MB/s" and float(row[2]) > 0
     assert 0 < float(row[4]) <= 1

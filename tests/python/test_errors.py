@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slm
-from error_cases import PYTHON, TEXT, TINY, Case
+from error_cases import PYTHON, TEXT, Case
+from models import TINY
 from slm.cli import main
 
 

@@ -11,7 +11,7 @@ EXAMPLES = ROOT / "examples"
 
 
 def output(name: str, folder: Path, *arguments: str) -> str:
-    """Of an example that runs in an empty folder, with warnings as errors."""
+    """The output of an example that runs in an empty folder, with warnings as errors."""
     return run([sys.executable, "-W", "error", EXAMPLES / name, *arguments], folder)
 
 

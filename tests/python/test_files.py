@@ -130,7 +130,7 @@ def test_exported_files(dtype: str, tmp_path: Path) -> None:
         assert rows.dtype == np.uint32
         assert np.array_equal(rows, table.any(axis=1).nonzero()[0])
     assert 0 < len(tensors["ngram.2.weight.rows"]) < 10
-    # What was loaded is exact from here on.
+    # From here on, the loaded values are exact.
     loaded.save(tmp_path / "again.safetensors")
     again = slm.load(tmp_path / "again.safetensors").parameters
     for name, back in loaded.parameters.items():
@@ -140,9 +140,9 @@ def test_exported_files(dtype: str, tmp_path: Path) -> None:
 def test_model_that_does_not_fit_float16(tmp_path: Path) -> None:
     model = make_model((5, 7, 3))
     model.set_parameters({"layers.1.B": np.full((7, 5), -70000.0)})
-    with pytest.raises(slm.ConfigError, match=r'"layers\.1\.B" holds -70000\.0, but float16'):
+    with pytest.raises(slm.ConfigError, match=r"layers\.1\.B.*-70000.*float16"):
         model.save(tmp_path / "model.safetensors", dtype="float16")
-    with pytest.raises(slm.ConfigError, match='must be "float32", "float16" or "int8"'):
+    with pytest.raises(slm.ConfigError, match=r'"float32".*"float16".*"int8"'):
         model.save(tmp_path / "model.safetensors", dtype="F16")
     assert not list(tmp_path.iterdir())
     model.save(tmp_path / "model.safetensors", dtype="int8")

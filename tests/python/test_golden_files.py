@@ -16,7 +16,7 @@ EXPECTED = json.loads((GOLDEN / "expected.json").read_text("utf-8"))
 TEXT = EXPECTED["text"] * EXPECTED["repeats"]
 MODELS = [name for name in EXPECTED["files"] if "ckpt" not in name]
 CHECKPOINTS = [name for name in EXPECTED["files"] if "ckpt" in name]
-#: What the fields of a train config were called in those files.
+#: Former names of fields of a train config, which those files have.
 RENAMED = {
     "final_rate": "min_lr_ratio",
     "ngram_rate": "table_lr_scale",

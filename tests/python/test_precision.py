@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import slm
+from models import TINY
 from slm.cli import main
 
-TINY: dict[str, Any] = {"preset": "seed-small", "embed_dim": 8, "state_dim": 8, "num_layers": 2}
 TEXT = b"To be, or not to be, that is the question. " * 40
 
 
@@ -96,7 +96,7 @@ def test_a_run_resumes_in_its_own_precision_alone(precision: str, tmp_path: Path
     expected.train(TEXT, **plan)
     model(precision).train(TEXT, **plan, callback=lambda p: p.step < 3)
     other = {"float32": "bf16", "bf16": "float32"}[precision]
-    with pytest.raises(slm.TrainingError, match=f'its precision is "{precision}".*"{other}"'):
+    with pytest.raises(slm.TrainingError, match=f'precision.*"{precision}".*"{other}"'):
         model(other).train(TEXT, **plan, resume=True)
     resumed = model(precision)
     resumed.train(TEXT, **plan, resume=True)
@@ -130,7 +130,8 @@ def test_command_line_resumes_in_the_precision_of_the_run(
     assert main([*run, "--resume", "--quiet"]) == 0
     other = {"float32": "bf16", "bf16": "float32"}[precision]
     assert main([*run, "--resume", "--precision", other]) == 1
-    assert f'its precision is "{precision}"' in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f'"{precision}"' in err and f'"{other}"' in err
 
 
 def test_command_line_trains_in_the_faster_one(
@@ -146,13 +147,12 @@ def test_command_line_trains_in_the_faster_one(
 
 def test_others_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slm.Model(**TINY).save(tmp_path / "m.safetensors")
-    with pytest.raises(
-        slm.ConfigError, match='"fp8", expected "float32", "bf16", "tf32" or "auto"'
-    ):
+    with pytest.raises(slm.ConfigError, match=r'fp8.*"float32".*"bf16".*"tf32".*"auto"'):
         slm.Model(**TINY, precision="fp8")
     with pytest.raises(slm.ConfigError, match='"bf17"'):
         slm.load(tmp_path / "m.safetensors", precision="bf17")
     with pytest.raises(TypeError, match="precision must be a str"):
         slm.Model(**TINY, precision=16)  # type: ignore[arg-type]
     assert main(["generate", "-m", str(tmp_path / "m.safetensors"), "--precision", "half"]) == 1
-    assert 'slm: error: precision is "half"' in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert err.startswith("slm: error: precision") and '"half"' in err

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import slm
+from models import SIZE
 from project import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -19,7 +20,7 @@ import english_model
 import quality
 from quality import records, runs, samples, search, tables, texts
 
-TINY = {"embed_dim": 8, "state_dim": 8, "num_layers": 1, "seq_len": 16, "batch_size": 4}
+TINY = {**SIZE, "seq_len": 16, "batch_size": 4}
 TEXT = np.frombuffer(b"the cat sat on the mat. " * 200, np.uint8)
 CORPUS = texts.Corpus("shakespeare", TEXT[:3600], TEXT[3600:4200], TEXT[4200:])
 

@@ -140,7 +140,7 @@ def test_two_windows_with_carried_state_are_one(with_state: bool, options: Optio
 
 
 def test_gated_cell_by_hand() -> None:
-    """Of width one and with W_in = 0, gates and input are the bias, whatever the text."""
+    """With width one and W_in = 0, gates and input are the bias, whatever the text."""
     params = {
         "embedding.weight": np.zeros((256, 1)),
         "layers.0.in.weight": np.zeros((3, 1)),

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import slm
+from models import TINY
 
-TINY: dict[str, Any] = {"preset": "seed-small", "embed_dim": 12, "state_dim": 10, "num_layers": 2}
 TEXT = b"the quick brown fox jumps over the lazy dog\n" * 100
 
 
@@ -116,7 +116,7 @@ def test_a_run_that_ends_early_says_so() -> None:
         if progress.seconds > 0.25:  # when the plan is fixed
             time.sleep(0.3)
 
-    with pytest.warns(UserWarning, match="the time is up after step"):
+    with pytest.warns(UserWarning, match="time is up"):
         history = slm.Model(**TINY).train(TEXT, seconds=1, callback=slower)
     assert history.steps < history.config.steps
 

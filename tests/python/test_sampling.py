@@ -1,4 +1,4 @@
-"""How the next byte is drawn: the kept sets, the frequencies, the seeds."""
+"""Sampling of the next byte: the kept sets, the frequencies, the seeds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def distribution(
     probs: Mapping[int, float],
     **options: float,
 ) -> dict[int, float]:
-    """What is left of `probs`, by byte."""
+    """`probs` after the sampling options, by byte."""
     result = _core._next_byte_distribution(logits_of(probs), options)
     assert result.shape == (256,) and result.sum() == pytest.approx(1, abs=1e-5)
     return {int(byte): float(result[byte]) for byte in np.flatnonzero(result)}

@@ -10,7 +10,7 @@ FAULTS = "planted_faults"  # which have to be found
 FILES = ["json", "safetensors", "stored_tensor", "model_file", "checkpoint", "text"]
 THREADS = ["thread_pool", "generator", "fit"]
 TESTS = {"asan": [*FILES, *THREADS], "tsan": THREADS}
-# What makes a build short. The kernels for bf16 alone take a tenth of the time.
+# Options that make a build short. The kernels for bf16 alone take a tenth of the time.
 SHORT = ["-GNinja", "-DCMAKE_UNITY_BUILD=ON", "-DSLM_COMPILER_HAS_BF16=OFF"]
 
 
@@ -24,6 +24,6 @@ def test_no_report(preset: str) -> None:
     jobs = str(os.cpu_count())
     run(["cmake", "--build", "--preset", preset, "-j", jobs, "--target", *names], cwd=ROOT)
     chosen = f"^({'|'.join(names)})$"
-    said = run(["ctest", "--preset", preset, "-j", jobs, "-R", chosen], cwd=ROOT)
-    assert "100% tests passed" in said
-    assert f" out of {len(names)}\n" in said
+    output = run(["ctest", "--preset", preset, "-j", jobs, "-R", chosen], cwd=ROOT)
+    assert "100% tests passed" in output
+    assert f" out of {len(names)}\n" in output

@@ -9,6 +9,7 @@ import pytest
 import slm
 from engine_cases import Case, relative_error
 from engine_grid import ALONE, TOGETHER
+from models import random_text
 from reference import reference
 from reference.reference import Options
 
@@ -29,11 +30,6 @@ def make_model(
     values = case.random_parameters()
     model.set_parameters({name: w.astype(np.float32) for name, w in values.items()})
     return model
-
-
-def random_text(seq_len: int, batch_size: int) -> reference.Bytes:
-    rng = np.random.default_rng(seq_len)
-    return rng.integers(0, 256, (seq_len, batch_size), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 17])

@@ -1,4 +1,4 @@
-"""What may be given as a text, and the bundled corpus."""
+"""All accepted kinds of texts, and the bundled corpus."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 import slm
 from reference import reference
 
-# What differs from the options in the test below.
+# Overrides of the options in the test below.
 PLANS: dict[str, dict[str, Any]] = {
     "plain": {},
     # AdamW undoes any constant factor of the gradient, unless epsilon is large.
@@ -92,7 +92,7 @@ def corpus_windows(rng: np.random.Generator, text: Any) -> Any:
     return np.stack([text[start : start + 129] for start in starts], axis=1)
 
 
-# Of the float64 reference, from the initial values of seed 0.
+# Losses of the float64 reference, from the initial values of seed 0.
 FIRST_LOSSES = [
     5.711372, 5.655759, 5.578025, 5.457865, 5.302408, 5.092911, 4.815735, 4.509588, 4.081715,
     3.955060,

@@ -1,4 +1,4 @@
-"""Which rows of the tables a position has: of n-grams and of matches."""
+"""The rows of the n-gram and match tables that a position has."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def ngram_row(ngram: bytes, buckets: int) -> int:
 
 
 def match_row(text: bytes, length: int, span: int) -> int:
-    """Of the last `length` bytes of a text: where they stood last before, and what followed; -1 if
-    they did not, or `span` bytes do not reach back there."""
+    """The row for the most recent earlier occurrence, within `span` bytes, of the last `length`
+    bytes of a text; -1 where there is none."""
     text = text[-span - 1 :]
     wanted = text[len(text) - length :]
     at = text.rfind(wanted, 0, len(text) - 1) if len(text) > length else -1

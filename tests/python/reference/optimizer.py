@@ -24,7 +24,7 @@ def learning_rate(
     steps: int,
     min_lr_ratio: float = 0.0,
 ) -> float:
-    """Of update `step`, counted from 0."""
+    """The learning rate of update `step`, counted from 0."""
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     if schedule == "constant":
@@ -35,7 +35,7 @@ def learning_rate(
 
 
 def radius_bound(a: Array) -> float:
-    """Of the spectral radius, by the norm of a power."""
+    """An estimate of the spectral radius, by the norm of a power."""
     return float(np.linalg.norm(np.linalg.matrix_power(a, 64)) ** (1 / 64))
 
 

@@ -103,7 +103,7 @@ def init_bound(name: str, shape: tuple[int, ...], init: str) -> float:
 
 
 def fixed_initial_values(name: str, shape: tuple[int, ...]) -> Array | None:
-    """Of the tensors that do not start at random."""
+    """Initial values of the tensors that do not start at random."""
     if name.endswith("norm.weight"):
         return np.ones(shape)
     if name.endswith("in.bias"):

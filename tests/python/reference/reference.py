@@ -51,14 +51,14 @@ __all__ = [  # what the tests use of the parts
 
 
 class State(NamedTuple):
-    """What a text that was read so far leaves behind."""
+    """The state of a text after the bytes read so far."""
 
     hidden: Array  # (L, B, N)
     read: Bytes  # (S, B), its latest bytes: all of a short text
 
 
 class LayerTrace(NamedTuple):
-    """What the backward pass needs of a layer."""
+    """Values of a layer that the backward pass needs."""
 
     u: Array  # its input
     h: Array  # (T + 1, B, N), from the state before the window
