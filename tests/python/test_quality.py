@@ -84,7 +84,7 @@ def test_a_run_tells_what_it_did() -> None:
     assert r["parameters"] == model.num_parameters
     assert 4 * r["parameters"] < r["float32_file_bytes"]
     assert r["int8_file_bytes"] < r["float32_file_bytes"]
-    assert r["config"]["embed_dim"] == 8 and r["train_config"]["seq_len"] == 16
+    assert r["config"]["embed_dim"] == SIZE["embed_dim"] and r["train_config"]["seq_len"] == 16
     assert r["curve"][-1][1] == 30 and r["curve"][-1][0] <= r["seconds_taken"]
 
 
