@@ -2,7 +2,7 @@
 // transposed. So cuBLAS computes C^T ← op(B)^T op(A)^T + beta C^T: the same operations, with the
 // factors and the sizes swapped.
 #include "gemm.cuh"
-
+#include "util/require.h"
 namespace slm {
 namespace {
 
@@ -20,10 +20,10 @@ int operation(const Matrix& matrix) {
 
 // The sizes of a window are limited by the memory to far less.
 int to_int(int64_t size) {
-  if (size < 0 || size > INT32_MAX)
-    throw Error(ErrorKind::device, "a matrix product on the CUDA device has a size of " +
-                                       std::to_string(size) + ", expected at most " +
-                                       std::to_string(INT32_MAX));
+  const Range<int64_t> range{0, INT32_MAX};
+  if (!range.holds(size))
+    refuse_value("the size of a matrix product on the CUDA device", number_text(size), range.text(),
+                 ErrorKind::device);
   return static_cast<int>(size);
 }
 

@@ -8,8 +8,8 @@ namespace {
 
 constexpr int kThreads = kVocabSize;
 
-struct Sampling {
-  explicit Sampling(const SampleOptions& options)
+struct SampleParams {
+  explicit SampleParams(const SampleOptions& options)
       : scale(1 / static_cast<double>(options.temperature)),
         most_probable(options.temperature == 0),
         top_k(options.top_k),
@@ -97,7 +97,7 @@ __device__ Candidate sorted(double value) {
 }
 
 // p of this thread's byte, or 0 where top_k or top_p drops it.
-__device__ double kept_of_sorted(const Sampling& sampling, double p) {
+__device__ double kept_of_sorted(const SampleParams& sampling, double p) {
   __shared__ double kept[kThreads];
   const auto rank = static_cast<int>(threadIdx.x);
   const Candidate candidate = sorted(p);
@@ -126,7 +126,7 @@ __device__ int byte_at(double uniform, double p) {
   return first.value > 0 ? first.byte : last.byte;
 }
 
-__device__ int sample(const Sampling& sampling, const SampleRequest& at, float logit) {
+__device__ int sample(const SampleParams& sampling, const SampleRequest& at, float logit) {
   const auto byte = static_cast<int>(threadIdx.x);
   double not_finite;
   running_sum(fabsf(logit) <= 3.402823466e38f ? 0 : 1, not_finite);
@@ -143,8 +143,8 @@ __device__ int sample(const Sampling& sampling, const SampleRequest& at, float l
   return byte_at(random.uniform_double(at.position), probability);
 }
 
-__global__ void sample_rows(const float* logits, const SampleRequest* requests, Sampling sampling,
-                            int16_t* sampled) {
+__global__ void sample_rows(const float* logits, const SampleRequest* requests,
+                            SampleParams sampling, int16_t* sampled) {
   const SampleRequest at = requests[blockIdx.x];
   const int byte = sample(sampling, at, logits[at.row * kVocabSize + threadIdx.x]);
   if (threadIdx.x == 0) sampled[blockIdx.x] = static_cast<int16_t>(byte);
@@ -158,7 +158,7 @@ void CudaBackend::sample(Workspace& any_workspace, const SampleOptions& options,
   copy_bytes(requests, static_cast<size_t>(count) * sizeof(SampleRequest), ws.requests.get(),
              cudaMemcpyHostToDevice);
   launch(stream_, num_blocks(count, 1), kThreads, sample_rows, device_data(ws.logits),
-         ws.requests.get(), Sampling(options), ws.sampled.get());
+         ws.requests.get(), SampleParams(options), ws.sampled.get());
   std::vector<int16_t> sampled(static_cast<size_t>(count));
   copy_bytes(ws.sampled.get(), sampled.size() * sizeof(int16_t), sampled.data(),
              cudaMemcpyDeviceToHost);

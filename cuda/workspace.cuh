@@ -63,7 +63,7 @@ struct CudaWorkspace final : Workspace {
   const int64_t B = shape.batch_size, T = shape.seq_len;
   const int64_t levels = L + (has_head(config) ? 1 : 0);  // that have an input u
   const int64_t orders = ngrams.orders;
-  const bool gated = config.cell == "gated", normed = config.norm == "rms";
+  const bool gated = config.cell == Cell::gated, normed = config.norm == Norm::rms;
   const int64_t positions = T * B;
   const int64_t backward = shape.training ? positions : 0;  // the same, for gradients
   const int64_t scan_halvings = gated ? 0 : scan_levels(T, N, B);
@@ -97,10 +97,10 @@ struct CudaWorkspace final : Workspace {
   // Training alone.
   CudaBuffer dy{memory, backward * E}, du{memory, backward * E};  // (T, B, E), swapped from layer
                                                                   // to layer
-  CudaBuffer dh{memory, shape.training ? (T + 1) * B * N : 0};  // dense: (T + 1, B, N); gated: ds
-  CudaBuffer dh_next{memory, shape.training ? L * B * N : 0};   // (L, B, N): from chunk to chunk
-  CudaBuffer d_gates{memory, gated ? backward * 3 * N : 0};     // (T, B, 3N)
-  CudaBuffer dv{memory, normed ? backward * E : 0};             // (T, B, E)
+  CudaBuffer dh{memory, shape.training ? (T + 1) * B * N : 0};    // dense: (T + 1, B, N); gated: ds
+  CudaBuffer dh_next{memory, shape.training ? L * B * N : 0};     // (L, B, N): from chunk to chunk
+  CudaBuffer d_gates{memory, gated ? backward * 3 * N : 0};       // (T, B, 3N)
+  CudaBuffer dv{memory, normed ? backward * E : 0};               // (T, B, E)
   CudaBuffer dm{memory, backward * M}, dq{memory, backward * 2 * M};  // (T, B, M), (T, B, 2M)
   CudaBuffer dn{memory, backward * E};  // (T, B, E): gradient of the kept values of the embeddings
   CudaBuffer dx{memory, ngrams.narrow ? backward * orders * ngrams.width : 0};  // (T, B, orders,

@@ -43,7 +43,7 @@ constexpr const char* wanted() {
 
 // A value of the wrong type is a TypeError; a number that does not fit is an Error(config).
 template <class T>
-void read_field(const char* name, py::handle value, T& out) {
+std::enable_if_t<!std::is_enum_v<T>> read_field(const char* name, py::handle value, T& out) {
   try {
     if (std::is_arithmetic_v<T> && !std::is_same_v<T, bool> && py::isinstance<py::bool_>(value)) {
       throw py::cast_error();
@@ -52,7 +52,7 @@ void read_field(const char* name, py::handle value, T& out) {
   } catch (const py::cast_error&) {
     const py::str got = py::repr(value)[py::slice(0, 80, 1)];  // whole characters
     const std::string sentence =
-        std::string(name) + " must be " + wanted<T>() + ", got " + std::string(got);
+        std::string(name) + " is " + std::string(got) + ", but must be " + wanted<T>();
     if (std::is_integral_v<T> && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr())) {
       throw Error(ErrorKind::config, sentence);
     }
@@ -64,8 +64,8 @@ void read_field(const char* name, py::handle value, T& out) {
 inline void read_field(const char* name, py::handle value, std::vector<int64_t>& out) {
   if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value)) {
     const py::str got = py::repr(value)[py::slice(0, 80, 1)];
-    throw py::type_error(std::string(name) + " must be a list or tuple of whole numbers, got " +
-                         std::string(got));
+    throw py::type_error(std::string(name) + " is " + std::string(got) +
+                         ", but must be a list or tuple of whole numbers");
   }
   const std::string entry = "each entry of " + std::string(name);
   out.clear();
@@ -74,6 +74,14 @@ inline void read_field(const char* name, py::handle value, std::vector<int64_t>&
     read_field(entry.c_str(), number, whole);
     out.push_back(whole);
   }
+}
+
+template <class Choice>
+std::enable_if_t<std::is_enum_v<Choice>> read_field(const char* name, py::handle value,
+                                                    Choice& out) {
+  std::string choice;
+  read_field(name, value, choice);
+  out = choice_of<Choice>(name, choice);
 }
 
 template <class Options>
@@ -97,7 +105,10 @@ inline py::object to_python(const std::vector<int64_t>& values) {
 
 template <class T>
 py::object to_python(const T& value) {
-  return py::cast(value);
+  if constexpr (std::is_enum_v<T>)
+    return py::str(choice_name(value));
+  else
+    return py::cast(value);
 }
 
 template <class Options>

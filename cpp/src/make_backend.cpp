@@ -1,7 +1,6 @@
-#include <algorithm>
-
 #include "backend.h"
 #include "cpu/cpu_backend.h"
+#include "util/require.h"
 
 namespace slm {
 namespace {
@@ -25,17 +24,9 @@ const Kernels& kernels_of(const std::string& precision) {
 
 std::shared_ptr<const Backend> make_backend(const std::string& device, int threads,
                                             const std::string& precision) {
-  if (threads < 0 || threads > kMaxThreads)
-    throw Error(ErrorKind::config, "threads is " + std::to_string(threads) + ", expected 1 to " +
-                                       std::to_string(kMaxThreads) +
-                                       ", or 0 for one per core that may be used");
-  const std::vector<std::string> known = {"auto", "float32", "bf16", "tf32"};
-  if (std::find(known.begin(), known.end(), precision) == known.end())
-    throw Error(ErrorKind::config, "precision is \"" + precision +
-                                       "\", expected \"float32\", \"bf16\", \"tf32\" or \"auto\"");
-  if (device != "auto" && device != "cpu" && device != "cuda")
-    throw Error(ErrorKind::device,
-                "device is \"" + device + "\", expected \"auto\", \"cpu\" or \"cuda\"");
+  require("threads", threads, Range<int>{0, kMaxThreads});  // 0: one per core
+  require_choice("precision", precision, {"float32", "bf16", "tf32", "auto"});
+  require_choice("device", device, {"auto", "cpu", "cuda"}, ErrorKind::device);
   if (device != "cpu") {
     const CudaDevice cuda = find_cuda_device();
     if (cuda.usable) return make_cuda_backend(resolve_precision(precision, "cuda"));

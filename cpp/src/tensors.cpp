@@ -27,11 +27,11 @@ TensorTable::TensorTable(const Config& config) {
   const int64_t E = config.embed_dim;
   // The tuned scale starts embeddings at the size of one: with ±1/√E the first layers see almost no
   // signal, which costs a fifth of a nat after a minute of training.
-  add_matrix("embedding.weight", kVocabSize, E, config.init == "seed" ? inverse_root(E) : 1.0f);
+  add_matrix("embedding.weight", kVocabSize, E, config.init == Init::seed ? inverse_root(E) : 1.0f);
   tensors_.back().is_matmul_weight = config.tie_embeddings;
   for (int64_t i = 0; i < config.num_layers; ++i) add_layer(config, i);
   if (has_head(config)) {
-    if (config.norm == "rms") add_norm("norm.weight", E);
+    if (config.norm == Norm::rms) add_norm("norm.weight", E);
     if (!config.tie_embeddings) add_matrix("head.weight", kVocabSize, E, inverse_root(E));
   }
   add_sparse_tables(config);
@@ -40,8 +40,8 @@ TensorTable::TensorTable(const Config& config) {
 void TensorTable::add_layer(const Config& config, int64_t index) {
   const int64_t E = config.embed_dim, N = config.state_dim, M = config.mlp_dim;
   const std::string layer = "layers." + std::to_string(index) + ".";
-  if (config.norm == "rms") add_norm(layer + "norm.weight", E);
-  if (config.cell == "dense") {
+  if (config.norm == Norm::rms) add_norm(layer + "norm.weight", E);
+  if (config.cell == Cell::dense) {
     const bool makes_logits = !has_head(config) && index + 1 == config.num_layers;
     const int64_t O = makes_logits ? kVocabSize : E;
     add_matrix(layer + "A", N, N, 0.5f * inverse_root(N));
@@ -56,7 +56,7 @@ void TensorTable::add_layer(const Config& config, int64_t index) {
     add_matrix(layer + "out.weight", E, N, inverse_root(N));
   }
   if (M == 0) return;
-  if (config.norm == "rms") add_norm(layer + "mlp.norm.weight", E);
+  if (config.norm == Norm::rms) add_norm(layer + "mlp.norm.weight", E);
   add_matrix(layer + "mlp.in.weight", 2 * M, E, inverse_root(E));
   add_matrix(layer + "mlp.out.weight", E, M, inverse_root(M));
 }

@@ -85,8 +85,8 @@ inline int64_t num_sparse_tables(const Config& config) {
 
 // Whether logits come from a head of its own and not from the last layer.
 inline bool has_head(const Config& config) {
-  return config.cell != "dense" || config.norm != "none" || config.residual || config.mlp_dim > 0 ||
-         config.tie_embeddings;
+  return config.cell != Cell::dense || config.norm != Norm::none || config.residual ||
+         config.mlp_dim > 0 || config.tie_embeddings;
 }
 
 // Width of the tables of n-grams and matches.

@@ -214,7 +214,7 @@ class Model:
         """
         config = override(Model.train, TrainFields, self.train_config, fields)
         if seconds == 0:  # which the library takes for none
-            raise ConfigError("seconds is 0; it must be above 0")
+            raise ConfigError("seconds is 0, but must be above 0")
         if seconds is not None and (steps := fields.get("steps")) is not None:
             raise ConfigError(f"give steps ({steps}) or seconds ({seconds}), not both")
         if checkpoint is not None and not os.fspath(checkpoint):

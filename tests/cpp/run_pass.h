@@ -21,9 +21,9 @@ inline slm::Config small() {
 // With all options on.
 inline slm::Config rich() {
   slm::Config config = small();
-  config.cell = "gated";
+  config.cell = slm::Cell::gated;
   config.residual = true;
-  config.norm = "rms";
+  config.norm = slm::Norm::rms;
   config.mlp_dim = 11;
   config.tie_embeddings = true;
   config.ngram_orders = {2, 3, 5};
@@ -106,7 +106,7 @@ inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, 
 }
 
 inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, bool recompute) {
-  const float locked_rate = model.config().norm == "none" ? 0 : 0.25f;
+  const float locked_rate = model.config().norm == slm::Norm::none ? 0 : 0.25f;
   return run(model, seq_len, batch_size, recompute, {0.4f, 11, 1000, 0, locked_rate, 1000},
              warm_state(model, batch_size));
 }

@@ -19,7 +19,7 @@ using slm::TensorFile;
 
 namespace {
 
-Checkpoint make_checkpoint(const std::vector<int64_t>& orders, const char* sampling) {
+Checkpoint make_checkpoint(const std::vector<int64_t>& orders, slm::Sampling sampling) {
   Checkpoint checkpoint;
   checkpoint.config.embed_dim = 3;
   checkpoint.config.state_dim = 2;
@@ -52,7 +52,7 @@ Checkpoint make_checkpoint(const std::vector<int64_t>& orders, const char* sampl
     rows[tensor.info.size - 1] = 1e-45f;
     std::fill_n(checkpoint.best.data() + tensor.offset, tensor.info.size, 0.0f);
   }
-  if (checkpoint.train_config.sampling == "stream") {
+  if (checkpoint.train_config.sampling == slm::Sampling::stream) {
     const auto hidden = static_cast<size_t>(slm::hidden_size(checkpoint.config, 2));
     const auto K = static_cast<size_t>(slm::history_size(checkpoint.config));
     fill(checkpoint.stream, static_cast<size_t>(slm::state_size(checkpoint.config, 2)));
@@ -72,7 +72,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 void test_round_trip(const TemporaryFolder& folder, const std::vector<int64_t>& orders,
-                     const char* sampling) {
+                     slm::Sampling sampling) {
   const Checkpoint checkpoint = make_checkpoint(orders, sampling);
   save(folder.path("a"), checkpoint);
   const Checkpoint back = load_checkpoint(folder.path("a"));
@@ -87,7 +87,7 @@ void test_round_trip(const TemporaryFolder& folder, const std::vector<int64_t>& 
 }
 
 void test_shapes(const TemporaryFolder& folder) {
-  save(folder.path("a"), make_checkpoint({2, 4}, "stream"));
+  save(folder.path("a"), make_checkpoint({2, 4}, slm::Sampling::stream));
   const TensorFile file(folder.path("a"));
   file.expect("ngram.4.weight.rows", {"U32"}, {2});
   file.expect_f32("ngram.4.weight", {2, 3});
@@ -101,9 +101,9 @@ void test_shapes(const TemporaryFolder& folder) {
   file.expect_f32("stream.state", {2, 2, 2});
   file.expect_f32("stream.history", {2, 3});
 
-  save(folder.path("a"), make_checkpoint({}, "stream"));
+  save(folder.path("a"), make_checkpoint({}, slm::Sampling::stream));
   CHECK(TensorFile(folder.path("a")).find("stream.history") == nullptr);
-  save(folder.path("a"), make_checkpoint({2}, "random"));
+  save(folder.path("a"), make_checkpoint({2}, slm::Sampling::random));
   CHECK(TensorFile(folder.path("a")).find("stream.state") == nullptr);
 }
 
@@ -128,7 +128,7 @@ std::pair<slm::Metadata, std::vector<slm::TensorSource>> parts_of(const std::str
 }
 
 void test_refused(const TemporaryFolder& folder) {
-  save(folder.path("a"), make_checkpoint({3, 4}, "stream"));
+  save(folder.path("a"), make_checkpoint({3, 4}, slm::Sampling::stream));
   const auto [metadata, good] = parts_of(folder.path("a"));
   folder.write("x", assemble(metadata, good));
   CHECK(same_bits(load_checkpoint(folder.path("x")).weights,
@@ -203,7 +203,7 @@ void test_states(const TemporaryFolder& folder) {
   refuse("cannot be", [](S& s) { s.evaluations[0].step = 10; });
   refuse("cannot be", [](S& s) { s.evaluations[1].step = 14; });
 
-  Checkpoint checkpoint = make_checkpoint({}, "random");
+  Checkpoint checkpoint = make_checkpoint({}, slm::Sampling::random);
   checkpoint.state.step = kTooMany;
   save(folder.path("a"), checkpoint);
   CHECK_THROWS(ErrorKind::format, "the field \"step\"", load_checkpoint(folder.path("a")));
@@ -212,7 +212,7 @@ void test_states(const TemporaryFolder& folder) {
 // Earlier files have the planned length as words.
 void test_planned_length(const TemporaryFolder& folder) {
   const auto length_of = [&](const Json& length) {
-    Checkpoint checkpoint = make_checkpoint({}, "random");
+    Checkpoint checkpoint = make_checkpoint({}, slm::Sampling::random);
     checkpoint.plan = Json::Object{{"text", "x"}, {"length", length}, {"eval_every", 2}};
     save(folder.path("length"), checkpoint);
     return slm::load_checkpoint_header(folder.path("length")).plan.dump();
@@ -233,7 +233,7 @@ void test_planned_length(const TemporaryFolder& folder) {
 int main() {
   const TemporaryFolder folder("test_checkpoint");
   test_planned_length(folder);
-  for (const char* sampling : {"random", "stream"}) {
+  for (const slm::Sampling sampling : {slm::Sampling::random, slm::Sampling::stream}) {
     test_round_trip(folder, {}, sampling);
     test_round_trip(folder, {2, 3, 5}, sampling);
   }

@@ -24,9 +24,9 @@ void test_presets() {
   CHECK_EQ(slm::TensorTable(seed.config).num_parameters(), 4653056);
   CHECK_EQ(seed.train_config.learning_rate, 1e-4f);
   CHECK_EQ(seed.train_config.clip_norm, 0.0f);
-  CHECK_EQ(seed.train_config.schedule, "constant");
+  CHECK(seed.train_config.schedule == slm::Schedule::constant);
   CHECK_EQ(slm::preset(slm::kDefaultPreset).config.embed_dim, 128);
-  CHECK_THROWS(ErrorKind::config, "preset is \"nano2\"; it must be \"nano\"", slm::preset("nano2"));
+  CHECK_THROWS(ErrorKind::config, "preset is \"nano2\"", slm::preset("nano2"));
 }
 
 void test_buckets_by_the_text() {
@@ -41,6 +41,15 @@ void test_buckets_by_the_text() {
   CHECK_EQ(buckets(1), 256);
   CHECK_EQ(slm::preset("base", 10000).config.ngram_buckets, 16384);
   CHECK_THROWS(ErrorKind::config, "text_bytes is -1", slm::preset("small", -1));
+}
+
+void test_choices() {
+  CHECK(slm::choice_of<slm::Cell>("cell", "gated") == slm::Cell::gated);
+  CHECK_EQ(slm::choice_name(slm::Norm::rms), "rms");
+  CHECK_EQ(slm::choice_name(slm::Sampling::stream), "stream");
+  CHECK_THROWS(ErrorKind::config, "schedule is \"linear\", but must be \"cosine\" or \"constant\"",
+               slm::choice_of<slm::Schedule>("schedule", "linear"));
+  CHECK_THROWS(ErrorKind::config, "init is \"\"", slm::choice_of<slm::Init>("init", ""));
 }
 
 void refuse_model(const std::string& sentence, const std::function<void(Config&)>& change) {
@@ -59,21 +68,19 @@ void test_limits() {
   for (const int64_t bad :
        {int64_t{0}, int64_t{-1}, int64_t{65537}, std::numeric_limits<int64_t>::min(),
         std::numeric_limits<int64_t>::max()}) {
-    const std::string is = " is " + std::to_string(bad) + "; it must be from 1 to 65536";
+    const std::string is = " is " + std::to_string(bad) + ", but must be from 1 to 65536";
     refuse_model("embed_dim" + is, [&](Config& c) { c.embed_dim = bad; });
     refuse_model("state_dim" + is, [&](Config& c) { c.state_dim = bad; });
     refuse_training("batch_size" + is, [&](TrainConfig& c) { c.batch_size = bad; });
   }
   for (const int64_t bad : {0, -1, 1025})
-    refuse_model("it must be from 1 to 1024", [&](Config& c) { c.num_layers = bad; });
-  refuse_model("cell is \"lstm\"; it must be \"dense\"", [](Config& c) { c.cell = "lstm"; });
-  refuse_model("init is \"\"; it must be \"seed\" or \"tuned\"", [](Config& c) { c.init = ""; });
+    refuse_model("num_layers is " + std::to_string(bad), [&](Config& c) { c.num_layers = bad; });
   const auto lengths = [&](std::vector<int64_t> wanted, const std::string& sentence) {
     refuse_model(sentence, [&](Config& c) { c.match_lengths = std::move(wanted); });
   };
-  lengths({1}, "a length of match_lengths is 1; it must be from 2 to 32");
-  lengths({2, 33}, "a length of match_lengths is 33; it must be from 2 to 32");
-  lengths({4, 4}, "a length of match_lengths is 4; it must be above the one before it, 4");
+  lengths({1}, "an entry of match_lengths is 1");
+  lengths({2, 33}, "an entry of match_lengths is 33");
+  lengths({4, 4}, "an entry of match_lengths is 4");
   lengths({2, 3, 4, 5, 6, 7, 8, 9, 10}, "ngram_orders and match_lengths together is 9");
   for (const int64_t bad : {0, -1, 1048577})
     refuse_model("match_span is " + std::to_string(bad), [&](Config& c) { c.match_span = bad; });
@@ -92,8 +99,6 @@ void test_limits() {
     c.batch_size = 65536;
   });
   refuse_training("warmup_steps is -1", [](TrainConfig& c) { c.warmup_steps = -1; });
-  refuse_training("schedule is \"linear\"", [](TrainConfig& c) { c.schedule = "linear"; });
-  refuse_training("sampling is \"all\"", [](TrainConfig& c) { c.sampling = "all"; });
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -1.0f}) {
     refuse_training("learning_rate is", [&](TrainConfig& c) { c.learning_rate = bad; });
@@ -108,7 +113,7 @@ void test_limits() {
   refuse_training("beta2 is 1", [](TrainConfig& c) { c.beta2 = 1; });
 
   TrainConfig stream;
-  stream.sampling = "stream";
+  stream.sampling = slm::Sampling::stream;
   stream.clip_norm = stream.weight_decay = stream.beta1 = 0;
   validate(stream);
 }
@@ -116,7 +121,7 @@ void test_limits() {
 void test_json() {
   Config config;
   config.embed_dim = 96;
-  config.init = "seed";
+  config.init = slm::Init::seed;
   const std::string text = config_to_json(config).dump();
   CHECK_EQ(text,
            "{\"cell\":\"dense\",\"embed_dim\":96,\"state_dim\":128,\"num_layers\":2,"
@@ -198,6 +203,7 @@ void test_every_field(const Json& good, Read read) {
 int main() {
   test_presets();
   test_buckets_by_the_text();
+  test_choices();
   test_limits();
   test_json();
   test_every_field<Config>(config_to_json(Config{}),

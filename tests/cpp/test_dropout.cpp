@@ -19,7 +19,7 @@ constexpr float kRate = 0.3f;
 // Every vector of order 2 is all ones, every one of order 3 all tens, and the bytes' are zero.
 struct Window {
   Window() {
-    config.cell = "gated";
+    config.cell = slm::Cell::gated;
     config.ngram_orders = {2, 3};
     config.ngram_buckets = 64;
     table = slm::TensorTable(config);
@@ -60,7 +60,7 @@ struct Window {
 
 slm::Config normed() {
   slm::Config config = small();
-  config.norm = "rms";
+  config.norm = slm::Norm::rms;
   return config;
 }
 

@@ -16,11 +16,11 @@ namespace {
 
 Model make_model(int threads = 1) {
   slm::Preset preset;
-  preset.config.cell = "gated";
+  preset.config.cell = slm::Cell::gated;
   preset.config.embed_dim = 24;
   preset.config.state_dim = 20;
   preset.config.residual = true;
-  preset.config.norm = "rms";
+  preset.config.norm = slm::Norm::rms;
   preset.config.ngram_orders = {3, 4};
   preset.config.ngram_buckets = 512;
   preset.config.match_lengths = {3};
@@ -100,7 +100,7 @@ void test_against_steps() {
   how.beta2 = kOptions.beta2;
   how.weight_decay = 0;
   how.warmup_steps = 0;
-  how.schedule = "constant";
+  how.schedule = slm::Schedule::constant;
   how.learning_rate = kOptions.learning_rate;
   how.table_lr_scale = kOptions.table_lr_scale;
   slm::Trainer trainer(model, how);

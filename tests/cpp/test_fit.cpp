@@ -130,7 +130,7 @@ void test_best_is_said() {
 
 // What stands before a window in the text is what its n-grams and matches reach back to. Against
 // steps made by hand; a window of one byte has none but those.
-void test_windows_know_what_is_before(const char* cell, const char* sampling) {
+void test_windows_know_what_is_before(slm::Cell cell, slm::Sampling sampling) {
   slm::Preset preset = tiny();
   preset.config.cell = cell;
   preset.config.ngram_orders = {2, 4};
@@ -156,7 +156,7 @@ void test_windows_know_what_is_before(const char* cell, const char* sampling) {
     const int64_t h = slm::hidden_size(preset.config, 4), K = preset.config.match_span;
     auto state = backend.make_buffer(h + 4 * K);
     for (int64_t step = 0; step < 7; ++step) {
-      if (step == 0 || how.sampling == "random") {
+      if (step == 0 || how.sampling == slm::Sampling::random) {
         std::vector<float> start(static_cast<size_t>(state->size()));
         if (history) sampler.history(step, K, start.data() + h);
         backend.write(start.data(), state->size(), *state, 0);
@@ -220,17 +220,17 @@ void test_bad_options() {
     change(options);
     CHECK_THROWS(ErrorKind::config, sentence, trainer.fit(kText, options));
   };
-  refused("steps is -1 but", [](FitOptions& o) { o.steps = -1; });
-  refused("seconds is -2 but", [](FitOptions& o) { o.seconds = -2; });
-  refused("seconds is inf but", [](FitOptions& o) { o.seconds = INFINITY; });
-  refused("seconds is nan but", [](FitOptions& o) { o.seconds = NAN; });
-  refused("steps is 9.00719925e+15 but", [](FitOptions& o) { o.steps = slm::kMaxSteps + 1; });
+  refused("steps is -1,", [](FitOptions& o) { o.steps = -1; });
+  refused("seconds is -2,", [](FitOptions& o) { o.seconds = -2; });
+  refused("seconds is inf,", [](FitOptions& o) { o.seconds = INFINITY; });
+  refused("seconds is nan,", [](FitOptions& o) { o.seconds = NAN; });
+  refused("steps is 9007199254740993,", [](FitOptions& o) { o.steps = slm::kMaxSteps + 1; });
   refused("eval_every is -1", [](FitOptions& o) { o.eval_every = -1; });
   refused("patience is -1", [](FitOptions& o) { o.patience = -1; });
-  refused("patience is 9.2", [](FitOptions& o) { o.patience = INT64_MAX; });
+  refused("patience is 9223372036854775807", [](FitOptions& o) { o.patience = INT64_MAX; });
   refused("checkpoint_seconds is -1", [](FitOptions& o) { o.checkpoint_seconds = -1; });
-  refused("fraction is 1 but", [](FitOptions& o) { o.validation_fraction = 1; });
-  refused("fraction is nan but", [](FitOptions& o) { o.validation_fraction = NAN; });
+  refused("validation_fraction is 1,", [](FitOptions& o) { o.validation_fraction = 1; });
+  refused("validation_fraction is nan,", [](FitOptions& o) { o.validation_fraction = NAN; });
   refused("both steps (1) and seconds (1)", [](FitOptions& o) { o.steps = 1, o.seconds = 1; });
   refused("resume needs the checkpoint", [](FitOptions& o) { o.resume = true; });
   FitOptions options;
@@ -287,9 +287,9 @@ int main() {
   test_report();
   test_best_is_kept();
   test_best_is_said();
-  for (const char* cell : {"dense", "gated"}) {
-    test_windows_know_what_is_before(cell, "random");
-    test_windows_know_what_is_before(cell, "stream");
+  for (const slm::Cell cell : {slm::Cell::dense, slm::Cell::gated}) {
+    test_windows_know_what_is_before(cell, slm::Sampling::random);
+    test_windows_know_what_is_before(cell, slm::Sampling::stream);
   }
   test_no_validation_and_stop();
   test_short_texts();

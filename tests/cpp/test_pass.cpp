@@ -123,13 +123,13 @@ void test_state_of_another_model() {
     CHECK_THROWS(slm::ErrorKind::config, "another config", model.step(&byte, copy, logits.data()));
     CHECK_THROWS(slm::ErrorKind::config, "another config", model.step(&byte, moved, logits.data()));
   };
-  refused([](slm::Config& c) { c.cell = "dense"; });
-  refused([](slm::Config& c) { c.init = "seed"; });
+  refused([](slm::Config& c) { c.cell = slm::Cell::dense; });
+  refused([](slm::Config& c) { c.init = slm::Init::seed; });
   refused([](slm::Config& c) { c.embed_dim = 10; });
   refused([](slm::Config& c) { c.state_dim = 21; });
   refused([](slm::Config& c) { c.num_layers = 2; });
   refused([](slm::Config& c) { c.residual = false; });
-  refused([](slm::Config& c) { c.norm = "none"; });
+  refused([](slm::Config& c) { c.norm = slm::Norm::none; });
   refused([](slm::Config& c) { c.mlp_dim = 0; });
   refused([](slm::Config& c) { c.tie_embeddings = false; });
   refused([](slm::Config& c) { c.ngram_orders = {5}; });

@@ -129,7 +129,7 @@ void test_dropout_by_passes() {
 void test_dropout_is_chosen() {
   constexpr int64_t kSteps = 150;
   slm::Preset preset = tiny();
-  preset.config.norm = "rms";
+  preset.config.norm = slm::Norm::rms;
   preset.train_config.steps = kSteps;
   slm::TrainConfig &how = preset.train_config, automatic = how;
   automatic.dropout = automatic.locked_dropout = slm::kAutoDropout;
@@ -167,7 +167,7 @@ void test_no_dropout_is_chosen() {
   preset.train_config.steps = 150;
   CHECK_EQ(Trainer(without_norm, preset.train_config).fit(kText).config.locked_dropout, 0.0f);
 
-  preset.config.norm = "rms";
+  preset.config.norm = slm::Norm::rms;
   preset.train_config.dropout = slm::kAutoDropout;
   Model step(preset), plain(preset);
   const auto* bytes = reinterpret_cast<const uint8_t*>(kText.data());

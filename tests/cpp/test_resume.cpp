@@ -21,7 +21,7 @@ namespace {
 
 constexpr int64_t kSteps = 11;
 
-slm::Preset tiny(const char* sampling) {
+slm::Preset tiny(slm::Sampling sampling) {
   slm::Preset preset;
   preset.config.embed_dim = 7;
   preset.config.state_dim = 5;
@@ -36,11 +36,11 @@ slm::Preset tiny(const char* sampling) {
 
 // All that a run carries from step to step: rows of n-grams, what stands before a window, dropout
 // that is drawn by the number of the step.
-slm::Preset tiny_ngrams(const char* sampling) {
+slm::Preset tiny_ngrams(slm::Sampling sampling) {
   slm::Preset preset = tiny(sampling);
-  preset.config.cell = "gated";
+  preset.config.cell = slm::Cell::gated;
   preset.config.residual = true;
-  preset.config.norm = "rms";
+  preset.config.norm = slm::Norm::rms;
   preset.config.ngram_orders = {3, 5};
   preset.config.ngram_buckets = 32;
   preset.config.match_lengths = {2, 4};
@@ -253,7 +253,7 @@ void test_no_validation_and_patience(slm::Preset preset, FitOptions options) {
 
 template <typename Change>
 void check_refused(const char* sentence, const FitOptions& finished, Change change) {
-  slm::Preset preset = tiny("random");
+  slm::Preset preset = tiny(slm::Sampling::random);
   FitOptions options = finished;
   options.resume = true;
   std::string text = kText;
@@ -267,7 +267,7 @@ void check_refused(const char* sentence, const FitOptions& finished, Change chan
 
 void test_refused(const TemporaryFolder& folder) {
   const FitOptions options = make_options(folder.path("run.ckpt"));
-  const slm::Preset preset = tiny("random");
+  const slm::Preset preset = tiny(slm::Sampling::random);
   uninterrupted(preset, options);
   const auto refused = [&](const char* sentence, auto change) {
     check_refused(sentence, options, change);
@@ -289,7 +289,8 @@ void test_refused(const TemporaryFolder& folder) {
   refused("its batch_size is 4, and this run's is 3",
           [](P& p, O&, T&) { p.train_config.batch_size = 3; });
   refused("its seq_len is 16", [](P& p, O&, T&) { p.train_config.seq_len = 17; });
-  refused("its sampling is \"random\"", [](P& p, O&, T&) { p.train_config.sampling = "stream"; });
+  refused("its sampling is \"random\"",
+          [](P& p, O&, T&) { p.train_config.sampling = slm::Sampling::stream; });
   refused("its learning_rate is ", [](P& p, O&, T&) { p.train_config.learning_rate *= 2; });
   refused("its dropout is 0.0, and this run's is -1.0",
           [](P& p, O&, T&) { p.train_config.dropout = slm::kAutoDropout; });
@@ -298,7 +299,7 @@ void test_refused(const TemporaryFolder& folder) {
 }
 
 void test_bad_files(const TemporaryFolder& folder) {
-  const slm::Preset preset = tiny("random");
+  const slm::Preset preset = tiny(slm::Sampling::random);
   FitOptions options = make_options(folder.path("run.ckpt"));
   Model model(preset);
   slm::Trainer trainer(model, preset.train_config);
@@ -334,8 +335,8 @@ void test_bad_files(const TemporaryFolder& folder) {
 
 // The longest run has more positions than 64 bits count.
 void test_last_step_of_the_longest_run(const TemporaryFolder& folder) {
-  slm::Preset preset = tiny("stream");
-  preset.config.norm = "rms";
+  slm::Preset preset = tiny(slm::Sampling::stream);
+  preset.config.norm = slm::Norm::rms;
   preset.train_config.seq_len = 512;
   preset.train_config.dropout = preset.train_config.locked_dropout = slm::kAutoDropout;
   preset.train_config.input_noise = slm::kAutoDropout;
@@ -371,7 +372,7 @@ void test_fingerprint() {
 
 int main() {
   const TemporaryFolder folder("test_resume");
-  for (const char* sampling : {"random", "stream"}) {
+  for (const slm::Sampling sampling : {slm::Sampling::random, slm::Sampling::stream}) {
     const slm::Preset preset = tiny(sampling);
     const FitOptions options = make_options(folder.path("run.ckpt"));
     const Outcome expected = uninterrupted(preset, options);
@@ -383,14 +384,14 @@ int main() {
     test_by_time(preset, folder);
     test_no_validation_and_patience(preset, options);
   }
-  for (const char* sampling : {"random", "stream"}) {
+  for (const slm::Sampling sampling : {slm::Sampling::random, slm::Sampling::stream}) {
     const slm::Preset preset = tiny_ngrams(sampling);
     const FitOptions options = make_options(folder.path("run.ckpt"));
     const Outcome expected = uninterrupted(preset, options);
     test_stopped_by_callback(preset, options, expected);
     test_interrupted(preset, options, expected);
   }
-  test_best_without_a_disk(tiny("random"));
+  test_best_without_a_disk(tiny(slm::Sampling::random));
   test_refused(folder);
   test_bad_files(folder);
   test_last_step_of_the_longest_run(folder);

@@ -62,7 +62,7 @@ void test_round_trip(const TemporaryFolder& folder) {
 
   CHECK_THROWS(ErrorKind::format, "tensor \"x\" is missing", file.expect_f32("x", {3}));
   CHECK_THROWS(ErrorKind::format,
-               "is F32 of shape (300, 1000); it must be F32 of shape (1000, 300)",
+               "is F32 of shape (300, 1000), but must be F32 of shape (1000, 300)",
                file.expect_f32("big", {1000, 300}));
   CHECK_THROWS(ErrorKind::format, "tensor \"small\"", file.expect_only({"big", "none", "scalar"}));
   file.expect_only({"big", "none", "scalar", "small", "more"});
@@ -100,7 +100,7 @@ void test_dtypes(const TemporaryFolder& folder) {
   std::vector<uint32_t> rows_back(2);
   file.read(file.at("r"), 0, 2, rows_back.data());
   CHECK(rows_back == rows);
-  CHECK_THROWS(ErrorKind::format, "is I8 of shape (3); it must be F32, F16 or U32 of shape (4)",
+  CHECK_THROWS(ErrorKind::format, "is I8 of shape (3), but must be F32, F16 or U32 of shape (4)",
                file.expect("b", {"F32", "F16", "U32"}, {4}));
 }
 

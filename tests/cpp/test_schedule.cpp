@@ -8,7 +8,7 @@ using slm::learning_rate;
 
 namespace {
 
-slm::TrainConfig config(int64_t warmup, const char* schedule) {
+slm::TrainConfig config(int64_t warmup, slm::Schedule schedule) {
   slm::TrainConfig config;
   config.learning_rate = 0.5f;
   config.warmup_steps = warmup;
@@ -19,7 +19,7 @@ slm::TrainConfig config(int64_t warmup, const char* schedule) {
 }  // namespace
 
 int main() {
-  const slm::TrainConfig cosine = config(4, "cosine");
+  const slm::TrainConfig cosine = config(4, slm::Schedule::cosine);
   CHECK_EQ(learning_rate(cosine, 0, 20), 0.125f);
   CHECK_EQ(learning_rate(cosine, 3, 20), 0.5f);
   CHECK_EQ(learning_rate(cosine, 4, 20), 0.5f);
@@ -51,7 +51,7 @@ int main() {
   CHECK_EQ(learning_rate(cosine, 1, 2), 0.25f);
   CHECK_EQ(learning_rate(cosine, 5, 4), 0.5f);
 
-  const slm::TrainConfig constant = config(0, "constant");
+  const slm::TrainConfig constant = config(0, slm::Schedule::constant);
   CHECK_EQ(learning_rate(constant, 0, 20), 0.5f);
   CHECK_EQ(learning_rate(constant, 19, 20), 0.5f);
   return test_result();

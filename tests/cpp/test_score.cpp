@@ -14,12 +14,12 @@ namespace {
 
 Model make_rich_model(int threads) {
   slm::Config config;
-  config.cell = "gated";
+  config.cell = slm::Cell::gated;
   config.embed_dim = 12;
   config.state_dim = 9;
   config.num_layers = 2;
   config.residual = true;
-  config.norm = "rms";
+  config.norm = slm::Norm::rms;
   config.mlp_dim = 7;
   config.ngram_orders = {2, 3, 6};
   config.ngram_buckets = 256;

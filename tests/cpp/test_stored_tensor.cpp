@@ -39,11 +39,11 @@ struct Example {
 
   static slm::Config make_config() {
     slm::Config config;
-    config.cell = "gated";
+    config.cell = slm::Cell::gated;
     config.embed_dim = kWidth;
     config.state_dim = 2;
     config.num_layers = 1;
-    config.norm = "rms";
+    config.norm = slm::Norm::rms;
     config.ngram_orders = {3, 4};
     config.ngram_buckets = 8;
     return config;
@@ -192,8 +192,7 @@ void test_refused_writing(const TemporaryFolder& folder, const Example& good) {
          -70000.0f);
   refuse(ErrorKind::config, "but int8 stores at most", "int8", "head.weight", 3.1e38f);
   for (const char* dtype : {"", "F16", "float64"})
-    CHECK_THROWS(ErrorKind::config, "it must be \"float32\", \"float16\" or \"int8\"",
-                 good.save(folder.path("refused"), dtype));
+    CHECK_THROWS(ErrorKind::config, "dtype is ", good.save(folder.path("refused"), dtype));
   CHECK(folder.list().find("refused") == std::string::npos);
 }
 
@@ -232,9 +231,9 @@ void test_refused_rows(const Refusals& refuse) {
     wrong("holds 4294967295 at value 0", {0xFFFFFFFF, 2, 5, 7});
     wrong("holds 2 at value 2, after 5; row numbers must rise", {0, 5, 2, 7});
     wrong("holds 5 at value 2, after 5", {0, 5, 5, 7});
-    refuse(storage, "is F32 of shape (4); it must be U32 of shape (4)",
+    refuse(storage, "is F32 of shape (4), but must be U32 of shape (4)",
            [&](Sources& s) { named(s, rows).dtype = "F32"; });
-    refuse(storage, "is U32 of shape (4, 1); it must be U32 of shape (4)",
+    refuse(storage, "is U32 of shape (4, 1), but must be U32 of shape (4)",
            [&](Sources& s) { named(s, rows).shape = {4, 1}; });
     refuse(storage, "\"ngram.3.weight\"", [&](Sources& s) { named(s, rows).shape = {3}; });
     refuse(storage, "of shape (8, 3)", [&](Sources& s) { erase(s, rows); });
@@ -279,7 +278,7 @@ void test_refused_scales(const Refusals& refuse, const Example& example) {
   refuse(slm::Storage::float16, "\"head.weight.scale\"", [&](Sources& s) {
     s.push_back(slm::tensor_source("head.weight.scale", {256}, example.parameters.data()));
   });
-  wrong("is I8 of shape (6); it must be F32 or F16 of shape (6)",
+  wrong("is I8 of shape (6), but must be F32 or F16 of shape (6)",
         [&](Sources& s) { named(s, "layers.0.in.bias").dtype = "I8"; });
 }
 
@@ -297,7 +296,7 @@ void test_refused_values(const Refusals& refuse) {
          [&](Sources& s) { set_values(named(s, "ngram.3.weight"), floats); });
   for (const char* dtype : {"BF16", "U16"})
     refuse(slm::Storage::float16,
-           std::string("is ") + dtype + " of shape (256, 3); it must be F32, F16 or I8",
+           std::string("is ") + dtype + " of shape (256, 3), but must be F32, F16 or I8",
            [&](Sources& s) { named(s, "head.weight").dtype = dtype; });
 }
 

@@ -12,7 +12,7 @@ using slm::WindowSampler;
 
 namespace {
 
-slm::TrainConfig config(const char* sampling, int64_t seq_len, int64_t batch_size) {
+slm::TrainConfig config(slm::Sampling sampling, int64_t seq_len, int64_t batch_size) {
   slm::TrainConfig config;
   config.sampling = sampling;
   config.seq_len = seq_len;
@@ -30,7 +30,8 @@ std::string row(const uint8_t* tokens, const Window& window, int64_t b) {
 
 void test_random() {
   const std::string text = "abcdefghij", virtual_text = "\n" + text;
-  WindowSampler sampler(text, config("random", 4, 3)), again(text, config("random", 4, 3));
+  WindowSampler sampler(text, config(slm::Sampling::random, 4, 3)),
+      again(text, config(slm::Sampling::random, 4, 3));
   std::set<size_t> positions;
   for (int64_t step = 0; step < 60; ++step) {
     const Window window = sampler.window(step);
@@ -49,7 +50,7 @@ void test_random() {
 }
 
 void test_whole_text() {
-  WindowSampler sampler("xy", config("random", 2, 1));
+  WindowSampler sampler("xy", config(slm::Sampling::random, 2, 1));
   const Window window = sampler.window(0);
   CHECK_EQ(row(window.inputs, window, 0), "\nx");
   CHECK_EQ(row(window.targets, window, 0), "xy");
@@ -60,7 +61,7 @@ void test_whole_text() {
 
 void test_stream() {
   const std::string text = "abcdefg";  // 8 bytes with the first one
-  WindowSampler sampler(text, config("stream", 3, 2));
+  WindowSampler sampler(text, config(slm::Sampling::stream, 3, 2));
   Window window = sampler.window(0);
   CHECK_EQ(row(window.inputs, window, 0), "\nab");
   CHECK_EQ(row(window.targets, window, 0), "abc");
@@ -88,14 +89,15 @@ std::string history(const WindowSampler& sampler, int64_t step, int64_t batch_si
 // The bytes before a row, and zeros where the text has none.
 void test_history() {
   const std::string text = "abcdefghij", padded = "000\n" + text;
-  WindowSampler sampler(text, config("random", 4, 3));
+  WindowSampler sampler(text, config(slm::Sampling::random, 4, 3));
   for (int64_t step = 0; step < 60; ++step) {
     const Window window = sampler.window(step);
     for (int64_t b = 0; b < 3; ++b)
       CHECK_EQ(history(sampler, step, 3, b),
                padded.substr(padded.find(row(window.inputs, window, b)) - 3, 3));
   }
-  const WindowSampler stream(text, config("stream", 3, 2));  // 11 bytes: from 0 and from 5
+  const WindowSampler stream(text,
+                             config(slm::Sampling::stream, 3, 2));  // 11 bytes: from 0 and from 5
   CHECK_EQ(history(stream, 0, 2, 0), "000");
   CHECK_EQ(history(stream, 0, 2, 1), "bcd");
   CHECK_EQ(history(stream, 1, 2, 0), "\nab");
@@ -105,7 +107,7 @@ void test_history() {
   sampler.history(0, 0, &none);
   CHECK_EQ(none, 7);
   float last = 0;
-  WindowSampler bytes("\xff\xff", config("stream", 1, 1));
+  WindowSampler bytes("\xff\xff", config(slm::Sampling::stream, 1, 1));
   bytes.history(2, 1, &last);
   CHECK_EQ(last, 256);
 }
@@ -118,7 +120,7 @@ void test_large_text() {
   CHECK(memory != MAP_FAILED);
   if (memory == MAP_FAILED) return;
   const std::string_view text(static_cast<const char*>(memory), size);
-  for (const char* sampling : {"random", "stream"}) {
+  for (const slm::Sampling sampling : {slm::Sampling::random, slm::Sampling::stream}) {
     WindowSampler sampler(text, config(sampling, 16, 4));
     const Window window = sampler.window(size);
     CHECK_EQ(row(window.targets, window, 3), std::string(16, '\0'));

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kSteps = 6;
 
-slm::TrainConfig training(const std::string& sampling) {
+slm::TrainConfig training(slm::Sampling sampling) {
   slm::TrainConfig how;
   how.seq_len = 6;
   how.batch_size = 2;
@@ -50,7 +50,7 @@ void check_same_model(const RunOf& ahead, const RunOf& waiting) {
 }
 
 // The first steps make memory and recordings.
-void test_steps_do_not_wait(const std::string& sampling) {
+void test_steps_do_not_wait(slm::Sampling sampling) {
   RunOf run(gated(), training(sampling));
   std::vector<int64_t> waits, under_way;
   run.fit(false, [&](const slm::Progress&) {
@@ -66,7 +66,7 @@ void test_steps_do_not_wait(const std::string& sampling) {
   CHECK(under_way.back() < under_way[2]);
 }
 
-void test_same_bits(const slm::Config& config, const std::string& sampling, int64_t stop_after) {
+void test_same_bits(const slm::Config& config, slm::Sampling sampling, int64_t stop_after) {
   RunOf ahead(config, training(sampling)), waiting(config, training(sampling));
   std::vector<float> losses[2];
   for (RunOf* run : {&ahead, &waiting})
@@ -88,11 +88,11 @@ void test_same_bits(const slm::Config& config, const std::string& sampling, int6
 // steps that were done and goes on from there.
 void test_interrupted() {
   const TemporaryFolder folder("cuda-ahead");
-  RunOf whole(normed(), training("stream"));
+  RunOf whole(normed(), training(slm::Sampling::stream));
   whole.fit(false);
   int64_t interrupted = 0;
   for (const int polls : {2, 7, 11}) {
-    RunOf run(normed(), training("stream"));
+    RunOf run(normed(), training(slm::Sampling::stream));
     run.options.checkpoint = folder.path("run" + std::to_string(polls));
     int asked = 0;
     try {
@@ -114,7 +114,7 @@ void test_interrupted() {
 
 // A step that is not finite changes nothing, nor does the one that was begun after it.
 void test_not_finite() {
-  slm::TrainConfig how = training("stream");
+  slm::TrainConfig how = training(slm::Sampling::stream);
   how.learning_rate = 1e25f;
   RunOf ahead(normed(), how), waiting(normed(), how);
   std::string errors[2];
@@ -132,9 +132,10 @@ void test_not_finite() {
 }  // namespace
 
 int main() {
-  for (const char* sampling : {"stream", "random"}) test_steps_do_not_wait(sampling);
-  test_same_bits(gated(), "random", kSteps);
-  test_same_bits(normed(), "stream", 4);
+  for (const slm::Sampling sampling : {slm::Sampling::stream, slm::Sampling::random})
+    test_steps_do_not_wait(sampling);
+  test_same_bits(gated(), slm::Sampling::random, kSteps);
+  test_same_bits(normed(), slm::Sampling::stream, 4);
   test_interrupted();
   test_not_finite();
   return comparison_result();

@@ -90,7 +90,7 @@ void test_scan_levels() {
 
 slm::Config dense(int64_t E, int64_t N, int64_t L) {
   slm::Config config;
-  config.cell = "dense";
+  config.cell = slm::Cell::dense;
   config.embed_dim = E;
   config.state_dim = N;
   config.num_layers = L;
@@ -112,7 +112,7 @@ void test_window(const WindowCase& c) { compare_window(c, parameters_of(c.config
 void test_options(int options, int64_t seq_len, const std::vector<int64_t>& cuts) {
   slm::Config config = dense(6, 5, 2);
   config.residual = (options & 1) != 0;
-  if ((options & 2) != 0) config.norm = "rms";
+  if ((options & 2) != 0) config.norm = slm::Norm::rms;
   config.tie_embeddings = (options & 4) != 0;
   test_window({config, seq_len, 3, options % 3 == 0, cuts});
 }

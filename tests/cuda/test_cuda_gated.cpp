@@ -5,9 +5,9 @@
 namespace {
 
 slm::Config gated(int64_t E, int64_t N, int64_t L, bool residual = false,
-                  const char* norm = "none") {
+                  slm::Norm norm = slm::Norm::none) {
   slm::Config config;
-  config.cell = "gated";
+  config.cell = slm::Cell::gated;
   config.embed_dim = E;
   config.state_dim = N;
   config.num_layers = L;
@@ -24,20 +24,21 @@ void test_window(const WindowCase& c) {
 void test_lengths() {
   for (const auto& [T, B] :
        {std::pair{1, 1}, {1, 3}, {2, 3}, {7, 1}, {8, 3}, {9, 1}, {33, 3}, {100, 1}, {129, 3}})
-    test_window({gated(7, 5, 1, true, "rms"), T, B, T % 2 == 0});
-  test_window({gated(7, 5, 2, true, "rms"), 300, 3, true, {1, 3, 140, 290}});
+    test_window({gated(7, 5, 1, true, slm::Norm::rms), T, B, T % 2 == 0});
+  test_window({gated(7, 5, 2, true, slm::Norm::rms), 300, 3, true, {1, 3, 140, 290}});
   test_window({gated(3, 40, 1), 300, 1, true, {16}});
 }
 
 // A norm of one value is its sign, which has no gradient.
 void test_widths() {
   for (const auto& [E, N] : {std::pair{1, 1}, {5, 33}, {33, 130}, {130, 5}, {300, 3}})
-    test_window({gated(E, N, E > N ? 3 : 1, E > N, E > 1 ? "rms" : "none"), 20, 3, E > N});
+    test_window({gated(E, N, E > N ? 3 : 1, E > N, E > 1 ? slm::Norm::rms : slm::Norm::none), 20, 3,
+                 E > N});
 }
 
 void test_options() {
   for (const bool residual : {false, true})
-    for (const char* norm : {"none", "rms"}) {
+    for (const slm::Norm norm : {slm::Norm::none, slm::Norm::rms}) {
       test_window({gated(9, 6, 1, residual, norm), 33, 3});
       test_window({gated(9, 6, 2, residual, norm), 18, 2, true, {5, 17}});
     }
@@ -45,7 +46,7 @@ void test_options() {
 
 // More than the CPU does at once; and more positions than a norm's blocks do in one go each.
 void test_large(int64_t T, int64_t B, int64_t steps_on_cpu) {
-  const WindowCase whole{gated(2, 3, 1, true, "rms"), T, B, true};
+  const WindowCase whole{gated(2, 3, 1, true, slm::Norm::rms), T, B, true};
   WindowCase in_parts = whole;
   for (int64_t t = steps_on_cpu; t < T; t += steps_on_cpu) in_parts.cuts.push_back(t);
   const slm::TensorTable table(whole.config);

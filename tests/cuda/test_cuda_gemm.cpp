@@ -196,7 +196,8 @@ void test_errors() {
   fails(4, narrow, wide, 4, "cannot multiply matrices: an unsupported value");
   fails(4, wide, narrow, 4, "cannot multiply matrices: an unsupported value");
   fails(4, wide, wide, 3, "cannot multiply matrices: an unsupported value");
-  fails(int64_t{1} << 31, wide, wide, 4, "has a size of 2147483648, expected at most 2147483647");
+  fails(int64_t{1} << 31, wide, wide, 4,
+        "size of a matrix product on the CUDA device is 2147483648");
 }
 
 }  // namespace

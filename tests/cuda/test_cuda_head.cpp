@@ -8,12 +8,12 @@ namespace {
 
 slm::Config config_of(int64_t E, bool own_head, bool norm, bool tied) {
   slm::Config config;
-  config.cell = "dense";
+  config.cell = slm::Cell::dense;
   config.embed_dim = E;
   config.state_dim = 4;
   config.num_layers = 1;
   config.residual = own_head;
-  if (norm) config.norm = "rms";
+  if (norm) config.norm = slm::Norm::rms;
   config.tie_embeddings = tied;
   return config;
 }

@@ -4,7 +4,7 @@
 
 namespace {
 
-slm::Config config_of(const std::string& cell, int64_t mlp_dim, const std::string& norm,
+slm::Config config_of(slm::Cell cell, int64_t mlp_dim, slm::Norm norm,
                       const std::vector<int64_t>& ngram_orders, int64_t ngram_dim) {
   slm::Config config;
   config.embed_dim = 3;
@@ -26,9 +26,10 @@ void test_memory_plans() {
     make();
     return emulate::allocated_bytes - before;
   };
-  for (const slm::Config& config :
-       {config_of("dense", 0, "none", {}, 0), config_of("dense", 4, "rms", {2}, 0),
-        config_of("gated", 0, "rms", {3, 4}, 2), config_of("gated", 7, "none", {}, 0)}) {
+  for (const slm::Config& config : {config_of(slm::Cell::dense, 0, slm::Norm::none, {}, 0),
+                                    config_of(slm::Cell::dense, 4, slm::Norm::rms, {2}, 0),
+                                    config_of(slm::Cell::gated, 0, slm::Norm::rms, {3, 4}, 2),
+                                    config_of(slm::Cell::gated, 7, slm::Norm::none, {}, 0)}) {
     const slm::TensorTable table(config);
     const auto check_plan = [&](const auto& make) {
       CHECK_EQ(slm::count_bytes(make), allocated_by(make));

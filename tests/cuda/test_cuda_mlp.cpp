@@ -6,14 +6,14 @@ namespace {
 void test_swiglu(int64_t T, int64_t B, int64_t E, int64_t M, int64_t L,
                  const std::vector<int64_t>& cuts) {
   for (const bool residual : {false, true})
-    for (const char* norm : {"none", "rms"}) {
-      if (E == 1 && norm == std::string("rms")) continue;  // of one value there is its sign alone
+    for (const slm::Norm norm : {slm::Norm::none, slm::Norm::rms}) {
+      if (E == 1 && norm == slm::Norm::rms) continue;  // of one value there is its sign alone
       WindowCase c;
       c.seq_len = T;
       c.batch_size = B;
       c.carried = !cuts.empty();
       c.cuts = cuts;
-      c.config.cell = "gated";
+      c.config.cell = slm::Cell::gated;
       c.config.embed_dim = E;
       c.config.state_dim = 20;  // fewer may all be near zero, and a norm makes that large
       c.config.mlp_dim = M;

@@ -144,7 +144,7 @@ int main() {
   recomputing.recompute = true;
   for (const slm::Config& config : {seed(), dense(1), normed(), gated(), rich()}) {
     test_gradients(config, 33, 3);
-    test_training(config, 17, 3, config.norm == "rms" ? dropping_more : dropping);
+    test_training(config, 17, 3, config.norm == slm::Norm::rms ? dropping_more : dropping);
   }
   test_training(seed(), 40, 1, plain);
   test_training(rich(), 5, 2, recomputing);

@@ -15,20 +15,20 @@ inline slm::Config dense(int64_t layers) {
 
 inline slm::Config seed() {
   slm::Config config = dense(3);
-  config.init = "seed";
+  config.init = slm::Init::seed;
   return config;
 }
 
 inline slm::Config normed() {
   slm::Config config = dense(2);
   config.residual = true;
-  config.norm = "rms";
+  config.norm = slm::Norm::rms;
   return config;
 }
 
 inline slm::Config gated() {
   slm::Config config = normed();
-  config.cell = "gated";
+  config.cell = slm::Cell::gated;
   config.ngram_orders = {2, 3, 5};
   config.ngram_buckets = 64;
   return config;

@@ -12,16 +12,23 @@ inline constexpr int64_t kVocabSize = 256;
 /// feeds.
 inline constexpr uint8_t kFirstByte = '\n';
 
+/// A layer's recurrence: by a dense matrix, or the selective gated cell (docs/model.md).
+enum class Cell { dense, gated };
+/// Scale of the embedding's initial values.
+enum class Init { seed, tuned };
+/// Whether there is an RMSNorm before cells, SwiGLUs and the head.
+enum class Norm { none, rms };
+
 /// Everything that fixes a model's shape and its initial values. Stored whole in every model file.
 /// docs/model.md has the equations.
 struct Config {
-  std::string cell = "dense";   ///< the layer's recurrence: "dense", or the selective "gated"
-  int64_t embed_dim = 128;      ///< E, width of the embedding and of every layer's input
-  int64_t state_dim = 128;      ///< N, width of a layer's hidden state
-  int64_t num_layers = 2;       ///< L
-  std::string init = "tuned";   ///< "seed" or "tuned": scale of the embedding's initial values
-  bool residual = false;        ///< a layer's input is added to its output
-  std::string norm = "none";    ///< "none", or "rms" before cells, SwiGLUs and the head
+  Cell cell = Cell::dense;
+  int64_t embed_dim = 128;  ///< E, width of the embedding and of every layer's input
+  int64_t state_dim = 128;  ///< N, width of a layer's hidden state
+  int64_t num_layers = 2;   ///< L
+  Init init = Init::tuned;
+  bool residual = false;  ///< a layer's input is added to its output
+  Norm norm = Norm::none;
   int64_t mlp_dim = 0;          ///< M, width of a SwiGLU after each layer's cell; 0: none
   bool tie_embeddings = false;  ///< the head multiplies by the embedding
   /// n of the n-grams whose vectors are added to a byte's embedding: rising, from 2 to 8.
@@ -41,6 +48,12 @@ inline constexpr int64_t kMaxSteps = int64_t{1} << 53;
 /// text.
 inline constexpr float kAutoDropout = -1;
 
+/// The learning rate after the warm-up.
+enum class Schedule { cosine, constant };
+/// Windows at random positions, each from a zero state; or truncated BPTT: each row of the batch
+/// reads on through the text, and its state is carried from window to window.
+enum class Sampling { random, stream };
+
 /// How to train: optimizer (AdamW), schedule, window and sampling. Rates are per step.
 struct TrainConfig {
   int64_t steps = 1500;
@@ -50,17 +63,17 @@ struct TrainConfig {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float epsilon = 1e-8f;
-  float weight_decay = 0.01f;       ///< decoupled: w is scaled by 1 - lr * weight_decay
-  float clip_norm = 1.0f;           ///< largest global gradient norm; 0 does not clip
-  int64_t warmup_steps = 50;        ///< linear from lr / warmup_steps to lr
-  std::string schedule = "cosine";  ///< after the warm-up: "cosine" or "constant"
-  float min_lr_ratio = 0;           ///< where the cosine ends, as a share of learning_rate
+  float weight_decay = 0.01f;  ///< decoupled: w is scaled by 1 - lr * weight_decay
+  float clip_norm = 1.0f;      ///< largest global gradient norm; 0 does not clip
+  int64_t warmup_steps = 50;   ///< linear from lr / warmup_steps to lr
+  Schedule schedule = Schedule::cosine;
+  float min_lr_ratio = 0;    ///< where the cosine ends, as a share of learning_rate
   float table_lr_scale = 3;  ///< the n-gram and match tables' rate, a multiple of learning_rate
   /// Share of the n-grams and matches that a training step leaves out (of the embedding's values,
   /// in a model without). kAutoDropout: Trainer::fit chooses it by how often it reads the text.
   float dropout = 0;
   /// Share of the values that go into a layer but the first, or into the head, that a training step
-  /// leaves out, the same at all bytes of a window. Needs norm "rms". kAutoDropout as above.
+  /// leaves out, the same at all bytes of a window. Needs Norm::rms. kAutoDropout as above.
   float locked_dropout = 0;
   /// Share of the input bytes that a training step replaces by others of its window; what is to be
   /// predicted stays. kAutoDropout as above.
@@ -69,8 +82,8 @@ struct TrainConfig {
   /// is scaled down where ‖A^64‖^(1/64) is above it. 0 keeps no bound; above 0, a model whose cell
   /// is "gated", which needs none, is refused.
   float max_spectral_radius = 0;
-  std::string sampling = "random";  ///< "random" windows, or "stream": the state is carried
-  uint64_t seed = 0;                ///< of the window positions
+  Sampling sampling = Sampling::random;
+  uint64_t seed = 0;  ///< of the window positions
   /// Keep a part of a long window's time steps, about √n of its n chunks, and compute the rest
   /// twice: the same bits from less memory, for a third more arithmetic. A chunk is of about 512
   /// positions on the CPU; a window of one saves nothing.

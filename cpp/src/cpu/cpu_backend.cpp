@@ -62,7 +62,7 @@ void CpuBackend::params_changed(Weights& any_weights) const {
 // as fast on few.
 int64_t CpuBackend::num_shards(const Config& config, int64_t batch_size) const {
   constexpr int64_t kMaxShards = 8;
-  if (config.cell == "dense") return 1;
+  if (config.cell == Cell::dense) return 1;
   int64_t shards = std::min(kMaxShards, batch_size);
   while (batch_size % shards != 0) --shards;
   return shards;

@@ -101,7 +101,7 @@ struct CpuWorkspace final : Workspace {
   const int64_t B = shape.batch_size, T = shape.seq_len;
   const int64_t levels = L + (has_head(config) ? 1 : 0);  // that have an input u
   const int64_t orders = num_sparse_tables(config), width = ngram_width(config);
-  const bool gated = config.cell == "gated", normed = config.norm == "rms";
+  const bool gated = config.cell == Cell::gated, normed = config.norm == Norm::rms;
   const int64_t chunk = steps * B;                      // positions of a chunk
   const int64_t backward = shape.training ? chunk : 0;  // the same, for gradients
 

@@ -10,6 +10,7 @@
 #include "cpu/isa.h"
 #include "cpu/memory.h"
 #include "util/interrupt.h"
+#include "util/require.h"
 #include "util/thread_pool.h"
 
 namespace slm {
@@ -47,9 +48,7 @@ double run_together(ThreadPool& pool, const F& work) {
 // together.
 template <class F>
 double best_rate(int threads, double seconds, const F& work) {
-  if (threads < 0 || threads > kMaxThreads)
-    throw Error(ErrorKind::config, "threads is " + std::to_string(threads) + ", expected 0 to " +
-                                       std::to_string(kMaxThreads));
+  require("threads", threads, Range<int>{0, kMaxThreads});
   ThreadPool pool(threads > 0 ? threads : available_cores());
   std::vector<double> done(static_cast<size_t>(pool.size()));
   const auto begin = Clock::now();
@@ -81,10 +80,9 @@ double measure_fma(int threads, double seconds) {
 }
 
 double measure_read(int threads, int64_t num_bytes, double seconds) {
-  const int64_t size = num_bytes / static_cast<int64_t>(sizeof(float));
-  if (size < 1)
-    throw Error(ErrorKind::config,
-                "num_bytes is " + std::to_string(num_bytes) + ", expected at least one float, 4");
+  constexpr int64_t kFloatBytes = sizeof(float);
+  require("num_bytes", num_bytes, Range<int64_t>{kFloatBytes});
+  const int64_t size = num_bytes / kFloatBytes;
   FloatArray buffer(size);
   std::fill_n(buffer.get(), size, 1.0f);  // or all its pages might be one page of zeros
   const float* values = buffer.get();

@@ -83,7 +83,7 @@ void read_stream(const TensorFile& file, Checkpoint& checkpoint) {
 void read_arrays(const TensorFile& file, Checkpoint& checkpoint) {
   const TensorTable table(checkpoint.config);
   const bool has_best = checkpoint.state.best_step > 0;
-  const bool has_stream = checkpoint.train_config.sampling == "stream";
+  const bool has_stream = checkpoint.train_config.sampling == Sampling::stream;
   std::vector<std::pair<const Section*, StoredTensor>> stored;
   std::vector<std::string> names;
   for (const Section& section : kSections) {

@@ -1,5 +1,7 @@
 #include "io/config_json.h"
 
+#include <type_traits>
+
 #include "config_fields.h"
 #include "io/old_names.h"
 #include "slm/error.h"
@@ -17,6 +19,11 @@ struct FieldReader {
   void read(const char* name, float& value) { value = fields.real(name); }
   void read(const char* name, std::vector<int64_t>& value) { value = fields.integers(name); }
 
+  template <typename Choice>
+  std::enable_if_t<std::is_enum_v<Choice>> read(const char* name, Choice& value) {
+    value = choice_of<Choice>(name, fields.string(name));
+  }
+
   template <typename T>
   void operator()(const char* name, T& value, Presence presence) {
     const char* old = old_name(name);
@@ -25,21 +32,20 @@ struct FieldReader {
   }
 };
 
-// What is out of range is the file's fault here, not the caller's.
-template <typename C>
-void validate_read(const C& config, const std::string& where) {
-  try {
-    validate(config);
-  } catch (const Error& error) {
-    throw Error(ErrorKind::format, "in " + where + ", " + error.what());
-  }
+template <typename T>
+Json value_to_json(const T& value) {
+  if constexpr (std::is_enum_v<T>)
+    return choice_name(value);
+  else
+    return value;
 }
 
 template <typename C>
 Json to_json(C config) {
   Json json = Json::Object{};
-  for_each_field(config,
-                 [&](const char* name, const auto& value, Presence) { json.set(name, value); });
+  for_each_field(config, [&](const char* name, const auto& value, Presence) {
+    json.set(name, value_to_json(value));
+  });
   return json;
 }
 
@@ -47,9 +53,15 @@ template <typename C>
 C from_json(const Json& json, const std::string& where) {
   C config;
   FieldReader reader{JsonFields(json, where)};
-  for_each_field(config, reader);
-  reader.fields.finish();
-  validate_read(config, where);
+  try {
+    for_each_field(config, reader);
+    reader.fields.finish();
+    validate(config);
+  } catch (const Error& error) {
+    // What is out of range is the file's fault here, not the caller's.
+    if (error.kind() != ErrorKind::config) throw;
+    throw Error(ErrorKind::format, "in " + where + ", " + error.what());
+  }
   return config;
 }
 

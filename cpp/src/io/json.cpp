@@ -2,41 +2,19 @@
 
 #include <cmath>
 #include <limits>
-#include <locale>
-#include <sstream>
 
 #include "slm/error.h"
+#include "util/number_text.h"
 #include "util/quote.h"
 #include "util/utf8.h"
 
 namespace slm {
 namespace {
 
-// Streams and not printf: a program that embeds us may have set a locale with decimal commas.
-std::string print(double value, int digits) {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
-  out.precision(digits);
-  out << value;
-  return out.str();
-}
-
-double read(const std::string& text) {
-  std::istringstream in(text);
-  in.imbue(std::locale::classic());
-  double value = 0;
-  in >> value;
-  return value;
-}
-
 std::string dump_number(double value) {
   if (!std::isfinite(value))
-    throw Error(ErrorKind::format, "a JSON number must be finite, not " + print(value, 6));
-  std::string text;
-  for (int digits = 15; digits <= 17; ++digits) {
-    text = print(value, digits);
-    if (read(text) == value) break;
-  }
+    throw Error(ErrorKind::format, "a JSON number must be finite, not " + number_text(value));
+  const std::string text = number_text(value);
   // Without a point or an exponent it would read back as an integer.
   return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
 }
@@ -94,14 +72,7 @@ void dump_value(const Json& json, std::string& out) {
 }  // namespace
 
 Json::Json(float value) : value_(double{value}) {
-  if (!std::isfinite(value)) return;  // for dump() to refuse
-  for (int digits = 6; digits <= 9; ++digits) {
-    const double decimal = read(print(double{value}, digits));
-    if (static_cast<float>(decimal) == value) {
-      value_ = decimal;
-      return;
-    }
-  }
+  if (std::isfinite(value)) value_ = parse_number(number_text(value));  // else dump() refuses it
 }
 
 Json::Json(uint64_t value) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "slm/error.h"
+#include "util/require.h"
 
 namespace slm {
 namespace {
@@ -19,22 +20,19 @@ Json evaluation_to_json(const Evaluation& evaluation) {
 }
 
 template <typename T>
-T checked(T value, bool ok, const char* name, const std::string& where, const char* allowed) {
-  if (!ok)
-    throw Error(ErrorKind::format, "the field \"" + std::string(name) + "\" of " + where + " is " +
-                                       std::to_string(value) + " but must be " + allowed);
+T checked(T value, const Range<T>& range, const char* name, const std::string& where) {
+  if (!range.holds(value))
+    refuse_value("the field \"" + std::string(name) + "\" of " + where, number_text(value),
+                 range.text(), ErrorKind::format);
   return value;
 }
 
 int64_t count(JsonFields& fields, const char* name, const std::string& where) {
-  const int64_t value = fields.integer(name);
-  return checked(value, value >= 0 && value <= kMaxSteps, name, where,
-                 "from 0 to 9007199254740992");
+  return checked(fields.integer(name), Range<int64_t>{0, kMaxSteps}, name, where);
 }
 
 double seconds(JsonFields& fields, const char* name, const std::string& where) {
-  const double value = fields.number(name);
-  return checked(value, value >= 0, name, where, "at least 0");
+  return checked(fields.number(name), Range<double>{0}, name, where);
 }
 
 Evaluation evaluation_from_json(const Json& json, const std::string& where) {

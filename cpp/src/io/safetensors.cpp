@@ -14,6 +14,7 @@
 #include "io/json.h"
 #include "slm/error.h"
 #include "util/quote.h"
+#include "util/require.h"
 
 namespace slm {
 namespace {
@@ -83,13 +84,6 @@ TensorEntry read_entry(const std::string& name, const Json& json, int64_t data, 
            std::to_string(offsets[1] - offsets[0]));
   entry.offset = data + offsets[0];
   return entry;
-}
-
-std::string either(const std::vector<std::string>& dtypes) {
-  std::string text;
-  for (size_t i = 0; i < dtypes.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == dtypes.size() ? " or " : ", ") + dtypes[i];
-  return text;
 }
 
 }  // namespace
@@ -198,7 +192,7 @@ const TensorEntry& TensorFile::expect(const std::string& name,
   const bool known = std::find(dtypes.begin(), dtypes.end(), entry.dtype) != dtypes.end();
   if (!known || entry.shape != shape)
     refuse("tensor " + quote(name) + " in " + quote(path_) + " is " + entry.dtype + " of shape " +
-           describe(entry.shape) + "; it must be " + either(dtypes) + " of shape " +
+           describe(entry.shape) + ", but must be " + either(dtypes) + " of shape " +
            describe(shape));
   return entry;
 }

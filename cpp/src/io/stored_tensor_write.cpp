@@ -7,6 +7,7 @@
 #include "io/stored_tensor.h"
 #include "slm/error.h"
 #include "util/quote.h"
+#include "util/require.h"
 
 namespace slm {
 namespace {
@@ -87,10 +88,10 @@ void encode(const Content& content, Storage storage, int64_t offset, int64_t cou
 }  // namespace
 
 Storage storage_named(const std::string& name) {
-  for (const Storage storage : {Storage::float32, Storage::float16, Storage::int8})
-    if (name == info(storage).name) return storage;
-  throw Error(ErrorKind::config,
-              "dtype is " + quote(name) + "; it must be \"float32\", \"float16\" or \"int8\"");
+  constexpr Storage kStorages[] = {Storage::float32, Storage::float16, Storage::int8};
+  std::vector<std::string> names;
+  for (const Storage storage : kStorages) names.push_back(info(storage).name);
+  return kStorages[require_choice("dtype", name, names)];
 }
 
 void expect_in_range(const Tensor& tensor, const float* values, Storage storage) {

@@ -4,31 +4,21 @@
 #include <array>
 #include <cmath>
 #include <numeric>
-#include <sstream>
 
 #include "numerics/exp.h"
 #include "numerics/philox.h"
+#include "util/require.h"
 
 namespace slm {
 namespace {
 
 using Probabilities = std::array<double, kVocabSize>;
 
-template <typename Value>
-void require(bool ok, const char* name, Value value, const char* allowed) {
-  if (ok) return;
-  std::ostringstream sentence;
-  sentence << name << " is " << value << ", but must be " << allowed;
-  throw Error(ErrorKind::config, sentence.str());
-}
-
 void require_finite(const float* logits) {
   for (int64_t i = 0; i < kVocabSize; ++i) {
     if (std::isfinite(logits[i])) continue;
-    std::ostringstream sentence;
-    sentence << "the model's logit for byte " << i << " is " << logits[i]
-             << ", but must be finite: its weights have diverged or its file is damaged";
-    throw Error(ErrorKind::training, sentence.str());
+    refuse_value("the model's logit for byte " + std::to_string(i), number_text(logits[i]),
+                 "finite: its weights have diverged or its file is damaged", ErrorKind::training);
   }
 }
 
@@ -93,14 +83,12 @@ void drop_below(double bound, Probabilities& p) {
 }  // namespace
 
 void validate(const SampleOptions& options) {
-  require(std::isfinite(options.temperature) && options.temperature >= 0, "temperature",
-          options.temperature, "0 or a positive number");
-  require(options.top_k >= 0, "top_k", options.top_k, "0 (keep all) or a positive number");
-  require(options.top_p > 0 && options.top_p <= 1, "top_p", options.top_p, "above 0 and at most 1");
-  require(options.min_p >= 0 && options.min_p <= 1, "min_p", options.min_p, "between 0 and 1");
-  for (const std::string& stop : options.stop) {
-    require(!stop.empty(), "a stop string", "empty", "at least one byte long");
-  }
+  require("temperature", options.temperature, Range<float>{0});
+  require("top_k", options.top_k, Range<int>{0});
+  require("top_p", options.top_p, Range<float>{0, 1, true, false});
+  require("min_p", options.min_p, Range<float>{0, 1});
+  for (const std::string& stop : options.stop)
+    if (stop.empty()) refuse_value("a stop string", "empty", "at least one byte long");
 }
 
 void next_byte_distribution(const float* logits, const SampleOptions& options, float* probs) {

@@ -10,6 +10,7 @@
 #include "sample/prompt.h"
 #include "sample/text_streamer.h"
 #include "util/interrupt.h"
+#include "util/require.h"
 
 namespace slm {
 namespace {
@@ -18,11 +19,7 @@ namespace {
 constexpr int64_t kMaxRows = 64;
 constexpr int64_t kMaxSamples = int64_t{1} << 32;  // the generator's substream has 32 bits
 
-void require_max_bytes(int64_t max_bytes) {
-  if (max_bytes >= 0) return;
-  throw Error(ErrorKind::config,
-              "max_bytes is " + std::to_string(max_bytes) + ", but must be 0 or a positive number");
-}
+void require_max_bytes(int64_t max_bytes) { require("max_bytes", max_bytes, Range<int64_t>{0}); }
 
 // Samples first, first + 1, ... of one prompt, a byte at a time.
 class Batch {
@@ -130,11 +127,7 @@ std::string Generator::generate(std::string_view prompt, int64_t max_bytes,
 std::vector<std::string> Generator::generate_samples(std::string_view prompt, int64_t max_bytes,
                                                      int64_t num_samples) {
   require_max_bytes(max_bytes);
-  if (num_samples < 1 || num_samples > kMaxSamples) {
-    throw Error(ErrorKind::config, "num_samples is " + std::to_string(num_samples) +
-                                       ", but must be between 1 and " +
-                                       std::to_string(kMaxSamples));
-  }
+  require("num_samples", num_samples, Range<int64_t>{1, kMaxSamples});
   const PromptState start = read_prompt(impl_->model, prompt);
   std::vector<std::string> samples;
   for (int64_t first = 0; first < num_samples; first += kMaxRows) {

@@ -36,7 +36,7 @@ uint64_t WindowSampler::position(int64_t step, int64_t row) const {
   const auto seq_len = static_cast<uint64_t>(config_.seq_len);
   const auto batch_size = static_cast<uint64_t>(config_.batch_size);
   const auto s = static_cast<uint64_t>(step), b = static_cast<uint64_t>(row);
-  if (config_.sampling == "stream") return (b * length / batch_size + s * seq_len) % length;
+  if (config_.sampling == Sampling::stream) return (b * length / batch_size + s * seq_len) % length;
   const Philox random(config_.seed, PhiloxStream::window);
   return random.below(length - seq_len, s * batch_size + b);
 }

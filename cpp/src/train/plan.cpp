@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
+
+#include "util/require.h"
 
 namespace slm {
 namespace {
@@ -16,18 +19,6 @@ constexpr double kNoisePerDoubling = 0.01, kMostNoise = 0.025;
 constexpr double kPassesWithoutLayerDropout = 4;
 constexpr double kLayerDropoutPerDoubling = 0.05, kMostLayerDropout = 0.1;
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
-}
-
-void expect(bool ok, const char* option, double value, const char* allowed) {
-  if (!ok)
-    throw Error(ErrorKind::config,
-                std::string(option) + " is " + number(value) + " but must be " + allowed);
-}
-
 // A step count that any double fits into.
 int64_t whole(double steps) { return static_cast<int64_t>(std::clamp(steps, 0.0, 1e15)); }
 
@@ -38,22 +29,17 @@ std::string bytes_in_words(size_t count) {
 }
 
 void validate(const FitOptions& options) {
-  const auto count = [](int64_t value, const char* option) {
-    expect(value >= 0 && value <= kMaxSteps, option, static_cast<double>(value),
-           "from 0 to 9007199254740992");
-  };
-  count(options.steps, "steps");
-  count(options.eval_every, "eval_every");
-  count(options.patience, "patience");
-  expect(options.seconds >= 0 && std::isfinite(options.seconds), "seconds", options.seconds,
-         "a finite number of at least 0");
-  expect(options.checkpoint_seconds >= 0, "checkpoint_seconds", options.checkpoint_seconds,
-         "at least 0");
-  expect(options.validation_fraction >= 0 && options.validation_fraction < 1,
-         "the validation fraction", options.validation_fraction, "at least 0 and below 1");
+  const Range<int64_t> count{0, kMaxSteps};
+  require("steps", options.steps, count);
+  require("eval_every", options.eval_every, count);
+  require("patience", options.patience, count);
+  require("seconds", options.seconds, Range<double>{0});
+  require("checkpoint_seconds", options.checkpoint_seconds,
+          Range<double>{0, std::numeric_limits<double>::infinity()});
+  require("validation_fraction", options.validation_fraction, Range<double>{0, 1, false, true});
   if (options.steps > 0 && options.seconds > 0)
     throw Error(ErrorKind::config, "both steps (" + std::to_string(options.steps) +
-                                       ") and seconds (" + number(options.seconds) +
+                                       ") and seconds (" + number_text(options.seconds) +
                                        ") are given; a run is planned by one of them");
   if (options.resume && options.checkpoint.empty())
     throw Error(ErrorKind::config,
@@ -73,7 +59,7 @@ Split split_text(std::string_view text, const FitOptions& options,
   if (cut == 0 || cut == text.size()) {
     notes.push_back("the text has " + bytes_in_words(text.size()) +
                     ", too few to cut off a validation part of " +
-                    number(options.validation_fraction) + ", so there is no validation");
+                    number_text(options.validation_fraction) + ", so there is no validation");
     return {text, {}};
   }
   return {text.substr(0, cut), text.substr(cut)};

@@ -48,7 +48,7 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
 // the model looks at them.
 void Run::make_window_state() {
   const Model::Impl& model = trainer_.model;
-  if (config_.sampling != "stream" && history_size(model.config) == 0) return;
+  if (config_.sampling != Sampling::stream && history_size(model.config) == 0) return;
   const int64_t size = state_size(model.config, config_.batch_size);
   window_state_ = model.backend->make_buffer(size);
   start_values_.resize(static_cast<size_t>(size));
@@ -59,7 +59,7 @@ void Run::remember_train_config() { trainer_.model.train_config = config_; }
 // What is chosen depends on the plan. Until there is one, in the first part of a run by time,
 // nothing is dropped.
 Dropout Run::dropout(int64_t step) const {
-  const bool has_norm = trainer_.model.config.norm != "none";
+  const bool has_norm = trainer_.model.config.norm != Norm::none;
   Dropout dropout;
   dropout.rate = config_.dropout;
   if (config_.dropout == kAutoDropout) dropout.rate = auto_dropout(passes());
@@ -177,7 +177,7 @@ void Run::begin_step(int64_t step) {
 // Random windows all start from zero, streams at the first step; what stands before them in the
 // text is known nevertheless.
 void Run::start_window(int64_t step) {
-  if (!window_state_ || (config_.sampling == "stream" && step > 0)) return;
+  if (!window_state_ || (config_.sampling == Sampling::stream && step > 0)) return;
   const Model::Impl& model = trainer_.model;
   sampler_->history(step, history_size(model.config),
                     start_values_.data() + hidden_size(model.config, config_.batch_size));

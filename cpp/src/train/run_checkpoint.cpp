@@ -90,7 +90,7 @@ void Run::save() {
   checkpoint.m = values(*trainer_.m);
   checkpoint.v = values(*trainer_.v);
   checkpoint.best = best_;
-  if (config_.sampling == "stream") checkpoint.stream = values(*window_state_);
+  if (config_.sampling == Sampling::stream) checkpoint.stream = values(*window_state_);
   save_checkpoint(options_.checkpoint, model.table, checkpoint);
   last_save_ = now_();
 }

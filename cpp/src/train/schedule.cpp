@@ -15,7 +15,7 @@ float learning_rate(const TrainConfig& config, int64_t step, int64_t planned_ste
   const int64_t warmup = config.warmup_steps;
   if (step < warmup)
     return static_cast<float>(rate * static_cast<double>(step + 1) / static_cast<double>(warmup));
-  if (config.schedule == "constant" || planned_steps <= warmup) return config.learning_rate;
+  if (config.schedule == Schedule::constant || planned_steps <= warmup) return config.learning_rate;
 
   constexpr double kPi = 3.14159265358979323846;
   const double done = static_cast<double>(std::min(step, planned_steps - 1) - warmup) /

@@ -95,11 +95,11 @@ float Trainer::Impl::finish() {
 
 Trainer::Trainer(Model& model, const TrainConfig& config) {
   validate(config);
-  if (config.locked_dropout > 0 && model.config().norm == "none")
+  if (config.locked_dropout > 0 && model.config().norm == Norm::none)
     throw Error(ErrorKind::config,
                 "locked_dropout is above 0, which needs a model with norm \"rms\", "
                 "and this one's norm is \"none\"");
-  if (config.max_spectral_radius > 0 && model.config().cell != "dense")
+  if (config.max_spectral_radius > 0 && model.config().cell != Cell::dense)
     throw Error(
         ErrorKind::config,
         "max_spectral_radius is above 0, which bounds the matrix A of cell \"dense\", and this "
