@@ -50,10 +50,10 @@ __global__ void place_digits(int64_t tiles, int32_t* counts) {
   }
 }
 
-__global__ void move_digits(const Occurrence* in, int64_t count, int shift, const int32_t* places,
+__global__ void move_digits(const Occurrence* in, int64_t count, int shift, const int32_t* starts,
                             Occurrence* out) {
-  int32_t place = places[blockIdx.x * kDigits + threadIdx.x];
-  for_each_of_digit(in, count, shift, [&](int64_t i) { out[place++] = in[i]; });
+  int32_t next = starts[blockIdx.x * kDigits + threadIdx.x];
+  for_each_of_digit(in, count, shift, [&](int64_t i) { out[next++] = in[i]; });
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ __global__ void add_to_rows(const Occurrence* sorted, int64_t count, int64_t ord
 
 }  // namespace
 
-// de (positions, E) is the gradient of the sum of the looked-up vectors.
+// de (positions, E) is the gradient of the sum of the n-gram and match embeddings.
 void CudaBackend::ngrams_backward(const CudaWeights& weights, CudaWorkspace& ws,
                                   CudaGradients& gradients, const float* de, int64_t first,
                                   int64_t positions) const {

@@ -1,6 +1,6 @@
 """Every code block of the README and of docs/ runs as it stands. The blocks of a page follow each
 other in one empty folder; Python blocks also share their names. A block that is no program is
-marked ```text."""
+marked ```text or ```diff."""
 
 import re
 import sys
@@ -57,7 +57,7 @@ def test_code_blocks_run(
             if not INSTALL.search(code):
                 run(["bash", "-euo", "pipefail", "-c", code], tmp_path)
         else:
-            assert language == "text", f"{where}: a block is python, cpp, sh or text"
+            assert language in ("text", "diff"), f"{where}: a block is python, cpp, sh, text or diff"
 
 
 def test_tables_of_options_are_up_to_date() -> None:

@@ -1,4 +1,4 @@
-// The gated cell, RMS norm, SwiGLU, dropout and the update of a looked-up row, each on one row.
+// The gated cell, RMS norm, SwiGLU, dropout and row-wise RMSprop, each on one row.
 // Included per instruction set, after elementwise-inl.h. A vector's values are read before any is
 // written, so that outputs may lie where inputs of the same index do.
 #pragma once

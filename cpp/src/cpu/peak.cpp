@@ -57,13 +57,13 @@ double best_rate(int threads, double seconds, const F& work) {
   do {
     poll_interrupt();
     const double elapsed = run_together(
-        pool, [&](int64_t part) { done[static_cast<size_t>(part)] = work(part, repeats); });
+        pool, [&](int64_t task) { done[static_cast<size_t>(task)] = work(task, repeats); });
     if (elapsed < kRunSeconds) {
       repeats *= 2;
       continue;
     }
     double amount = 0;
-    for (double part : done) amount += part;
+    for (double each : done) amount += each;
     best = std::max(best, amount / elapsed);
   } while (best == 0 || seconds_between(begin, Clock::now()) < seconds);
   return best;
@@ -87,9 +87,9 @@ double measure_read(int threads, int64_t num_bytes, double seconds) {
   std::fill_n(buffer.get(), size, 1.0f);  // or all its pages might be one page of zeros
   const float* values = buffer.get();
   const Kernels& kernels = active_kernels();
-  const int64_t parts = threads > 0 ? threads : available_cores();
-  return 1e-9 * best_rate(threads, seconds, [&](int64_t part, int64_t repeats) {
-           const int64_t begin = size * part / parts, end = size * (part + 1) / parts;
+  const int64_t tasks = threads > 0 ? threads : available_cores();
+  return 1e-9 * best_rate(threads, seconds, [&](int64_t task, int64_t repeats) {
+           const int64_t begin = size * task / tasks, end = size * (task + 1) / tasks;
            for (int64_t i = 0; i < repeats; ++i) kernels.read_loop(values + begin, end - begin);
            return static_cast<double>(repeats * (end - begin)) * sizeof(float);
          });

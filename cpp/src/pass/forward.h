@@ -9,7 +9,7 @@
 
 namespace slm {
 
-// A range of time steps cut into pieces of `steps`.
+// A range of time steps cut into chunks, or segments, of `steps`.
 struct Chunks {
   int64_t seq_len, steps;
 
@@ -18,7 +18,7 @@ struct Chunks {
   int64_t end(int64_t i) const { return std::min(seq_len, (i + 1) * steps); }
 };
 
-// Kinds of operations that a backend may repeat (Backend::capture_or_run).
+// Kinds of operations that a backend may capture (Backend::capture_or_run).
 enum GraphKey : int64_t { kForward, kForwardAndLogits, kBackward };
 
 // Embedding and layers of the time steps [t0, t1); `poll` is called after each layer.

@@ -1,6 +1,6 @@
 #pragma once
-// Forward and backward over a part of the batch: what one thread does of a training window, or all
-// threads of a window that is not cut up.
+// Forward and backward pass of one shard: run by one thread, or by all when the batch is a single
+// shard.
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -9,8 +9,9 @@
 
 namespace slm {
 
-// With `recompute`, only the states between segments of about √(T / chunk) chunks are kept; each
-// segment is computed a second time when the backward pass comes to it. The bits are the same.
+// `recompute` is activation checkpointing: only the states between segments of about √n of the n
+// chunks are kept, and each segment is computed again when the backward pass reaches it. The bits
+// are the same.
 class ShardPass {
  public:
   ShardPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);

@@ -14,7 +14,7 @@ struct TrainingPass::Worker {
       : pass(model, seq_len, rows, recompute) {}
 
   ShardPass pass;
-  std::unique_ptr<Buffer> start;         // of shards: their part of the state
+  std::unique_ptr<Buffer> start;         // of shards: their rows of the state
   std::vector<uint8_t> inputs, targets;  // of shards: (T, rows)
   std::vector<float> losses;             // the same, where they are asked for
 };
@@ -101,8 +101,8 @@ void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window
   const Backend& backend = *model_.backend;
   if (state != nullptr) {
     const ScopedTimer timer("copy_part");
-    for_each_part(shard, [&](int64_t whole, int64_t part, int64_t count) {
-      backend.copy_part(*state, whole, count, *worker.start, part);
+    for_each_state_range(shard, [&](int64_t in_batch, int64_t in_shard, int64_t count) {
+      backend.copy_part(*state, in_batch, count, *worker.start, in_shard);
     });
   }
   if (losses != nullptr) worker.losses.resize(worker.inputs.size());
@@ -110,16 +110,17 @@ void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window
                   state ? worker.start.get() : nullptr, here, scale, stop_, grads,
                   losses ? worker.losses.data() : nullptr);
   const ScopedTimer timer("copy_part");
-  for_each_part(shard, [&](int64_t whole, int64_t part, int64_t count) {
-    backend.copy_part(worker.pass.end_state(), part, count, *end_, whole);
+  for_each_state_range(shard, [&](int64_t in_batch, int64_t in_shard, int64_t count) {
+    backend.copy_part(worker.pass.end_state(), in_shard, count, *end_, in_batch);
   });
   if (losses == nullptr) return;
   for (int64_t t = 0; t < seq_len_; ++t)
     std::copy_n(worker.losses.data() + t * rows, rows, losses + t * batch_size_ + first);
 }
 
-void TrainingPass::for_each_part(
-    int64_t shard, const std::function<void(int64_t whole, int64_t part, int64_t count)>& f) const {
+void TrainingPass::for_each_state_range(
+    int64_t shard,
+    const std::function<void(int64_t in_batch, int64_t in_shard, int64_t count)>& f) const {
   const int64_t rows = shard_rows(), first = shard * rows;
   const int64_t N = model_.config.state_dim, K = history_size(model_.config);
   for (int64_t i = 0; i < model_.config.num_layers; ++i)
