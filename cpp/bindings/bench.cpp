@@ -4,6 +4,7 @@
 #include "cpu/peak.h"
 #include "evaluate/score.h"
 #include "fields.h"
+#include "model_impl.h"
 #include "pass/profile.h"
 #include "util/thread_pool.h"
 #include "window.h"
@@ -28,7 +29,7 @@ double estimate_score_seconds(const Model& model, py::handle text, double budget
         .count();
   };
   return run_long([&] {
-    return slm::estimate_score_seconds(model.impl(), bytes.data(),
+    return slm::estimate_score_seconds(impl_of(model), bytes.data(),
                                        static_cast<size_t>(bytes.size()), budget, now);
   });
 }

@@ -5,7 +5,7 @@
 
 namespace slm {
 
-void check_window(const char* where, const Model::Impl& model, int64_t seq_len, int64_t batch_size,
+void check_window(const char* where, const Net& model, int64_t seq_len, int64_t batch_size,
                   const State* state) {
   if (seq_len < 1 || batch_size < 1)
     throw Error(ErrorKind::config,
@@ -25,16 +25,17 @@ void check_window(const char* where, const Model::Impl& model, int64_t seq_len, 
                     " texts, but the window has batch_size " + std::to_string(batch_size));
 }
 
-void check_state(const char* where, const Model::Impl& model, const State& state) {
-  const State::Impl& other = state.impl();
+void check_state(const char* where, const Net& model, const State& state) {
+  const State::Impl& other = impl_of(state);
   if (!same_fields(other.config, model.config))
     throw Error(ErrorKind::config, std::string(where) +
                                        ": the state was made by a model of another config; make "
                                        "one with this model's new_state");
-  if (other.backend->name() != model.device)
+  const std::string device = model.backend->name();
+  if (other.backend->name() != device)
     throw Error(ErrorKind::config, std::string(where) + ": the state is on device \"" +
-                                       other.backend->name() + "\", and the model on \"" +
-                                       model.device + "\"");
+                                       other.backend->name() + "\", and the model on \"" + device +
+                                       "\"");
 }
 
 }  // namespace slm

@@ -6,19 +6,16 @@
 #include "check_window.h"
 #include "evaluate/score.h"
 #include "io/model_file.h"
+#include "model_impl.h"
 #include "pass/training_pass.h"
+#include "train/dynamic_evaluation.h"
 #include "util/memory_count.h"
 
 namespace slm {
 namespace {
 
-Config checked(const Config& config) {
-  validate(config);
-  return config;
-}
-
 // Room for the chunks of a forward pass over `seq_len` bytes.
-std::unique_ptr<Workspace> forward_workspace(const Model::Impl& model, int64_t seq_len,
+std::unique_ptr<Workspace> forward_workspace(const Net& model, int64_t seq_len,
                                              int64_t batch_size) {
   const int64_t chunk = model.backend->chunk_steps(model.config, batch_size);
   return model.backend->make_workspace(model.config,
@@ -31,7 +28,7 @@ float mean(const std::vector<float>& losses) {
   return static_cast<float>(sum / static_cast<double>(losses.size()));
 }
 
-Buffer* buffer_of(State* state) { return state ? state->impl().h.get() : nullptr; }
+Buffer* buffer_of(State* state) { return state ? impl_of(*state).h.get() : nullptr; }
 
 std::unique_ptr<State::Impl> make_state(std::shared_ptr<const Backend> backend,
                                         const Config& config, int64_t batch_size) {
@@ -47,28 +44,10 @@ std::unique_ptr<State::Impl> make_state(std::shared_ptr<const Backend> backend,
 }  // namespace
 
 Model::Impl::Impl(const Config& model_config, const TrainConfig& how, const ModelOptions& options)
-    : config(checked(model_config)),
-      train_config(how),
-      table(config),
-      backend(make_backend(options.device, options.threads, options.precision)),
-      weights(backend->make_weights(config, table)) {
-  validate(train_config);
+    : Net(model_config, how, make_backend(options.device, options.threads, options.precision),
+          options.precision),
+      device(backend->name()) {
   for (const Tensor& tensor : table.tensors()) infos.push_back(tensor.info);
-  device = backend->name();
-  precision = resolve_precision(options.precision, device);
-}
-
-Model::Impl::Impl(const Impl& other)
-    : config(other.config),
-      train_config(other.train_config),
-      table(other.table),
-      infos(other.infos),
-      device(other.device),
-      precision(other.precision),
-      backend(other.backend),
-      weights(backend->make_weights(config, table)) {
-  backend->copy(other.weights->flat(), weights->flat());
-  backend->params_changed(*weights);
 }
 
 Model::Model(const Config& config, const ModelOptions& options)
@@ -89,7 +68,7 @@ Model::Model(const Preset& preset, const ModelOptions& options)
 Model Model::load(const std::string& path, const ModelOptions& options) {
   const ModelFile file = load_model_file(path);
   Model model(std::make_unique<Impl>(file.config, file.train_config, options));
-  Impl& impl = model.impl();
+  Impl& impl = impl_of(model);
   impl.backend->write(file.parameters.data(), impl.table.num_parameters(), impl.weights->flat(), 0);
   impl.backend->params_changed(*impl.weights);
   return model;
@@ -153,7 +132,7 @@ State Model::new_state(int64_t batch_size) const {
 
 void Model::step(const uint8_t* tokens, State& state, float* logits) const {
   check_state("Model::step", *impl_, state);
-  State::Impl& s = state.impl();
+  State::Impl& s = impl_of(state);
   forward_pass(*impl_, *s.workspace, {tokens, nullptr, 1, s.batch_size}, s.h.get(), logits,
                nullptr);
 }
@@ -186,12 +165,22 @@ float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t se
   pass.run({inputs, targets, seq_len, batch_size}, buffer_of(state), Dropout{}, *grads,
            losses.data());
   backend.read_gradients(*grads, out);
-  if (state != nullptr) pass.save_state(state->impl().h);
+  if (state != nullptr) pass.save_state(impl_of(*state).h);
   return mean(losses);
 }
 
 Score Model::score(const uint8_t* data, size_t size, float* log_probs) const {
   return score_text(*impl_, data, size, log_probs);
+}
+
+Score Model::score_adapting(const uint8_t* data, size_t size, float* log_probs) const {
+  return evaluate_dynamically(*impl_, data, size, log_probs).score;
+}
+
+Score Model::adapt(const uint8_t* data, size_t size, float* log_probs) {
+  Adapted adapted = evaluate_dynamically(*impl_, data, size, log_probs);
+  impl_->weights = std::move(adapted.weights);
+  return adapted.score;
 }
 
 Score Model::score(std::string_view text) const {

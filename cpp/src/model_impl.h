@@ -1,10 +1,11 @@
 #pragma once
-// What Model and State are made of, for the parts of the core that work on them.
+// What Model and State are made of, for the files that implement the public API.
 #include <memory>
+#include <string>
+#include <vector>
 
-#include "backend.h"
+#include "net.h"
 #include "slm/model.h"
-#include "tensors.h"
 
 namespace slm {
 
@@ -16,17 +17,24 @@ struct State::Impl {
   std::unique_ptr<Workspace> workspace;  // of one time step, so that Model::step allocates nothing
 };
 
-struct Model::Impl {
+struct Model::Impl : Net {
   Impl(const Config& config, const TrainConfig& train_config, const ModelOptions& options);
-  explicit Impl(const Impl& other);  // the same backend, and weights of its own
 
-  Config config;
-  TrainConfig train_config;
-  TensorTable table;
   std::vector<TensorInfo> infos;
-  std::string device, precision;
-  std::shared_ptr<const Backend> backend;
-  std::unique_ptr<Weights> weights;
+  std::string device;
 };
+
+// The one way past the public API.
+struct Access {
+  template <typename Facade>
+  static auto& impl(Facade& facade) {
+    return *facade.impl_;
+  }
+};
+
+inline Model::Impl& impl_of(Model& model) { return Access::impl(model); }
+inline const Model::Impl& impl_of(const Model& model) { return Access::impl(model); }
+inline State::Impl& impl_of(State& state) { return Access::impl(state); }
+inline const State::Impl& impl_of(const State& state) { return Access::impl(state); }
 
 }  // namespace slm

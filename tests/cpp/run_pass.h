@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "model_impl.h"
 #include "numerics/philox.h"
 #include "pass/training_pass.h"
 
@@ -47,7 +48,7 @@ inline slm::Model make_model(const slm::Config& config, int threads = 2) {
   slm::ModelOptions options;
   options.threads = threads;
   slm::Model model(config, options);
-  for (const slm::Tensor& tensor : model.impl().table.tensors()) {
+  for (const slm::Tensor& tensor : slm::impl_of(model).table.tensors()) {
     if (!tensor.info.sparse) continue;
     Floats values(static_cast<size_t>(tensor.info.size));
     const slm::Philox random(6, slm::PhiloxStream::init);
@@ -84,19 +85,19 @@ struct Result {
 
 inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, bool recompute,
                   const slm::Dropout& dropout, const slm::State& state) {
-  const slm::Backend& backend = *model.impl().backend;
+  const slm::Backend& backend = *slm::impl_of(model).backend;
   const Bytes inputs = random_bytes(seq_len * batch_size);
   const Bytes targets = random_bytes(seq_len * batch_size + 1);
   const auto grads =
-      backend.make_gradients(model.config(), model.impl().table, seq_len * batch_size);
-  slm::TrainingPass pass(model.impl(), seq_len, batch_size, recompute);
+      backend.make_gradients(model.config(), slm::impl_of(model).table, seq_len * batch_size);
+  slm::TrainingPass pass(slm::impl_of(model), seq_len, batch_size, recompute);
   Result result;
   Floats losses(inputs.size());
-  pass.run({inputs.data(), targets.data() + 1, seq_len, batch_size}, state.impl().h.get(), dropout,
-           *grads, losses.data());
+  pass.run({inputs.data(), targets.data() + 1, seq_len, batch_size}, slm::impl_of(state).h.get(),
+           dropout, *grads, losses.data());
   result.loss =
       std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
-  auto after = backend.make_buffer(state.impl().h->size());
+  auto after = backend.make_buffer(slm::impl_of(state).h->size());
   pass.save_state(after);
   result.gradients.resize(static_cast<size_t>(model.num_parameters()));
   backend.read_gradients(*grads, result.gradients.data());

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "cpu/cpu_backend.h"
+#include "model_impl.h"
 #include "numerics/dropout.h"
 #include "run_pass.h"
 #include "slm/trainer.h"
@@ -169,7 +170,7 @@ void test_gradients_are_of_what_was_computed() {
     const Floats gradients = run(model, 17, 4, false, dropout, state).gradients;
     Floats all(gradients.size());
     model.parameters(all.data());
-    for (const slm::Tensor& tensor : model.impl().table.tensors()) {
+    for (const slm::Tensor& tensor : slm::impl_of(model).table.tensors()) {
       const float* g = gradients.data() + tensor.offset;
       const auto size = static_cast<size_t>(tensor.info.size);
       const float* before = all.data() + tensor.offset;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "check.h"
+#include "model_impl.h"
 #include "slm/slm.h"
 #include "train/dynamic_evaluation.h"
 
@@ -124,7 +125,7 @@ void test_what_comes_again_is_cheaper() {
   fast.learning_rate = 1e-3f;
   fast.table_lr_scale = 3;
   const Floats thrice = read_by(kText + kText + kText, [&](auto... a) {
-                          return slm::evaluate_dynamically(model.impl(), a..., fast).score;
+                          return slm::evaluate_dynamically(slm::impl_of(model), a..., fast).score;
                         }).log_probs;
   const double first = cost(thrice, 0, size), second = cost(thrice, size, 2 * size);
   CHECK(second < 0.95 * first);

@@ -3,6 +3,7 @@
 
 #include "evaluate/score.h"
 #include "fit_case.h"
+#include "model_impl.h"
 #include "train/schedule.h"
 
 namespace {
@@ -150,9 +151,9 @@ void test_windows_know_what_is_before(slm::Cell cell, slm::Sampling sampling) {
 
   const auto by_hand = [&](bool history) {
     Model other(preset);
-    Trainer::Impl trainer(other.impl(), how);
+    Trainer::Impl trainer(slm::impl_of(other), how);
     slm::WindowSampler sampler(kText, how);
-    const slm::Backend& backend = *other.impl().backend;
+    const slm::Backend& backend = *slm::impl_of(other).backend;
     const int64_t h = slm::hidden_size(preset.config, 4), K = preset.config.match_span;
     auto state = backend.make_buffer(h + 4 * K);
     for (int64_t step = 0; step < 7; ++step) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "check.h"
+#include "model_impl.h"
 #include "run_pass.h"
 #include "slm/trainer.h"
 #include "util/memory_count.h"
@@ -24,8 +25,9 @@ void test_recompute_takes_less_memory() {
   const Model model = make_model(small());
   const slm::TrainConfig how;
   const auto bytes = [&](int64_t seq_len, bool recompute) {
-    return slm::count_bytes(
-        [&] { const slm::TrainingPass pass(model.impl(), seq_len, how.batch_size, recompute); });
+    return slm::count_bytes([&] {
+      const slm::TrainingPass pass(slm::impl_of(model), seq_len, how.batch_size, recompute);
+    });
   };
   CHECK(bytes(4096, true) * 4 < bytes(4096, false));
   // Sixteen times the window is four times the memory, and not sixteen.

@@ -2,6 +2,7 @@
 // is dropped. Time is a clock of the test's own.
 #include "evaluate/score.h"
 #include "fit_case.h"
+#include "model_impl.h"
 
 namespace {
 
@@ -13,7 +14,7 @@ struct TestClock {
 
 History fit_by_time(Model& model, TestClock& clock, const FitOptions& options,
                     const std::function<bool(const Progress&)>& callback = {}) {
-  Trainer::Impl trainer(model.impl(), tiny().train_config);
+  Trainer::Impl trainer(slm::impl_of(model), tiny().train_config);
   return slm::fit_text(trainer, kText, options, callback, std::ref(clock));
 }
 

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "io/checkpoint.h"
+#include "model_impl.h"
 #include "slm/slm.h"
 #include "temporary_folder.h"
 #include "train/run.h"
@@ -147,7 +148,7 @@ void test_interrupted(const slm::Preset& preset, const FitOptions& options,
   int interrupted = 0;
   for (int strike = 3; strike < 60; strike += 4) {
     Model model(preset);
-    slm::Trainer::Impl trainer(model.impl(), preset.train_config);
+    slm::Trainer::Impl trainer(slm::impl_of(model), preset.train_config);
     bool struck = false;
     int looks = 0;
     const auto clock = [&] {
@@ -213,7 +214,7 @@ void test_by_time(const slm::Preset& preset, const TemporaryFolder& folder) {
   const auto run = [&](bool resume, int64_t stop, double step_seconds) {
     options.resume = resume;
     Model model = stranger(preset);
-    slm::Trainer::Impl trainer(model.impl(), preset.train_config);
+    slm::Trainer::Impl trainer(slm::impl_of(model), preset.train_config);
     double time = 0;
     const auto callback = [&](const Progress& progress) {
       time += step_seconds;

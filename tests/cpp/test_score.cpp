@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "evaluate/score.h"
+#include "model_impl.h"
 #include "numerics/philox.h"
 #include "slm/slm.h"
 
@@ -141,7 +142,7 @@ void test_estimate() {
   double time = 0;
   const auto clock = [&time] { return time += 0.5; };
   const auto estimate = [&](size_t size, double budget) {
-    return slm::estimate_score_seconds(model.impl(), bytes(text), size, budget, clock);
+    return slm::estimate_score_seconds(slm::impl_of(model), bytes(text), size, budget, clock);
   };
   // 32 steps take half a second; the rows have 255 + 16384.
   CHECK_NEAR(estimate(text.size(), 0), 0.5 * (255 + 16384) / 32, 1e-9);

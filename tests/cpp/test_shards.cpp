@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "check.h"
+#include "model_impl.h"
 #include "pass/shard_pass.h"
 #include "run_pass.h"
 #include "slm/error.h"
@@ -17,12 +18,12 @@ namespace {
 using slm::Model;
 
 int64_t num_shards(const Model& model, int64_t batch_size) {
-  return model.impl().backend->num_shards(model.config(), batch_size);
+  return slm::impl_of(model).backend->num_shards(model.config(), batch_size);
 }
 
 Floats values_of(const Model& model, const slm::Buffer& buffer) {
   Floats values(static_cast<size_t>(buffer.size()));
-  model.impl().backend->read(buffer, 0, buffer.size(), values.data());
+  slm::impl_of(model).backend->read(buffer, 0, buffer.size(), values.data());
   return values;
 }
 
@@ -58,7 +59,7 @@ void test_batches_are_cut() {
 void test_shards_are_the_whole_batch(const slm::Config& config, int64_t batch_size, int64_t apart) {
   constexpr int64_t kSeqLen = 91;
   const Model model = make_model(config);
-  const slm::Backend& backend = *model.impl().backend;
+  const slm::Backend& backend = *slm::impl_of(model).backend;
   const slm::State state = warm_state(model, batch_size);
   Bytes inputs = random_bytes(kSeqLen * batch_size);
   const Bytes targets = random_bytes(kSeqLen * batch_size + 1);
@@ -69,27 +70,27 @@ void test_shards_are_the_whole_batch(const slm::Config& config, int64_t batch_si
   const std::atomic<bool> stop{false};
   const auto gradients_of = [&](const auto& compute) {
     const auto grads =
-        backend.make_gradients(model.config(), model.impl().table, kSeqLen * batch_size);
+        backend.make_gradients(model.config(), slm::impl_of(model).table, kSeqLen * batch_size);
     compute(*grads);
     Floats values(static_cast<size_t>(model.num_parameters()));
     backend.read_gradients(*grads, values.data());
     return values;
   };
 
-  slm::TrainingPass pass(model.impl(), kSeqLen, batch_size, false);
+  slm::TrainingPass pass(slm::impl_of(model), kSeqLen, batch_size, false);
   Floats cut_losses(inputs.size()), whole_losses(inputs.size());
   const Floats cut = gradients_of([&](slm::Gradients& grads) {
-    pass.run(window, state.impl().h.get(), dropout, grads, cut_losses.data());
+    pass.run(window, slm::impl_of(state).h.get(), dropout, grads, cut_losses.data());
   });
-  slm::ShardPass lane(model.impl(), kSeqLen, batch_size, false);
+  slm::ShardPass lane(slm::impl_of(model), kSeqLen, batch_size, false);
   const Floats whole = gradients_of([&](slm::Gradients& grads) {
     const float scale = 1.0f / static_cast<float>(kSeqLen * batch_size);
-    lane.run(window, state.impl().h.get(), dropout, scale, stop, grads, whole_losses.data());
+    lane.run(window, slm::impl_of(state).h.get(), dropout, scale, stop, grads, whole_losses.data());
   });
   CHECK(same_bits(cut_losses, whole_losses));
   slm::State after = model.new_state(batch_size);
-  pass.save_state(after.impl().h);
-  CHECK(same_bits(values_of(model, *after.impl().h), values_of(model, lane.end_state())));
+  pass.save_state(slm::impl_of(after).h);
+  CHECK(same_bits(values_of(model, *slm::impl_of(after).h), values_of(model, lane.end_state())));
   float largest = 0, difference = 0;
   for (size_t i = 0; i < cut.size(); ++i) {
     largest = std::max(largest, std::abs(whole[i]));
@@ -106,7 +107,7 @@ struct LongStep {
   LongStep(int threads, int64_t rows)
       : batch_size(rows),
         model(make_model(config(), threads)),
-        trainer(model.impl(), model.train_config()),
+        trainer(slm::impl_of(model), model.train_config()),
         inputs(random_bytes(kSeqLen * batch_size)),
         targets(random_bytes(kSeqLen * batch_size + 1)) {}
 
@@ -119,7 +120,7 @@ struct LongStep {
 
   slm::Window window() const { return {inputs.data(), targets.data() + 1, kSeqLen, batch_size}; }
   float step(slm::State& state) {
-    return trainer.step_window(window(), &state.impl().h, slm::Dropout{0.3f, 3, 0}, 1e-2f);
+    return trainer.step_window(window(), &slm::impl_of(state).h, slm::Dropout{0.3f, 3, 0}, 1e-2f);
   }
   Floats parameters() const {
     Floats values(static_cast<size_t>(model.num_parameters()));
@@ -128,7 +129,7 @@ struct LongStep {
   }
   Floats gradients() const {
     Floats values(static_cast<size_t>(model.num_parameters()));
-    model.impl().backend->read_gradients(*trainer.grads, values.data());
+    slm::impl_of(model).backend->read_gradients(*trainer.grads, values.data());
     return values;
   }
 
@@ -143,7 +144,8 @@ struct LongStep {
 void test_interrupted_step_leaves_nothing(int threads, int polls) {
   LongStep stopped(threads, 12), whole(threads, 12);
   slm::State state = warm_state(stopped.model, 12);
-  const Floats before = stopped.parameters(), start = values_of(stopped.model, *state.impl().h);
+  const Floats before = stopped.parameters(),
+               start = values_of(stopped.model, *slm::impl_of(state).h);
   int asked = 0;
   {
     const slm::Interrupt interrupt([&] {
@@ -154,7 +156,7 @@ void test_interrupted_step_leaves_nothing(int threads, int polls) {
   }
   CHECK_EQ(asked, polls);
   CHECK(same_bits(stopped.parameters(), before));
-  CHECK(same_bits(values_of(stopped.model, *state.impl().h), start));
+  CHECK(same_bits(values_of(stopped.model, *slm::impl_of(state).h), start));
   const Floats gradients = stopped.gradients();
   CHECK(std::all_of(gradients.begin(), gradients.end(), [](float g) { return g == 0; }));
 
@@ -163,8 +165,8 @@ void test_interrupted_step_leaves_nothing(int threads, int polls) {
   CHECK_EQ(stopped.step(state), whole.step(other));
   CHECK(same_bits(stopped.parameters(), whole.parameters()));
   CHECK(!same_bits(stopped.parameters(), before));
-  CHECK(same_bits(values_of(stopped.model, *state.impl().h),
-                  values_of(whole.model, *other.impl().h)));
+  CHECK(same_bits(values_of(stopped.model, *slm::impl_of(state).h),
+                  values_of(whole.model, *slm::impl_of(other).h)));
 }
 
 // A poll that stops only while its thread waits for others: of three shards on two threads, one is
@@ -174,13 +176,15 @@ void test_caller_is_asked_while_it_waits() {
   LongStep waiting(2, kRows);
   const Bytes inputs = random_bytes(kSeqLen * kRows), targets = random_bytes(kSeqLen * kRows + 1);
   const Floats before = waiting.parameters();
-  slm::TrainingPass pass(waiting.model.impl(), kSeqLen, kRows, false);
-  const auto grads = waiting.model.impl().backend->make_gradients(
-      waiting.model.config(), waiting.model.impl().table, kSeqLen * kRows);
+  slm::TrainingPass pass(slm::impl_of(waiting.model), kSeqLen, kRows, false);
+  const auto grads =
+      slm::impl_of(waiting.model)
+          .backend->make_gradients(waiting.model.config(), slm::impl_of(waiting.model).table,
+                                   kSeqLen * kRows);
   bool cancelled = false;
   const slm::Interrupt interrupt([] { return !slm::ThreadPool::is_inside_part(); });
   for (int step = 0; step < 100 && !cancelled; ++step) {
-    waiting.model.impl().backend->clear(*grads);
+    slm::impl_of(waiting.model).backend->clear(*grads);
     try {
       pass.run({inputs.data(), targets.data() + 1, kSeqLen, kRows}, nullptr, slm::Dropout{}, *grads,
                nullptr);
@@ -195,9 +199,11 @@ void test_caller_is_asked_while_it_waits() {
 // of them would get to their end and leave losses.
 void test_throwing_poll_ends_the_other_shards(int threads) {
   LongStep thrown(threads, 32);
-  slm::TrainingPass pass(thrown.model.impl(), LongStep::kSeqLen, 32, false);
-  const auto grads = thrown.model.impl().backend->make_gradients(
-      thrown.model.config(), thrown.model.impl().table, LongStep::kSeqLen * 32);
+  slm::TrainingPass pass(slm::impl_of(thrown.model), LongStep::kSeqLen, 32, false);
+  const auto grads =
+      slm::impl_of(thrown.model)
+          .backend->make_gradients(thrown.model.config(), slm::impl_of(thrown.model).table,
+                                   LongStep::kSeqLen * 32);
   Floats losses(thrown.inputs.size());
   bool caught = false;
   int asked = 0;

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/isa.h"
+#include "model_impl.h"
 #include "run_pass.h"
 #include "slm/trainer.h"
 
@@ -143,10 +144,11 @@ void test_trainer() {
   const Bytes bytes = random_bytes(kSeqLen * kBatch);
   for (int step = 0; step < 20; ++step) {
     trainer.step(bytes.data(), bytes.data(), kSeqLen, kBatch, &state);
-    for (const slm::Tensor& tensor : model.impl().table.tensors()) {
+    for (const slm::Tensor& tensor : slm::impl_of(model).table.tensors()) {
       if (!tensor.is_recurrent) continue;
       Floats a(static_cast<size_t>(tensor.info.size));
-      model.impl().backend->read(model.impl().weights->flat(), tensor.offset, 64, a.data());
+      slm::impl_of(model).backend->read(slm::impl_of(model).weights->flat(), tensor.offset, 64,
+                                        a.data());
       CHECK(radius(a, 8) <= 0.9501);
     }
   }

@@ -1,5 +1,6 @@
 // Whole models: training steps, texts and scores through the public classes are those of the CPU,
 // and files go from one device to the other without a bit lost.
+#include "model_impl.h"
 #include "slm/generator.h"
 #include "temporary_folder.h"
 #include "whole_models.h"
@@ -10,7 +11,7 @@ constexpr int64_t kSteps = 4;  // the third is the first whose operations are on
 
 // Tensor by tensor, since one may be much smaller than another.
 void check_tensors(const slm::Model& model, const Floats& cuda, const Floats& cpu) {
-  for (const slm::Tensor& tensor : model.impl().table.tensors())
+  for (const slm::Tensor& tensor : slm::impl_of(model).table.tensors())
     check_close(part_of(cuda, tensor), part_of(cpu, tensor));
 }
 
@@ -60,8 +61,8 @@ void test_training(const slm::Config& config, int64_t seq_len, int64_t batch_siz
     check_near(on_cuda.grad_norm(), on_cpu.grad_norm());
     check_tensors(cpu, parameters_of(cuda), parameters_of(cpu));
   }
-  check_close(read_all(*cuda.impl().backend, *cuda_state.impl().h),
-              read_all(*cpu.impl().backend, *cpu_state.impl().h));
+  check_close(read_all(*slm::impl_of(cuda).backend, *slm::impl_of(cuda_state).h),
+              read_all(*slm::impl_of(cpu).backend, *slm::impl_of(cpu_state).h));
 }
 
 void test_reading(const slm::Config& config) {

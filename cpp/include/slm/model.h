@@ -40,11 +40,11 @@ class State {
   int64_t batch_size() const;
 
   struct Impl;
-  explicit State(std::unique_ptr<Impl> impl);
-  Impl& impl() { return *impl_; }
-  const Impl& impl() const { return *impl_; }
 
  private:
+  friend class Model;
+  friend struct Access;
+  explicit State(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
@@ -126,10 +126,9 @@ class Model {
   Score adapt(const uint8_t* data, size_t size, float* log_probs = nullptr);
 
   struct Impl;
-  Impl& impl() { return *impl_; }
-  const Impl& impl() const { return *impl_; }
 
  private:
+  friend struct Access;
   explicit Model(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

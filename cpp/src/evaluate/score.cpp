@@ -16,7 +16,7 @@ int64_t num_segments(int64_t size) { return (size + kScoreSegmentBytes - 1) / kS
 // others is padded, and what is computed there is ignored.
 class SegmentGroup {
  public:
-  SegmentGroup(const Model::Impl& model, const uint8_t* data, int64_t size, int64_t first_segment)
+  SegmentGroup(const Net& model, const uint8_t* data, int64_t size, int64_t first_segment)
       : model_(model),
         data_(data),
         sums_(static_cast<size_t>(std::min(model.backend->score_rows(model.config),
@@ -85,7 +85,7 @@ class SegmentGroup {
       }
   }
 
-  const Model::Impl& model_;
+  const Net& model_;
   const uint8_t* data_;
   int64_t num_steps_ = 0;
   int64_t chunk_steps_ = 0;
@@ -109,7 +109,7 @@ Score score_of(double nats, int64_t num_bytes) {
   return {mean, mean / std::log(2.0), std::exp(mean), num_bytes};
 }
 
-Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs) {
+Score score_text(const Net& model, const uint8_t* data, size_t size, float* log_probs) {
   expect_text_to_score(size);
   const auto num_bytes = static_cast<int64_t>(size);
   double sum = 0;
@@ -122,8 +122,8 @@ Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, flo
   return score_of(sum, num_bytes);
 }
 
-double estimate_score_seconds(const Model::Impl& model, const uint8_t* data, size_t size,
-                              double budget, const std::function<double()>& now) {
+double estimate_score_seconds(const Net& model, const uint8_t* data, size_t size, double budget,
+                              const std::function<double()>& now) {
   const auto num_bytes = static_cast<int64_t>(size);
   SegmentGroup group(model, data, num_bytes, 0);
   const auto run = [&group](int64_t t) {

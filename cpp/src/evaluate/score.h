@@ -5,7 +5,7 @@
 #include <functional>
 #include <string_view>
 
-#include "model_impl.h"
+#include "net.h"
 
 namespace slm {
 
@@ -23,11 +23,11 @@ Score score_of(double nats, int64_t num_bytes);
 
 // `log_probs`, if given, takes `size` values. Error(config) for an empty text, Error(training)
 // where the model's output is not finite.
-Score score_text(const Model::Impl& model, const uint8_t* data, size_t size, float* log_probs);
+Score score_text(const Net& model, const uint8_t* data, size_t size, float* log_probs);
 
 // How long score_text would take, in seconds of the clock `now`: measured on as many of its steps
 // as about `budget` seconds hold.
-double estimate_score_seconds(const Model::Impl& model, const uint8_t* data, size_t size,
-                              double budget, const std::function<double()>& now);
+double estimate_score_seconds(const Net& model, const uint8_t* data, size_t size, double budget,
+                              const std::function<double()>& now);
 
 }  // namespace slm

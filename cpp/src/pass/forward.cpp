@@ -5,7 +5,7 @@
 
 namespace slm {
 
-void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, int64_t t1,
+void forward_chunk(const Net& model, Workspace& workspace, int64_t t0, int64_t t1,
                    const std::function<void()>& poll) {
   const Backend& backend = *model.backend;
   ScopedTimer timer("embed_forward");
@@ -21,16 +21,16 @@ void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, i
   }
 }
 
-void capture_or_run(const Model::Impl& model, Workspace& workspace, const Gradients* grads,
-                    GraphKey key, int64_t steps, const std::function<void()>& run) {
+void capture_or_run(const Net& model, Workspace& workspace, const Gradients* grads, GraphKey key,
+                    int64_t steps, const std::function<void()>& run) {
   if (is_profiling())
     run();
   else
     model.backend->capture_or_run(workspace, *model.weights, grads, key, steps, run);
 }
 
-void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& window,
-                  Buffer* state, float* logits, float* losses) {
+void forward_pass(const Net& model, Workspace& workspace, const Window& window, Buffer* state,
+                  float* logits, float* losses) {
   const Backend& backend = *model.backend;
   const int64_t B = window.batch_size;
   const Chunks chunks{window.seq_len, backend.chunk_steps(model.config, B)};

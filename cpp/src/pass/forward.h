@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "model_impl.h"
+#include "net.h"
 #include "text/window.h"
 
 namespace slm {
@@ -22,16 +22,16 @@ struct Chunks {
 enum GraphKey : int64_t { kForward, kForwardAndLogits, kBackward };
 
 // Embedding and layers of the time steps [t0, t1); `poll` is called after each layer.
-void forward_chunk(const Model::Impl& model, Workspace& workspace, int64_t t0, int64_t t1,
+void forward_chunk(const Net& model, Workspace& workspace, int64_t t0, int64_t t1,
                    const std::function<void()>& poll);
 
 // Backend::capture_or_run of the model's backend, and just `run` while operations are timed.
-void capture_or_run(const Model::Impl& model, Workspace& workspace, const Gradients* grads,
-                    GraphKey key, int64_t steps, const std::function<void()>& run);
+void capture_or_run(const Net& model, Workspace& workspace, const Gradients* grads, GraphKey key,
+                    int64_t steps, const std::function<void()>& run);
 
 // logits (T, B, V) and losses (T, B; nats) may be null. `state`, if given, is where the window
 // starts and is moved on once the whole window has been computed.
-void forward_pass(const Model::Impl& model, Workspace& workspace, const Window& window,
-                  Buffer* state, float* logits, float* losses);
+void forward_pass(const Net& model, Workspace& workspace, const Window& window, Buffer* state,
+                  float* logits, float* losses);
 
 }  // namespace slm

@@ -9,7 +9,7 @@ namespace slm {
 namespace {
 
 // The window cut into segments; without recomputing, into one.
-Chunks segments_of(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute) {
+Chunks segments_of(const Net& model, int64_t seq_len, int64_t batch_size, bool recompute) {
   const Chunks chunks{seq_len, model.backend->chunk_steps(model.config, batch_size)};
   if (!recompute) return {seq_len, seq_len};
   const double root = std::sqrt(static_cast<double>(chunks.count()));
@@ -18,7 +18,7 @@ Chunks segments_of(const Model::Impl& model, int64_t seq_len, int64_t batch_size
 
 }  // namespace
 
-ShardPass::ShardPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute)
+ShardPass::ShardPass(const Net& model, int64_t seq_len, int64_t batch_size, bool recompute)
     : model_(model),
       segments_(segments_of(model, seq_len, batch_size, recompute)),
       batch_size_(batch_size),

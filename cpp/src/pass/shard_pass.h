@@ -14,7 +14,7 @@ namespace slm {
 // are the same.
 class ShardPass {
  public:
-  ShardPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
+  ShardPass(const Net& model, int64_t seq_len, int64_t batch_size, bool recompute);
 
   // Adds to `grads` the losses, and the gradient of their sum times `scale`. The window starts from
   // `state`, or from the start of a text. Where `losses` is not null, the loss of each byte goes
@@ -31,7 +31,7 @@ class ShardPass {
   void backward(int64_t steps, float scale, Gradients& grads);
   void poll() const;
 
-  const Model::Impl& model_;
+  const Net& model_;
   const Chunks segments_;
   const int64_t batch_size_;
   std::unique_ptr<Workspace> workspace_;         // of one segment

@@ -10,7 +10,7 @@
 namespace slm {
 
 struct TrainingPass::Worker {
-  Worker(const Model::Impl& model, int64_t seq_len, int64_t rows, bool recompute)
+  Worker(const Net& model, int64_t seq_len, int64_t rows, bool recompute)
       : pass(model, seq_len, rows, recompute) {}
 
   ShardPass pass;
@@ -19,8 +19,7 @@ struct TrainingPass::Worker {
   std::vector<float> losses;             // the same, where they are asked for
 };
 
-TrainingPass::TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size,
-                           bool recompute)
+TrainingPass::TrainingPass(const Net& model, int64_t seq_len, int64_t batch_size, bool recompute)
     : model_(model),
       seq_len_(seq_len),
       batch_size_(batch_size),

@@ -15,7 +15,7 @@ namespace slm {
 // other's data. Each shard has its own gradients, which are added in the order of the shards.
 class TrainingPass {
  public:
-  TrainingPass(const Model::Impl& model, int64_t seq_len, int64_t batch_size, bool recompute);
+  TrainingPass(const Net& model, int64_t seq_len, int64_t batch_size, bool recompute);
   ~TrainingPass();
 
   // Adds to `grads` the losses, and the gradient of their mean. `grads` must be zero before, since
@@ -40,7 +40,7 @@ class TrainingPass {
       int64_t shard,
       const std::function<void(int64_t in_batch, int64_t in_shard, int64_t count)>& f) const;
 
-  const Model::Impl& model_;
+  const Net& model_;
   const int64_t seq_len_, batch_size_, shards_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Gradients>> grads_;  // of all shards but the first

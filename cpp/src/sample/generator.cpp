@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "model_impl.h"
 #include "numerics/sampling.h"
 #include "pass/forward.h"
 #include "pass/profile.h"
@@ -47,8 +48,8 @@ class Batch {
   // Rows that have ended are carried along: their logits are not looked at.
   void advance() {
     poll_interrupt();
-    const Model::Impl& model = model_.impl();
-    State::Impl& state = state_.impl();
+    const Net& model = impl_of(model_);
+    State::Impl& state = impl_of(state_);
     forward_pass(model, *state.workspace, {tokens_.data(), nullptr, 1, state.batch_size},
                  state.h.get(), nullptr, nullptr);
     ScopedTimer timer("head_logits");

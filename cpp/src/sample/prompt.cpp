@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model_impl.h"
 #include "pass/forward.h"
 #include "util/interrupt.h"
 
@@ -17,12 +18,12 @@ PromptState read_prompt(const Model& model, std::string_view prompt) {
   PromptState result{model.new_state(1), kFirstByte};
   if (prompt.empty()) return result;
 
-  const Model::Impl& impl = model.impl();
-  Buffer* h = result.state.impl().h.get();
-  const auto workspace = impl.backend->make_workspace(impl.config, {kPromptWindow, 1, false});
+  const Net& net = impl_of(model);
+  Buffer* h = impl_of(result.state).h.get();
+  const auto workspace = net.backend->make_workspace(net.config, {kPromptWindow, 1, false});
   const auto read = [&](const uint8_t* bytes, int64_t count) {
     poll_interrupt();
-    forward_pass(impl, *workspace, {bytes, nullptr, count, 1}, h, nullptr, nullptr);
+    forward_pass(net, *workspace, {bytes, nullptr, count, 1}, h, nullptr, nullptr);
   };
   read(&kFirstByte, 1);
   const auto* bytes = reinterpret_cast<const uint8_t*>(prompt.data());
@@ -36,7 +37,7 @@ PromptState read_prompt(const Model& model, std::string_view prompt) {
 
 State repeat_state(const Model& model, const State& one, int64_t rows) {
   const Config& config = model.config();
-  const State::Impl& from = one.impl();
+  const State::Impl& from = impl_of(one);
   std::vector<float> values(static_cast<size_t>(from.h->size()));  // (L, N) and then (K)
   from.backend->read(*from.h, 0, from.h->size(), values.data());
 
@@ -50,7 +51,7 @@ State repeat_state(const Model& model, const State& one, int64_t rows) {
   for (int64_t layer = 0; layer < config.num_layers; ++layer)
     repeat(layer * config.state_dim, config.state_dim);
   repeat(hidden_size(config, 1), history_size(config));
-  State::Impl& to = result.impl();
+  State::Impl& to = impl_of(result);
   to.backend->write(repeated.data(), to.h->size(), *to.h, 0);
   return result;
 }

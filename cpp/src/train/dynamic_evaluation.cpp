@@ -22,11 +22,11 @@ TrainConfig online(const DynamicEvaluationOptions& options, float max_spectral_r
 
 }  // namespace
 
-Adapted evaluate_dynamically(const Model::Impl& model, const uint8_t* data, size_t size,
-                             float* log_probs, const DynamicEvaluationOptions& options) {
+Adapted evaluate_dynamically(const Net& model, const uint8_t* data, size_t size, float* log_probs,
+                             const DynamicEvaluationOptions& options) {
   expect_text_to_score(size);
   const auto num_bytes = static_cast<int64_t>(size);
-  Model::Impl learner(model);
+  Net learner(model);
   Trainer::Impl trainer(learner, online(options, model.train_config.max_spectral_radius));
   auto state = model.backend->make_buffer(state_size(model.config, 1));
 
@@ -46,16 +46,6 @@ Adapted evaluate_dynamically(const Model::Impl& model, const uint8_t* data, size
     }
   }
   return {score_of(sum, num_bytes), std::move(learner.weights)};
-}
-
-Score Model::score_adapting(const uint8_t* data, size_t size, float* log_probs) const {
-  return evaluate_dynamically(*impl_, data, size, log_probs).score;
-}
-
-Score Model::adapt(const uint8_t* data, size_t size, float* log_probs) {
-  Adapted adapted = evaluate_dynamically(*impl_, data, size, log_probs);
-  impl_->weights = std::move(adapted.weights);
-  return adapted.score;
 }
 
 }  // namespace slm

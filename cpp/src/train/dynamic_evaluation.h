@@ -2,7 +2,7 @@
 // Scoring a text by a model that learns from it while it reads, as a compressor like PPM does
 // (docs/evaluation.md). The text is one stream of short windows: each is scored by the weights from
 // before it, and then learned from by one update.
-#include "model_impl.h"
+#include "net.h"
 
 namespace slm {
 
@@ -23,7 +23,7 @@ struct Adapted {
 
 // `log_probs`, if given, takes `size` values. `model` is not changed. Error(config) for an empty
 // text, Error(training) where output or gradient are not finite.
-Adapted evaluate_dynamically(const Model::Impl& model, const uint8_t* data, size_t size,
-                             float* log_probs, const DynamicEvaluationOptions& options = {});
+Adapted evaluate_dynamically(const Net& model, const uint8_t* data, size_t size, float* log_probs,
+                             const DynamicEvaluationOptions& options = {});
 
 }  // namespace slm

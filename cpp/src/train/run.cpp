@@ -47,7 +47,7 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
 // Streams carry their state; a window in the middle of a text also has the bytes before it, where
 // the model looks at them.
 void Run::make_window_state() {
-  const Model::Impl& model = trainer_.model;
+  const Net& model = trainer_.model;
   if (config_.sampling != Sampling::stream && history_size(model.config) == 0) return;
   const int64_t size = state_size(model.config, config_.batch_size);
   window_state_ = model.backend->make_buffer(size);
@@ -81,7 +81,7 @@ double Run::passes() const {
 }
 
 void Run::start_afresh() {
-  const Model::Impl& model = trainer_.model;
+  const Net& model = trainer_.model;
   trainer_.m = model.backend->make_buffer(model.table.num_moments());
   trainer_.v = model.backend->make_buffer(model.table.num_moments());
   trainer_.updates = 0;
@@ -178,7 +178,7 @@ void Run::begin_step(int64_t step) {
 // text is known nevertheless.
 void Run::start_window(int64_t step) {
   if (!window_state_ || (config_.sampling == Sampling::stream && step > 0)) return;
-  const Model::Impl& model = trainer_.model;
+  const Net& model = trainer_.model;
   sampler_->history(step, history_size(model.config),
                     start_values_.data() + hidden_size(model.config, config_.batch_size));
   model.backend->write(start_values_.data(), window_state_->size(), *window_state_, 0);

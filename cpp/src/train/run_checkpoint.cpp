@@ -43,7 +43,7 @@ Json Run::run_spec() const {
 
 void Run::resume() {
   const std::string& path = options_.checkpoint;
-  Model::Impl& model = trainer_.model;
+  Net& model = trainer_.model;
   const Backend& backend = *model.backend;
   const Checkpoint checkpoint = load_checkpoint(path);
   expect_same(config_to_json(checkpoint.config), config_to_json(model.config), path);
@@ -74,7 +74,7 @@ void Run::save_if_due() {
 
 void Run::save() {
   if (options_.checkpoint.empty()) return;
-  const Model::Impl& model = trainer_.model;
+  const Net& model = trainer_.model;
   const auto values = [&](const Buffer& buffer) {
     std::vector<float> out(static_cast<size_t>(buffer.size()));
     model.backend->read(buffer, 0, buffer.size(), out.data());

@@ -20,7 +20,7 @@ bool Run::evaluation_due() const {
 }
 
 bool Run::evaluate() {
-  Model::Impl& model = trainer_.model;
+  Net& model = trainer_.model;
   const double start = now_();
   Evaluation evaluation;
   evaluation.validation_loss = validation_loss();
@@ -85,7 +85,7 @@ void Run::finish() {
 
 void Run::restore_best() {
   if (best_.empty()) return;
-  Model::Impl& model = trainer_.model;
+  Net& model = trainer_.model;
   model.backend->write(best_.data(), model.table.num_parameters(), model.weights->flat(), 0);
   model.backend->params_changed(*model.weights);
 }

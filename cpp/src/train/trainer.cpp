@@ -3,13 +3,14 @@
 #include <cmath>
 
 #include "check_window.h"
+#include "model_impl.h"
 #include "pass/profile.h"
 #include "train/schedule.h"
 #include "train/trainer_impl.h"
 
 namespace slm {
 
-Trainer::Impl::Impl(Model::Impl& trained, const TrainConfig& how)
+Trainer::Impl::Impl(Net& trained, const TrainConfig& how)
     : model(trained),
       config(how),
       m(model.backend->make_buffer(model.table.num_moments())),
@@ -104,8 +105,8 @@ Trainer::Trainer(Model& model, const TrainConfig& config) {
         ErrorKind::config,
         "max_spectral_radius is above 0, which bounds the matrix A of cell \"dense\", and this "
         "model's cell is \"gated\", which has none");
-  impl_ = std::make_unique<Impl>(model.impl(), config);
-  model.impl().train_config = config;
+  impl_ = std::make_unique<Impl>(impl_of(model), config);
+  impl_of(model).train_config = config;
 }
 
 Trainer::Trainer(Trainer&&) noexcept = default;
@@ -123,7 +124,7 @@ float Trainer::step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_l
   dropout.first = dropout.row = first_position(impl_->updates, seq_len, batch_size);
   const Window window = impl_->noise.corrupt({inputs, targets, seq_len, batch_size},
                                              how.input_noise, how.seed, dropout.first);
-  return impl_->step_window(window, state ? &state->impl().h : nullptr, dropout, lr);
+  return impl_->step_window(window, state ? &impl_of(*state).h : nullptr, dropout, lr);
 }
 
 int64_t Trainer::steps_done() const { return impl_->updates; }

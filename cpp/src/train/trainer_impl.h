@@ -15,7 +15,7 @@ inline uint64_t first_position(int64_t step, int64_t seq_len, int64_t batch_size
 }
 
 struct Trainer::Impl {
-  Impl(Model::Impl& model, const TrainConfig& config);
+  Impl(Net& model, const TrainConfig& config);
 
   // One update at rate `lr`; the loss before it. Parameters, moments and `state` are unchanged when
   // it throws: Error(training) for a loss or gradient that is not finite, Error(cancelled). Where
@@ -33,7 +33,7 @@ struct Trainer::Impl {
   void update(float lr);
   float finish();  // waits for the update and says what step_window does
 
-  Model::Impl& model;
+  Net& model;
   TrainConfig config;
   std::unique_ptr<Gradients> grads;  // for the latest shape of window; zero between steps
   std::unique_ptr<Buffer> m, v;      // num_moments each

@@ -1,0 +1,29 @@
+#pragma once
+// The network as the passes, scoring and training see it: its shape, its tensors, and the device
+// that holds its weights. The classes of the public API (Model, State, Generator, Trainer) are
+// above it.
+#include <memory>
+#include <string>
+
+#include "backend.h"
+#include "slm/config.h"
+#include "tensors.h"
+
+namespace slm {
+
+struct Net {
+  // Weights that are still to be set. Error(config) for a config that is out of range.
+  Net(const Config& config, const TrainConfig& train_config, std::shared_ptr<const Backend> backend,
+      const std::string& precision);
+  explicit Net(const Net& other);  // on the same backend, with weights of its own
+  Net& operator=(const Net&) = delete;
+
+  Config config;
+  TrainConfig train_config;  // how it was trained, or is to be
+  TensorTable table;
+  std::shared_ptr<const Backend> backend;
+  std::string precision;  // of the backend; "auto" is resolved
+  std::unique_ptr<Weights> weights;
+};
+
+}  // namespace slm
