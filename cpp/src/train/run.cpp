@@ -18,6 +18,8 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
       options_(options),
       now_(std::move(now)),
       config_(trainer.config),
+      best_(state_, options.patience),
+      speed_(options.seconds),
       start_(now_()),
       last_save_(start_) {
   validate(options);
@@ -107,10 +109,10 @@ void Run::set_plan(const Plan& plan) {
 bool Run::finished() {
   if (evaluation_due()) return false;
   if (state_.planned_steps > 0 && state_.step >= state_.planned_steps) return true;
-  stopped_early_ = should_stop_early();
+  stopped_early_ = best_.should_stop();
   if (stopped_early_) return true;
   if (options_.seconds == 0 || state_.step == 0) return false;
-  const double next = elapsed() + step_seconds_ + state_.evaluation_seconds;
+  const double next = elapsed() + speed_.latest_step_seconds() + state_.evaluation_seconds;
   if (next <= kHardStop * options_.seconds) return false;
   notes_.push_back("the time is up after step " + std::to_string(state_.step) + " of " +
                    std::to_string(config_.steps) + ": training was slower than measured");
@@ -124,7 +126,7 @@ Progress Run::advance() {
   if (evaluation_due()) {
     progress.is_best = evaluate();
     progress.evaluation = &state_.evaluations.back();
-    if (state_.step == state_.planned_steps || should_stop_early()) note_best_step();
+    if (state_.step == state_.planned_steps || best_.should_stop()) note_overfitting();
   }
   progress.step = state_.step;
   progress.steps = state_.planned_steps;
@@ -158,12 +160,13 @@ void Run::take_step() {
     next_begun_ = false;
   }
   loss_ = trainer_.finish();
-  step_seconds_ = now_() - start;
+  const double seconds = now_() - start;
   ++state_.step;
   state_.loss_sum += loss_;
   ++state_.loss_count;
-  state_.training_seconds += step_seconds_;
+  state_.training_seconds += seconds;
   if (stopped) std::rethrow_exception(stopped);
+  speed_.add_step(elapsed(), seconds);
   if (options_.seconds > 0 && state_.planned_at == 0) plan_from_speed();
 }
 

@@ -6,7 +6,9 @@
 
 #include "io/checkpoint.h"
 #include "text/windows.h"
+#include "train/best_weights.h"
 #include "train/plan.h"
+#include "train/speed_plan.h"
 #include "train/trainer_impl.h"
 
 namespace slm {
@@ -33,7 +35,7 @@ class Run {
   // Gives the model the weights that were best on the validation text; without one, the last.
   void restore_best();
   // The step after which the model has the weights that restore_best() gives it.
-  int64_t best_step() const { return best_.empty() ? state_.step : state_.best_step; }
+  int64_t best_step() const { return best_.step(); }
   History history(bool stopped) const;
 
  private:
@@ -52,14 +54,13 @@ class Run {
   double passes() const;  // through the text, by the plan
   void start_window(int64_t step);
   void plan_from_speed();
-  void use_plan_by_time(const Plan& plan);
+  void use_early_plan(const Plan& plan);
   void correct_plan(const Plan& plan);
   void set_plan(const Plan& plan);
   bool evaluation_due() const;
   bool evaluate();  // returns whether it is the best so far
   double validation_loss();
-  bool should_stop_early() const;
-  void note_best_step();
+  void note_overfitting();
   double elapsed() const { return state_.seconds + now_() - start_; }
   double window_bytes() const;  // that a step reads
   double bytes_per_second() const;
@@ -73,20 +74,18 @@ class Run {
   TrainConfig config_;           // as resolved
   Json run_spec_;                // what a checkpoint's must equal
   RunState state_;               // its `seconds` are those before this session
-  std::vector<float> best_;
+  BestWeights best_;
+  SpeedPlan speed_;
   std::unique_ptr<Buffer> window_state_;  // where the next window starts; null: at nothing
   std::vector<float> start_values_;       // as many: of a state before any window
   std::unique_ptr<WindowSampler> sampler_;
 
   double start_, last_save_;
-  int64_t measured_steps_ = 0;  // in this session, since it began or since there is a plan
-  double measured_from_ = 0;    // elapsed() when the first of them was done; evaluations add theirs
-  double step_seconds_ = 0;     // of the latest step
-  bool next_begun_ = false;     // the step after it has been
-  float loss_ = 0;              // of the latest step
+  bool next_begun_ = false;  // the step after it has been
+  float loss_ = 0;           // of the latest step
   size_t notes_reported_ = 0;
   bool stopped_early_ = false;  // which is why it ended
-  bool best_reported_ = false;
+  bool overfitting_noted_ = false;
 };
 
 // Trainer::fit with a clock of the caller's.

@@ -1,4 +1,4 @@
-// Run's two ways to and from a checkpoint.
+// Run: saving to and resuming from a checkpoint.
 #include "io/config_json.h"
 #include "train/run.h"
 #include "util/quote.h"
@@ -58,7 +58,7 @@ void Run::resume() {
   const int64_t moments = model.table.num_moments();
   backend.write(checkpoint.m.data(), moments, *trainer_.m, 0);
   backend.write(checkpoint.v.data(), moments, *trainer_.v, 0);
-  best_ = checkpoint.best;
+  best_.set_weights(checkpoint.best);
   if (!checkpoint.stream.empty())
     backend.write(checkpoint.stream.data(), window_state_->size(), *window_state_, 0);
   trainer_.updates = checkpoint.state.step;
@@ -89,7 +89,7 @@ void Run::save() {
   checkpoint.weights = values(model.weights->flat());
   checkpoint.m = values(*trainer_.m);
   checkpoint.v = values(*trainer_.v);
-  checkpoint.best = best_;
+  checkpoint.best = best_.weights();
   if (config_.sampling == Sampling::stream) checkpoint.stream = values(*window_state_);
   save_checkpoint(options_.checkpoint, model.table, checkpoint);
   last_save_ = now_();
