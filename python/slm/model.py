@@ -86,7 +86,7 @@ class Model:
 
     @property
     def num_parameters(self) -> int:
-        """How many values all parameters have together."""
+        """The number of values of all parameters."""
         return self._core.num_parameters
 
     @property
@@ -152,8 +152,8 @@ class Model:
 
         log_probs: also return the log-probability of every byte; without, memory does not grow
         with the text.
-        adapt: dynamic evaluation: read the text as one stream and update the weights on the way,
-        after each byte is scored. keep: keep those weights; else the model is left as it was.
+        adapt: dynamic evaluation: read the text as one stream, and update the weights with each
+        window after it is scored. keep: keep those weights; else the model is left as it was.
         """
         if keep and not adapt:
             raise ConfigError("keep=True keeps what adapt=True learns; give both")
