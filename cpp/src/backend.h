@@ -264,7 +264,7 @@ void require_cublas();
 // Throws Error(device) if it is not available.
 std::shared_ptr<const Backend> make_backend(const std::string& device, int threads,
                                             const std::string& precision);
-// What "auto" stands for on the device of this name; any other precision itself.
+// Replaces "auto" by the precision it stands for on the device of this name.
 std::string resolve_precision(const std::string& precision, const std::string& device);
 
 }  // namespace slm

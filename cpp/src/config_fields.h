@@ -39,7 +39,7 @@ struct RisingList {  // from 2 to `high`, each above the one before it
 };
 struct DropProbability {};  // at least 0 and below 1, or kAutoDropout
 
-// What the tensor table, the flat buffers and a file's offsets are planned for.
+// Limits under which sizes and file offsets cannot overflow.
 inline constexpr int64_t kMaxWidth = 65536;
 inline constexpr int64_t kMaxLayers = 1024;
 inline constexpr int64_t kMaxBuckets = int64_t{1} << 24;

@@ -1,5 +1,5 @@
 #pragma once
-// What Model and State are made of, for the files that implement the public API.
+// Members of Model and State, for the files that implement the public API.
 #include <memory>
 #include <string>
 #include <vector>

@@ -14,38 +14,39 @@ inline constexpr uint8_t kFirstByte = '\n';
 
 /// A layer's recurrence: by a dense matrix, or the selective gated cell (docs/model.md).
 enum class Cell { dense, gated };
-/// Scale of the embedding's initial values.
+/// Initial values of the embedding: uniform in ±1/√E (seed) or in ±1 (tuned).
 enum class Init { seed, tuned };
-/// Whether there is an RMSNorm before cells, SwiGLUs and the head.
+/// Normalization before cells, SwiGLUs and the head: none, or RMSNorm.
 enum class Norm { none, rms };
 
-/// Everything that fixes a model's shape and its initial values. Stored whole in every model file.
-/// docs/model.md has the equations.
+/// A model's shape and initialization. Stored in every model file. docs/model.md has the equations.
 struct Config {
   Cell cell = Cell::dense;
   int64_t embed_dim = 128;  ///< E, width of the embedding and of every layer's input
   int64_t state_dim = 128;  ///< N, width of a layer's hidden state
   int64_t num_layers = 2;   ///< L
   Init init = Init::tuned;
-  bool residual = false;  ///< a layer's input is added to its output
+  bool residual = false;  ///< adds a layer's input to its output
   Norm norm = Norm::none;
   int64_t mlp_dim = 0;          ///< M, width of a SwiGLU after each layer's cell; 0: none
-  bool tie_embeddings = false;  ///< the head multiplies by the embedding
-  /// n of the n-grams whose vectors are added to a byte's embedding: rising, from 2 to 8.
+  bool tie_embeddings = false;  ///< weight tying: the head multiplies by the embedding
+  /// The n of the hashed n-gram embeddings that are added to a byte's embedding: rising, 2 to 8.
   std::vector<int64_t> ngram_orders = {};
   int64_t ngram_buckets = 16384;  ///< rows of each table from order 3 up: a power of two
-  int64_t ngram_dim = 0;  ///< width of those rows and of matches'; 0: E. Others are projected to E
-  /// Where the last m bytes stood before in the text, for each of these m, the byte that followed
-  /// there has a vector that is added, too: rising, from 2 to 32. With the n-grams, at most 8.
+  /// Width of the rows of n-gram and match tables; 0: E. Other widths are projected to E.
+  int64_t ngram_dim = 0;
+  /// Match model: for each of these m, find the most recent earlier occurrence of the last m bytes
+  /// and add an embedding of the byte that followed it. Rising, 2 to 32; at most 8 tables together
+  /// with the n-grams.
   std::vector<int64_t> match_lengths = {};
-  int64_t match_span = 4096;  ///< bytes of the text, from the latest back, where that may be
+  int64_t match_span = 4096;  ///< how many bytes back from the latest one a match may be
 };
 
 /// Most steps of a run: any number of them is exact in the schedule's double.
 inline constexpr int64_t kMaxSteps = int64_t{1} << 53;
 
-/// TrainConfig::dropout, locked_dropout or input_noise that is chosen by how often a run reads its
-/// text.
+/// Value of TrainConfig::dropout, locked_dropout and input_noise that lets Trainer::fit choose by
+/// the number of passes over the text.
 inline constexpr float kAutoDropout = -1;
 
 /// The learning rate after the warm-up.
@@ -67,26 +68,25 @@ struct TrainConfig {
   float clip_norm = 1.0f;      ///< largest global gradient norm; 0 does not clip
   int64_t warmup_steps = 50;   ///< linear from lr / warmup_steps to lr
   Schedule schedule = Schedule::cosine;
-  float min_lr_ratio = 0;    ///< where the cosine ends, as a share of learning_rate
-  float table_lr_scale = 3;  ///< the n-gram and match tables' rate, a multiple of learning_rate
-  /// Share of the n-grams and matches that a training step leaves out (of the embedding's values,
-  /// in a model without). kAutoDropout: Trainer::fit chooses it by how often it reads the text.
+  float min_lr_ratio = 0;    ///< learning rate at the end of the cosine / learning_rate
+  float table_lr_scale = 3;  ///< learning rate of the n-gram and match tables / learning_rate
+  /// Dropout probability of n-gram and match embeddings; in a model without these, of the
+  /// embedding's values. Or kAutoDropout.
   float dropout = 0;
-  /// Share of the values that go into a layer but the first, or into the head, that a training step
-  /// leaves out, the same at all bytes of a window. Needs Norm::rms. kAutoDropout as above.
+  /// Locked (variational) dropout of the inputs of the head and of all layers but the first: one
+  /// mask for all time steps of a window. Needs Norm::rms. Or kAutoDropout.
   float locked_dropout = 0;
-  /// Share of the input bytes that a training step replaces by others of its window; what is to be
-  /// predicted stays. kAutoDropout as above.
+  /// Probability that an input byte is replaced by one sampled from the same window (unigram
+  /// noising); targets stay. Or kAutoDropout.
   float input_noise = 0;
-  /// What the spectral radius of a dense cell's matrices A is kept at, at most, after every step: A
-  /// is scaled down where ‖A^64‖^(1/64) is above it. 0 keeps no bound; above 0, a model whose cell
-  /// is "gated", which needs none, is refused.
+  /// Bound on the spectral radius of a dense cell's matrices A: after every step, A is scaled down
+  /// if ‖A^64‖^(1/64) is above it. 0: no bound. Cell::gated has no such matrix and refuses a bound.
   float max_spectral_radius = 0;
   Sampling sampling = Sampling::random;
-  uint64_t seed = 0;  ///< of the window positions
-  /// Keep a part of a long window's time steps, about √n of its n chunks, and compute the rest
-  /// twice: the same bits from less memory, for a third more arithmetic. A chunk is of about 512
-  /// positions on the CPU; a window of one saves nothing.
+  uint64_t seed = 0;  ///< of window positions, dropout and input noise
+  /// Activation checkpointing: keep the states between about √n segments of a window of n chunks
+  /// and recompute the rest in the backward pass. The same bits from less memory, for about a third
+  /// more arithmetic. A chunk is about 512 positions; a window of one chunk saves nothing.
   bool recompute = false;
 };
 
@@ -99,9 +99,9 @@ struct Preset {
 /// The preset used when none is named: the same here, in Python and on the command line.
 inline constexpr char kDefaultPreset[] = "small";
 
-/// Throws Error(config) for an unknown name; the sentence lists the known ones. For a text of
-/// `text_bytes` (0: any), n-gram tables have no more buckets than it has n-grams: the next power of
-/// two, but at least 256.
+/// Throws Error(config) for an unknown name; the message lists the known ones. With `text_bytes`,
+/// the size of the text to train on, n-gram tables get no more buckets than the next power of two,
+/// but at least 256.
 Preset preset(const std::string& name, int64_t text_bytes = 0);
 std::vector<std::string> preset_names();
 

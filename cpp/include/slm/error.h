@@ -5,7 +5,7 @@
 
 namespace slm {
 
-/// What went wrong, so that a caller can react without reading the sentence.
+/// The kind of an Error, so that callers can react without parsing its message.
 enum class ErrorKind {
   config,     ///< a value that the caller passed: option, shape, size, preset name
   format,     ///< a file that is not what it should be: truncated, wrong dtype, too new
@@ -15,8 +15,7 @@ enum class ErrorKind {
   cancelled,  ///< an Interrupt's poll asked to stop
 };
 
-/// The one exception of the library. what() is a sentence: what was wrong, what was expected,
-/// where.
+/// The one exception type of the library. what() says what was wrong, what was expected, and where.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message, int os_code = 0)

@@ -28,8 +28,8 @@ struct TensorInfo {
   bool sparse = false;         ///< an n-gram or match table: a position looks up one of its rows
 };
 
-/// What `batch_size` independent texts leave behind: every layer's h, (B, N), and the latest bytes
-/// of each text, for n-grams and matches. Copying copies it.
+/// The recurrent state of `batch_size` independent texts: every layer's h, (B, N), and the latest
+/// bytes of each text, for n-grams and matches. A copy is independent of the original.
 class State {
  public:
   State(const State& other);
@@ -48,7 +48,7 @@ class State {
   std::unique_ptr<Impl> impl_;
 };
 
-/// What a text costs under a model, by the protocol of docs/evaluation.md.
+/// Cross-entropy of a text under a model, by the protocol of docs/evaluation.md.
 struct Score {
   double nats_per_byte = 0;
   double bits_per_byte = 0;
@@ -58,14 +58,15 @@ struct Score {
 
 /// Memory in bytes, planned from the configs before anything is allocated.
 struct MemoryPlan {
-  int64_t weights = 0;    ///< parameters, and the copies of them that the kernels read
+  int64_t weights = 0;    ///< parameters, and packed copies of them that the kernels read
   int64_t optimizer = 0;  ///< gradients and AdamW's two moments, while training
-  int64_t window = 0;     ///< everything else of a training step on the training config's window
-  int64_t state = 0;      ///< of one text in generation, with what one step needs
+  int64_t window = 0;     ///< everything else of a training step on train_config's window
+  int64_t state = 0;      ///< of one text in generation, with the memory of one step
 };
 
-/// A byte-level language model. Arrays are time-major and row-major: bytes (T, B), logits (T, B,
-/// 256). Const members may run on several threads at once, each with its own State.
+/// A byte-level language model. Arrays are time-major and row-major: bytes uint8 (T, B), logits
+/// float32 (T, B, 256). Const members may run on several threads at once, each with its own State.
+/// Shapes that are out of range or a State of another model are Error(config).
 class Model {
  public:
   /// Fresh weights. Throws Error(config) or Error(device).
@@ -108,8 +109,8 @@ class Model {
   /// Mean cross-entropy in nats of targets (T, B) after inputs (T, B).
   float loss(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len, int64_t batch_size,
              State* state = nullptr) const;
-  /// The loss, and in `out` its gradient by every parameter (num_parameters() floats, full BPTT
-  /// over the window; none flows into the state before it).
+  /// The loss, and in `out` its gradient by every parameter: num_parameters() floats. BPTT covers
+  /// the whole window and is truncated at its start: no gradient flows into `state`.
   float gradients(const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
                   int64_t batch_size, State* state, float* out) const;
 
@@ -119,10 +120,10 @@ class Model {
   Score score(const uint8_t* data, size_t size, float* log_probs = nullptr) const;
   Score score(std::string_view text) const;
 
-  /// Scores a text as one stream, in short windows: after each, a copy of the weights learns from
-  /// it, so that a byte's probability depends on all bytes before it.
+  /// Dynamic evaluation: scores a text as one stream in short windows, and updates a copy of the
+  /// weights after each. A byte's probability depends on all bytes before it.
   Score score_adapting(const uint8_t* data, size_t size, float* log_probs = nullptr) const;
-  /// The same, and this model keeps what was learned. When it throws, the model is as it was.
+  /// Dynamic evaluation that keeps the updated weights. If it throws, the model is unchanged.
   Score adapt(const uint8_t* data, size_t size, float* log_probs = nullptr);
 
   struct Impl;

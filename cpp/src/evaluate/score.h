@@ -18,7 +18,7 @@ inline const uint8_t* bytes(std::string_view text) {
 
 // Error(config) for an empty text.
 void expect_text_to_score(size_t size);
-// What `num_bytes` bytes that cost `nats` together come to.
+// The Score of `num_bytes` bytes whose cross-entropies sum to `nats`.
 Score score_of(double nats, int64_t num_bytes);
 
 // `log_probs`, if given, takes `size` values. Error(config) for an empty text, Error(training)

@@ -39,7 +39,7 @@ constexpr Section kSections[] = {{"", &Checkpoint::weights, false},
                                  {"optimizer.v.", &Checkpoint::v, true},
                                  {"best.", &Checkpoint::best, false}};
 
-// What the values of Checkpoint::stream are in a file.
+// Layout of the values of Checkpoint::stream in a file.
 struct StreamPart {
   const char* name;
   std::vector<int64_t> shape;

@@ -10,7 +10,7 @@
 
 namespace slm {
 
-// What changes from step to step, apart from arrays.
+// The scalars of a run that change from step to step.
 struct RunState {
   int64_t step = 0;           // steps done, which is also the number of optimizer updates
   int64_t planned_steps = 0;  // 0: the speed is still being measured

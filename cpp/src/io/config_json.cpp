@@ -58,7 +58,7 @@ C from_json(const Json& json, const std::string& where) {
     reader.fields.finish();
     validate(config);
   } catch (const Error& error) {
-    // What is out of range is the file's fault here, not the caller's.
+    // A value out of range is the file's fault here, not the caller's.
     if (error.kind() != ErrorKind::config) throw;
     throw Error(ErrorKind::format, "in " + where + ", " + error.what());
   }

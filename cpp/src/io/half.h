@@ -9,7 +9,7 @@ namespace slm {
 
 inline constexpr float kLargestHalf = 65504;
 
-// What a float's exponent is above a half's, in place.
+// Difference of the exponent biases of float and half, at the place of a float's exponent.
 inline constexpr uint32_t kHalfBias = (127 - 15) << 23;
 
 // Rounded to nearest, ties to even. The magnitude must be at most kLargestHalf.

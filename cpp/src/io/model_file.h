@@ -21,7 +21,7 @@ struct ModelFile {
 void save_model_file(const std::string& path, const Config& config, const TrainConfig& train_config,
                      const TensorTable& table, const float* parameters,
                      const std::string& dtype = "float32");
-// Of any dtype. A checkpoint is refused: it is known by its `optimizer.` tensors.
+// Loads a model file of any dtype. Refuses a checkpoint, which its `optimizer.` tensors tell.
 ModelFile load_model_file(const std::string& path);
 
 // The parts that a checkpoint shares.

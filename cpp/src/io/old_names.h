@@ -21,7 +21,7 @@ constexpr OldName kOldNames[] = {
     {"max_spectral_radius", "max_radius"},
 };
 
-// What `name` was called before, or nullptr.
+// The name that `name` replaced, or nullptr.
 inline const char* old_name(const std::string& name) {
   for (const OldName& entry : kOldNames)
     if (name == entry.now) return entry.before;

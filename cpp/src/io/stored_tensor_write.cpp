@@ -31,7 +31,7 @@ Storage storage_of(const Tensor& tensor, Storage storage) {
   return storage == Storage::int8 && !is_matrix ? Storage::float32 : storage;
 }
 
-// What is stored of a tensor.
+// The parts of a tensor that are stored.
 struct Content {
   const float* values;
   int64_t cols;

@@ -17,7 +17,7 @@ class TextStreamer {
   // No byte will follow: what was held back is ready.
   void close();
   bool closed() const { return closed_; }
-  // What has become ready since the last call.
+  // The bytes that have become ready since the last call.
   std::string take();
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// What a run will do, decided before or soon after its start: which bytes it trains on, how many
+// The plan of a run, made before or soon after its start: which bytes it trains on, how many
 // steps it takes and how often it is evaluated.
 #include <string>
 #include <vector>
@@ -25,7 +25,7 @@ struct Plan {
 
 Plan plan_by_steps(int64_t steps, int64_t eval_every);
 
-// What a step and an evaluation take, in seconds.
+// Seconds that a step and an evaluation take.
 struct Speed {
   double step = 0;
   double evaluation = 0;

@@ -58,7 +58,7 @@ void Run::make_window_state() {
 
 void Run::remember_train_config() { trainer_.model.train_config = config_; }
 
-// What is chosen depends on the plan. Until there is one, in the first part of a run by time,
+// Rates that are chosen depend on the plan. Until there is one, in the first part of a run by time,
 // nothing is dropped.
 Dropout Run::dropout(int64_t step) const {
   const bool has_norm = trainer_.model.config.norm != Norm::none;

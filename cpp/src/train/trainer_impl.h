@@ -1,5 +1,5 @@
 #pragma once
-// What Trainer is made of, for fit and the checkpoint.
+// Members of Trainer, for fit and the checkpoint.
 #include <memory>
 
 #include "pass/training_pass.h"
@@ -28,7 +28,7 @@ struct Trainer::Impl {
   // begun is given up by beginning another one.
   void begin(const Window& window, const Buffer* state, const Dropout& dropout,
              float* losses = nullptr);
-  // Of the step begun last, as update is.
+  // Saves the state after the step that was begun last; update() updates by that step, too.
   void save_state(std::unique_ptr<Buffer>& state) { pass_->save_state(state); }
   void update(float lr);
   float finish();  // waits for the update and says what step_window does
