@@ -1,5 +1,5 @@
 # For those who work on slm: strict warnings, and every test_<topic>.cpp of tests/cpp is one test;
-# those of tests/cuda are two, or three.
+# those of tests/cuda are run twice.
 include(CTest)
 set(warnings -Wall -Wextra -Wpedantic -Wshadow -Werror)
 target_compile_options(slm PRIVATE ${warnings})
@@ -13,7 +13,8 @@ function(slm_add_test source name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cpp/src
                                              ${PROJECT_SOURCE_DIR}/tests/cpp)
   target_compile_definitions(${name} PRIVATE ${slm_isa_definitions})
-  target_compile_options(${name} PRIVATE -ffp-contract=off ${warnings})
+  # Half the time for a file of a test is its optimization, and few have much to compute.
+  target_compile_options(${name} PRIVATE -ffp-contract=off $<$<CONFIG:Release>:-O1> ${warnings})
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 
