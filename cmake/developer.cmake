@@ -7,8 +7,11 @@ if(SLM_PYTHON)
   target_compile_options(_core PRIVATE ${warnings})
 endif()
 
+add_custom_target(cpp_tests DEPENDS slm)  # what pytest builds
+
 function(slm_add_test source name)
   add_executable(${name} ${source})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)  # a test says its file's name
   target_link_libraries(${name} PRIVATE ${ARGN} slm::slm)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cpp/src
                                              ${PROJECT_SOURCE_DIR}/tests/cpp)
@@ -16,6 +19,7 @@ function(slm_add_test source name)
   # Half the time for a file of a test is its optimization, and few have much to compute.
   target_compile_options(${name} PRIVATE -ffp-contract=off $<$<CONFIG:Release>:-O1> ${warnings})
   add_test(NAME ${name} COMMAND ${name})
+  add_dependencies(cpp_tests ${name})
 endfunction()
 
 file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cpp/test_*.cpp)

@@ -13,10 +13,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session")
 def cpp_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library and its C++ tests, built once with warnings as errors and without Python."""
-    build = tmp_path_factory.mktemp("cpp") / "build"
-    run(["cmake", "-G", "Ninja", "-S", ROOT, "-B", build, "-DSLM_DEVELOPER=ON"])
-    run(["cmake", "--build", build, "-j", str(os.cpu_count())])
+    """The library and its C++ tests, with warnings as errors, built as far as they are not yet: in
+    the folder that SLM_CPP_BUILD names, in build/dev where that is there, else in a new one."""
+    named = os.environ.get("SLM_CPP_BUILD")
+    build = Path(named) if named else ROOT / "build" / "dev"
+    if not (build / "CMakeCache.txt").exists():
+        if not named:
+            build = tmp_path_factory.mktemp("cpp") / "build"
+        options = ["-DSLM_DEVELOPER=ON", "-DSLM_CUDA=OFF", "-DCMAKE_UNITY_BUILD=ON"]
+        run(["cmake", "-G", "Ninja", "-S", ROOT, "-B", build, *options])
+    run(["cmake", "--build", build, "--target", "cpp_tests", "-j", str(os.cpu_count())])
     return build
 
 

@@ -1,8 +1,8 @@
 """The cases on which engines are compared: a model with its window, and the run of all of them.
 
-SLM_FORCE_ISA is read once per process, so each instruction set computes all cases (engine_grid.py)
-in a process of its own (engine_worker.py), at several numbers of threads, and hands back an .npz
-file.
+SLM_FORCE_ISA is read once per process, so each instruction set computes all cases of a group
+(engine_grid.py) in a process of its own (engine_worker.py), at several numbers of threads, and
+hands back an .npz file.
 """
 
 from __future__ import annotations
@@ -41,6 +41,12 @@ class Case:
         sizes = f"T{self.seq_len}-B{self.batch_size}-E{self.embed_dim}-N{self.state_dim}"
         parts = [sizes, f"L{self.num_layers}", self.init, *option_words(self.options)]
         return "-".join(parts + ["state"] * self.with_state)
+
+    @property
+    def group(self) -> str:
+        """ "core" takes a second in all, "rest" has the sizes past every tile."""
+        values = self.seq_len * self.batch_size * (self.embed_dim + self.state_dim)
+        return "core" if values * self.num_layers < 30_000 else "rest"
 
     def windows(self, step: int = 0) -> tuple[reference.Bytes, reference.Bytes, reference.Bytes]:
         """Prefix, inputs and targets, (T, B) each. Every byte value occurs in long windows, or few
@@ -108,13 +114,13 @@ def supported_isas() -> list[str]:
 
 
 @functools.cache
-def run_worker(isa: str) -> dict[str, Any]:
+def run_worker(isa: str, group: str) -> dict[str, Any]:
     """The arrays that engine_worker.py computed under `isa`, by 'threads/case/name'."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "results.npz"
         worker = Path(__file__).with_name("engine_worker.py")
         run = subprocess.run(
-            [sys.executable, "-W", "error", str(worker), str(out)],
+            [sys.executable, "-W", "error", str(worker), str(out), group],
             env={**os.environ, "SLM_FORCE_ISA": isa},
             capture_output=True,
             text=True,

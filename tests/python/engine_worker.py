@@ -1,4 +1,5 @@
-"""Computes every case of engine_grid.py with the engine: python engine_worker.py OUT.npz"""
+"""Computes a group of the cases of engine_grid.py with the engine:
+python engine_worker.py OUT.npz core"""
 
 from __future__ import annotations
 
@@ -59,15 +60,15 @@ def train(case: Case, threads: int) -> dict[str, Any]:
     }
 
 
-def main(out: str) -> None:
+def main(out: str, group: str) -> None:
     results: dict[str, Any] = {"isa": _core.isa()}
     for threads in THREADS:
-        for case in CASES:
+        for case in (case for case in CASES if case.group == group):
             results |= {f"{threads}/{case}/{key}": v for key, v in compute(case, threads).items()}
-        for case in TRAINING_CASES:
+        for case in (case for case in TRAINING_CASES if case.group == group):
             results |= {f"{threads}/{case}/{key}": v for key, v in train(case, threads).items()}
     np.savez(out, **results)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

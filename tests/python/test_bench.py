@@ -80,6 +80,7 @@ def test_text_names_the_machine_and_the_size(tmp_path: Path) -> None:
     assert words == ["training", "of", "generation", "prompt", "scoring"]
 
 
+@pytest.mark.slow
 def test_cost_of_ngrams_is_reported(tmp_path: Path) -> None:
     plain = json.loads(bench("--json", "--threads", "1", folder=tmp_path))
     assert "ngram_share" not in plain

@@ -126,6 +126,7 @@ def test_a_short_text_is_noted(tmp_path: Path) -> None:
     assert b"Warning" not in done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_then_resume_is_no_interruption(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(TEXT)
     args = ["train", "text.txt", "--steps", "600", "--checkpoint-seconds", "1000", *TINY]

@@ -39,6 +39,7 @@ def run_cpp(code: str, build: Path, folder: Path) -> None:
     run([folder / "block"], folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_code_blocks_run(
     page: Path, cpp_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -57,7 +58,9 @@ def test_code_blocks_run(
             if not INSTALL.search(code):
                 run(["bash", "-euo", "pipefail", "-c", code], tmp_path)
         else:
-            assert language in ("text", "diff"), f"{where}: a block is python, cpp, sh, text or diff"
+            assert language in ("text", "diff"), (
+                f"{where}: a block is python, cpp, sh, text or diff"
+            )
 
 
 def test_tables_of_options_are_up_to_date() -> None:

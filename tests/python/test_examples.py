@@ -5,7 +5,10 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 from project import ROOT, run
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = ROOT / "examples"
 

@@ -38,6 +38,7 @@ def test_any_prompt(model: slm.Model, prompt: Any) -> None:
     assert model.generate(prompt, 0) == prompt
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_prompt(model: slm.Model) -> None:
     prompt = TEXT * (10**6 // len(TEXT.encode()) + 1)
     assert model.generate(prompt, 5, seed=1).startswith(prompt)

@@ -32,6 +32,12 @@ from reference import reference
 from reference.reference import Options
 
 ISAS = supported_isas()
+GROUPS = ["core", pytest.param("rest", marks=pytest.mark.slow)]
+
+
+def marked(cases: list[Case]) -> list[Any]:
+    """Parameters of a test; those that are not of the core are slow."""
+    return [pytest.param(c, marks=[pytest.mark.slow] * (c.group != "core")) for c in cases]
 
 
 def state_of(case: Case, params: reference.Parameters, step: int = 0) -> reference.State | None:
@@ -41,17 +47,17 @@ def state_of(case: Case, params: reference.Parameters, step: int = 0) -> referen
 
 @functools.cache
 def expected(case: Case) -> tuple[float, reference.Parameters, reference.Array]:
-    params = split(run_worker("scalar")[f"1/{case}/parameters"], case)
+    params = split(run_worker("scalar", case.group)[f"1/{case}/parameters"], case)
     _, inputs, targets = case.windows()
     state = state_of(case, params)
     loss, grads = reference.gradients(params, inputs, targets, state, case.options)
     return loss, grads, reference.forward(params, inputs, state, case.options)[0]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", marked(CASES), ids=str)
 @pytest.mark.parametrize("isa", ISAS)
 def test_engine_is_the_reference(isa: str, case: Case) -> None:
-    results = run_worker(isa)
+    results = run_worker(isa, case.group)
     loss, grads, logits = expected(case)
     assert results[f"1/{case}/loss"] == pytest.approx(loss, abs=1e-5)
     assert results[f"1/{case}/loss only"] == pytest.approx(loss, abs=1e-5)
@@ -66,7 +72,7 @@ def test_engine_is_the_reference(isa: str, case: Case) -> None:
 @functools.cache
 def expected_training(case: Case) -> tuple[list[float], reference.Parameters]:
     """The loss of every step and the parameters after the last."""
-    params = split(run_worker("scalar")[f"1/{case}/parameters"], case)
+    params = split(run_worker("scalar", case.group)[f"1/{case}/parameters"], case)
     optimizer = reference.AdamW(params, **ADAMW)
     losses, norms = [], []
     for step in range(TRAINING_STEPS):
@@ -81,10 +87,10 @@ def expected_training(case: Case) -> tuple[list[float], reference.Parameters]:
     return losses, params
 
 
-@pytest.mark.parametrize("case", TRAINING_CASES, ids=str)
+@pytest.mark.parametrize("case", marked(TRAINING_CASES), ids=str)
 @pytest.mark.parametrize("isa", ISAS)
 def test_training_is_the_reference(isa: str, case: Case) -> None:
-    results = run_worker(isa)
+    results = run_worker(isa, case.group)
     losses, params = expected_training(case)
     np.testing.assert_allclose(results[f"1/{case}/trained losses"], losses, atol=1e-5)
     engine = split(results[f"1/{case}/trained parameters"], case)
@@ -93,9 +99,10 @@ def test_training_is_the_reference(isa: str, case: Case) -> None:
     assert results[f"1/{case}/other rows"] == 0
 
 
+@pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("isa", ISAS)
-def test_threads_do_not_change_a_bit(isa: str) -> None:
-    results = run_worker(isa)
+def test_threads_do_not_change_a_bit(isa: str, group: str) -> None:
+    results = run_worker(isa, group)
     keys = [key.removeprefix("1/") for key in results if key.startswith("1/")]
     assert any(key.endswith("trained parameters") for key in keys)
     differing = [
@@ -107,9 +114,10 @@ def test_threads_do_not_change_a_bit(isa: str) -> None:
     assert differing == []
 
 
+@pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("isa", ISAS[1:])
-def test_vector_kernels_are_the_scalar_ones(isa: str) -> None:
-    results, scalar = run_worker(isa), run_worker("scalar")
+def test_vector_kernels_are_the_scalar_ones(isa: str, group: str) -> None:
+    results, scalar = run_worker(isa, group), run_worker("scalar", group)
     errors = {
         key: relative_error(results[key], scalar[key].astype(np.float64))
         for key in scalar
@@ -120,9 +128,10 @@ def test_vector_kernels_are_the_scalar_ones(isa: str) -> None:
     assert all(errors[key] == 0 for key in initial), "the initial values depend on the ISA"
 
 
+@pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.skipif("avx512" not in ISAS, reason="needs AVX2 and AVX-512")
-def test_vector_kernels_agree_bit_for_bit() -> None:
-    avx2, avx512 = run_worker("avx2"), run_worker("avx512")
+def test_vector_kernels_agree_bit_for_bit(group: str) -> None:
+    avx2, avx512 = run_worker("avx2", group), run_worker("avx512", group)
     differing = [
         key for key in avx2 if key != "isa" and avx2[key].tobytes() != avx512[key].tobytes()
     ]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import slm
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_million_bytes() -> None:

@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import slm
+
+pytestmark = pytest.mark.slow
 
 KILLS = 10
 

@@ -55,6 +55,7 @@ def test_auto_is_float32_with_plain_kernels() -> None:
     assert (run.stdout, run.stderr) == ("float32\n", "")
 
 
+@pytest.mark.slow
 @needs_bf16
 def test_it_learns_like_float32() -> None:
     text = slm.sample_text()[:300_000]
