@@ -1,4 +1,4 @@
-// What `slm bench` needs of the core beside the public API.
+// Functions of the core for `slm bench`, beside the public API.
 #include <chrono>
 
 #include "cpu/peak.h"

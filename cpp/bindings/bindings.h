@@ -1,6 +1,6 @@
 #pragma once
-// slm._core: the C++ API as Python sees it, one file per class. Nothing here computes: a function
-// converts its arguments, calls the library without the GIL, and converts what comes back.
+// slm._core: the C++ API in Python, one file per class. Nothing is computed here: a function
+// converts its arguments, calls the library without the GIL, and converts the result.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

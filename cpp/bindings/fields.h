@@ -1,5 +1,5 @@
 #pragma once
-// The fields of the option structs by name, and their way from and to a Python dict.
+// The fields of the option structs by name, and their conversion from and to Python dicts.
 #include <string>
 #include <vector>
 
@@ -94,7 +94,7 @@ Options from_dict(const py::dict& values) {
 }
 
 inline py::object to_python(float value) {
-  // The decimal that a person wrote, 0.01 and not 0.009999999776482582; it reads back the same.
+  // The shortest decimal that reads back the same: 0.01, not 0.009999999776482582.
   return py::float_(py::str(Json(value).dump()));
 }
 

@@ -11,7 +11,7 @@ namespace slm::python {
 void stop_at_exit();  // to be called when Python begins to end
 void wait_if_ended();
 
-// A GIL that is let go for a call. (py::gil_scoped_release would be ended by force.)
+// Releases the GIL for a call. (py::gil_scoped_release would be ended by force.)
 class WithoutGil {
  public:
   WithoutGil() : thread_(PyEval_SaveThread()) {}
@@ -26,8 +26,8 @@ class WithoutGil {
   PyThreadState* thread_;
 };
 
-// Inside the library a Python exception travels as Error(cancelled), the one way of stopping that
-// every part of it knows how to clean up after. run() raises the exception itself again.
+// Inside the library, a Python exception travels as Error(cancelled), after which every part of it
+// knows how to clean up. run() raises the exception itself again.
 class LongCall {
  public:
   template <class F>

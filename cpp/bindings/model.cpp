@@ -30,7 +30,7 @@ py::dict parameters(const Model& model) {
   return tensor_dict(model, flat, false);
 }
 
-// By name, in the order of the tensor table.
+// Shape and kind of each tensor by name, in the order of the tensor table.
 py::dict tensors(const Model& model) {
   py::dict tensors;
   for (const TensorInfo& info : model.tensors())

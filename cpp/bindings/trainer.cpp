@@ -55,7 +55,7 @@ py::dict fit(Trainer& trainer, py::handle text, py::handle validation, const py:
   }));
 }
 
-// What a run was started with, so that `slm train --resume` need not be given it again.
+// The options that a run was started with, so that `slm train --resume` can use them again.
 py::dict checkpoint_header(const std::string& path) {
   const CheckpointHeader header = load_checkpoint_header(path);
   py::dict length;  // {"seconds": 8.0} or {"steps": 1500}

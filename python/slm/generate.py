@@ -1,4 +1,4 @@
-"""Sampling text: the options of Model.generate and Model.stream, and what they run."""
+"""Sampling of text: the options of Model.generate and Model.stream, and their implementation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Model.score returns."""
+"""Score: the result of Model.score."""
 
 from __future__ import annotations
 

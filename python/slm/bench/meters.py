@@ -19,7 +19,7 @@ from slm.trainer import Trainer
 
 Meter: TypeAlias = Callable[[], float]
 
-LEARNING_RATE = 1e-9  # after any number of steps the model generates as before
+LEARNING_RATE = 1e-9  # small enough that no number of steps changes what the model generates
 GENERATED_BYTES = 256
 PROMPT_BYTES = 1024
 SCORED_BYTES = 1 << 20  # 64 segments, as many as are computed in lockstep
@@ -63,9 +63,9 @@ class Bench:
         precision: str = "float32",
     ) -> None:
         self.model = Model(size, device=device, threads=threads, precision=precision)
-        self.phases: dict[str, float] = {}  # of profile(): seconds of the fastest step
+        self.phases: dict[str, float] = {}  # set by profile(): seconds of the fastest step
         self._threads = threads
-        self._seconds = seconds  # of one turn of one meter
+        self._seconds = seconds  # for each meter in each round
         self._trainer = Trainer(self.model, learning_rate=LEARNING_RATE, schedule="constant")
         self._windows = windows(
             sample_text(), size.train_config.seq_len, size.train_config.batch_size

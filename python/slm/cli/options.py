@@ -21,7 +21,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 DEFAULT_MODEL = "slm.safetensors"
 
-#: Fields whose options stand in the commands.
+#: Fields whose options the commands add themselves.
 OWN_OPTIONS = ("seed", "stop")
 
 
