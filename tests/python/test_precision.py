@@ -152,7 +152,7 @@ def test_others_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         slm.Model(**TINY, precision="fp8")
     with pytest.raises(slm.ConfigError, match='"bf17"'):
         slm.load(tmp_path / "m.safetensors", precision="bf17")
-    with pytest.raises(TypeError, match="precision is .*, but must be a str"):
+    with pytest.raises(TypeError, match=r"precision is .*, but must be a str"):
         slm.Model(**TINY, precision=16)  # type: ignore[arg-type]
     assert main(["generate", "-m", str(tmp_path / "m.safetensors"), "--precision", "half"]) == 1
     err = capsys.readouterr().err
