@@ -9,19 +9,11 @@
 
 #include "check.h"
 #include "cpu/isa.h"
+#include "random.h"
 
 namespace check {
 
-using Floats = std::vector<float>;
 using KernelSets = std::vector<const slm::Kernels*>;
-
-inline Floats random_floats(int64_t n, uint32_t seed, float scale = 1.0f) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> uniform(-scale, scale);
-  Floats out(static_cast<size_t>(n));
-  for (float& x : out) x = uniform(random);
-  return out;
-}
 
 // The largest |a - b|, less what `relative` times |b| allows.
 template <class Expected>

@@ -1,15 +1,13 @@
 #pragma once
 // A training pass over a window of random bytes, with dropout and from a state that is not zero.
-#include <cstring>
 #include <numeric>
 #include <vector>
 
+#include "all_options.h"
 #include "model_impl.h"
 #include "numerics/philox.h"
 #include "pass/training_pass.h"
-
-using Floats = std::vector<float>;
-using Bytes = std::vector<uint8_t>;
+#include "random.h"
 
 inline slm::Config small() {
   slm::Config config;
@@ -19,21 +17,7 @@ inline slm::Config small() {
   return config;
 }
 
-// With all options on.
-inline slm::Config rich() {
-  slm::Config config = small();
-  config.cell = slm::Cell::gated;
-  config.residual = true;
-  config.norm = slm::Norm::rms;
-  config.mlp_dim = 11;
-  config.tie_embeddings = true;
-  config.ngram_orders = {2, 3, 5};
-  config.ngram_buckets = 64;
-  config.ngram_dim = 6;
-  config.match_lengths = {2, 3};
-  config.match_span = 30;
-  return config;
-}
+inline slm::Config rich() { return with_all_options(small()); }
 
 // The same with tables as wide as an embedding, whose rows mostly occur once.
 inline slm::Config wide() {
@@ -58,21 +42,10 @@ inline slm::Model make_model(const slm::Config& config, int threads = 2) {
   return model;
 }
 
-inline Bytes random_bytes(int64_t size) {
-  const slm::Philox random(5, slm::PhiloxStream::window);
-  Bytes out(static_cast<size_t>(size));
-  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint8_t>(random.below(256, i));
-  return out;
-}
-
-inline bool same_bits(const Floats& a, const Floats& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
 // The state before a window: what a few bytes leave behind.
 inline slm::State warm_state(const slm::Model& model, int64_t batch_size) {
   slm::State state = model.new_state(batch_size);
-  const Bytes bytes = random_bytes(3 * batch_size);
+  const Bytes bytes = random_bytes(3 * batch_size, 5);
   Floats logits(static_cast<size_t>(3 * batch_size * slm::kVocabSize));
   model.logits(bytes.data(), 3, batch_size, &state, logits.data());
   return state;
@@ -86,8 +59,8 @@ struct Result {
 inline Result run(const slm::Model& model, int64_t seq_len, int64_t batch_size, bool recompute,
                   const slm::Dropout& dropout, const slm::State& state) {
   const slm::Backend& backend = *slm::impl_of(model).backend;
-  const Bytes inputs = random_bytes(seq_len * batch_size);
-  const Bytes targets = random_bytes(seq_len * batch_size + 1);
+  const Bytes inputs = random_bytes(seq_len * batch_size, 5);
+  const Bytes targets = random_bytes(seq_len * batch_size + 1, 5);
   const auto grads =
       backend.make_gradients(model.config(), slm::impl_of(model).table, seq_len * batch_size);
   slm::TrainingPass pass(slm::impl_of(model), seq_len, batch_size, recompute);

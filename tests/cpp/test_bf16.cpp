@@ -9,6 +9,7 @@
 #include "check.h"
 #include "cpu/isa.h"
 #include "numerics/philox.h"
+#include "random.h"
 #include "slm/slm.h"
 
 namespace {
@@ -16,14 +17,6 @@ namespace {
 using slm::ErrorKind;
 using slm::Kernels;
 using slm::Model;
-using Floats = std::vector<float>;
-
-Floats random_floats(int64_t n, uint64_t seed) {
-  const slm::Philox random(seed, slm::PhiloxStream::window);
-  Floats out(static_cast<size_t>(n));
-  for (size_t i = 0; i < out.size(); ++i) out[i] = 2 * random.uniform(i) - 1;
-  return out;
-}
 
 // The upper half of a float's bits, to the nearest, ties to even.
 double rounded(float x) {

@@ -11,8 +11,6 @@
 
 namespace {
 
-using check::Floats;
-using check::random_floats;
 using slm::Kernels;
 using Doubles = std::vector<double>;
 
@@ -97,14 +95,14 @@ Doubles gated_formula(const Doubles& x) {
 // Values of ordinary size or, with `large`, many that saturate; and how far off their results may
 // be in absolute terms, which is where large ones cancel.
 Floats random_gates(int64_t n, uint32_t seed, bool large) {
-  Floats gates = random_floats(n, seed, 4.0f);
+  Floats gates = random_floats(n, seed, -4.0f, 4.0f);
   for (size_t i = 0; large && i < gates.size(); i += 5) gates[i] = i % 2 == 0 ? 100.0f : -100.0f;
   return gates;
 }
 double gate_tolerance(bool large) { return large ? 1e-3 : 5e-6; }
 
 void test_gated(int64_t n, bool large) {
-  const Floats gates = random_gates(3 * n, 1, large), before = random_floats(n, 2, 3.0f);
+  const Floats gates = random_gates(3 * n, 1, large), before = random_floats(n, 2, -3.0f, 3.0f);
   const Doubles inputs = to_doubles(concatenated(gates, before));
   const Doubles forward = gated_formula(inputs);
   compare("gated_forward", forward, gate_tolerance(large), [&](const Kernels& kernels) {
@@ -147,7 +145,7 @@ Doubles rms_formula(const Doubles& x) {
 }
 
 void test_rms(int64_t n, float scale) {
-  const Floats x = random_floats(n, 6, scale), w = random_floats(n, 7);
+  const Floats x = random_floats(n, 6, -scale, scale), w = random_floats(n, 7);
   const Doubles inputs = to_doubles(concatenated(x, w));
   compare("rms_forward", rms_formula(inputs), 2e-6, [&](const Kernels& kernels) {
     Output y(n);
@@ -258,7 +256,9 @@ void test_drop(int64_t n, uint32_t threshold) {
 void test_row_update(int64_t n, float grad_size) {
   const slm::RowwiseArgs args = {0.01f, 0.98f, 1e-8f, 0.5f / grad_size};
   const Floats start = random_floats(n, 16);
-  const auto gradient = [&](uint32_t step) { return random_floats(n, 17 + step, grad_size); };
+  const auto gradient = [&](uint32_t step) {
+    return random_floats(n, 17 + step, -grad_size, grad_size);
+  };
   const auto inv_correction = [](uint32_t step) {
     return static_cast<float>(1 / (1 - std::pow(0.98, step)));
   };

@@ -9,6 +9,7 @@
 #include "io/checkpoint.h"
 #include "io/run_state_json.h"
 #include "numerics/philox.h"
+#include "random.h"
 #include "temporary_folder.h"
 
 using slm::Checkpoint;
@@ -64,11 +65,6 @@ Checkpoint make_checkpoint(const std::vector<int64_t>& orders, slm::Sampling sam
 
 void save(const std::string& path, const Checkpoint& checkpoint) {
   save_checkpoint(path, slm::TensorTable(checkpoint.config), checkpoint);
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](float x, float y) { return x == y && std::signbit(x) == std::signbit(y); });
 }
 
 void test_round_trip(const TemporaryFolder& folder, const std::vector<int64_t>& orders,

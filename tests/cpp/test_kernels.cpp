@@ -12,8 +12,6 @@
 namespace {
 
 using check::compare;
-using check::Floats;
-using check::random_floats;
 using slm::Kernels;
 
 void test_matmul(int64_t outer, int64_t inner, int64_t depth, int64_t cols) {
@@ -40,7 +38,7 @@ void test_outer_sum(int64_t depth, int64_t rows, int64_t cols) {
 }
 
 void test_elementwise(int64_t n) {
-  const Floats h = random_floats(n, 7, 20), d = random_floats(n, 8);
+  const Floats h = random_floats(n, 7, -20, 20), d = random_floats(n, 8);
   compare("swish", 4e-6, [&](const Kernels& kernels) {
     Floats out(static_cast<size_t>(3 * n)), derivative = d;
     kernels.swish_forward(h.data(), out.data(), n);
@@ -83,7 +81,7 @@ void test_sum_squares_of_large_values() {
 
 void test_softmax_loss() {
   for (const float scale : {0.0f, 1.0f, 30.0f, 3000.0f}) {
-    const Floats logits = random_floats(256, 10, scale);
+    const Floats logits = random_floats(256, 10, -scale, scale);
     compare("softmax_loss", 1e-6 * (1 + scale), [&](const Kernels& kernels) {
       Floats out(257);
       out[256] = kernels.softmax_loss(logits.data(), 77, 1.0f, out.data());

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "all_options.h"
 #include "check.h"
 #include "evaluate/score.h"
 #include "model_impl.h"
@@ -15,17 +16,10 @@ namespace {
 
 Model make_rich_model(int threads) {
   slm::Config config;
-  config.cell = slm::Cell::gated;
   config.embed_dim = 12;
   config.state_dim = 9;
   config.num_layers = 2;
-  config.residual = true;
-  config.norm = slm::Norm::rms;
-  config.mlp_dim = 7;
-  config.ngram_orders = {2, 3, 6};
-  config.ngram_buckets = 256;
-  config.ngram_dim = 5;
-  config.match_lengths = {2, 5};
+  config = with_all_options(config);
   config.match_span = 1000;
   Model model(config, {3, "cpu", threads});
   // Tables start at zero, which would hide what index is looked at.

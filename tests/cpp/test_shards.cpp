@@ -61,8 +61,8 @@ void test_shards_are_the_whole_batch(const slm::Config& config, int64_t batch_si
   const Model model = make_model(config);
   const slm::Backend& backend = *slm::impl_of(model).backend;
   const slm::State state = warm_state(model, batch_size);
-  Bytes inputs = random_bytes(kSeqLen * batch_size);
-  const Bytes targets = random_bytes(kSeqLen * batch_size + 1);
+  Bytes inputs = random_bytes(kSeqLen * batch_size, 5);
+  const Bytes targets = random_bytes(kSeqLen * batch_size + 1, 5);
   for (int64_t i = 0; apart > 0 && i < kSeqLen * batch_size; ++i)
     if (i % batch_size / apart % 2 == 1) inputs[size_t(i)] = inputs[size_t(i - apart)];
   const slm::Window window{inputs.data(), targets.data() + 1, kSeqLen, batch_size};
@@ -108,8 +108,8 @@ struct LongStep {
       : batch_size(rows),
         model(make_model(config(), threads)),
         trainer(slm::impl_of(model), model.train_config()),
-        inputs(random_bytes(kSeqLen * batch_size)),
-        targets(random_bytes(kSeqLen * batch_size + 1)) {}
+        inputs(random_bytes(kSeqLen * batch_size, 5)),
+        targets(random_bytes(kSeqLen * batch_size + 1, 5)) {}
 
   static slm::Config config() {
     slm::Config config = wide();
@@ -174,7 +174,8 @@ void test_interrupted_step_leaves_nothing(int threads, int polls) {
 void test_caller_is_asked_while_it_waits() {
   constexpr int64_t kSeqLen = 16384, kRows = 3;
   LongStep waiting(2, kRows);
-  const Bytes inputs = random_bytes(kSeqLen * kRows), targets = random_bytes(kSeqLen * kRows + 1);
+  const Bytes inputs = random_bytes(kSeqLen * kRows, 5),
+              targets = random_bytes(kSeqLen * kRows + 1, 5);
   const Floats before = waiting.parameters();
   slm::TrainingPass pass(slm::impl_of(waiting.model), kSeqLen, kRows, false);
   const auto grads =

@@ -141,7 +141,7 @@ void test_trainer() {
   how.max_spectral_radius = 0.95f;
   slm::Trainer trainer(model, how);
   slm::State state = model.new_state(kBatch);
-  const Bytes bytes = random_bytes(kSeqLen * kBatch);
+  const Bytes bytes = random_bytes(kSeqLen * kBatch, 5);
   for (int step = 0; step < 20; ++step) {
     trainer.step(bytes.data(), bytes.data(), kSeqLen, kBatch, &state);
     for (const slm::Tensor& tensor : slm::impl_of(model).table.tensors()) {

@@ -8,6 +8,7 @@
 #include "io/half.h"
 #include "io/stored_tensor.h"
 #include "numerics/philox.h"
+#include "random.h"
 #include "temporary_folder.h"
 
 using slm::ErrorKind;
@@ -75,11 +76,6 @@ void set_values(TensorSource& source, const std::vector<T>& values) {
   source.read = [values](int64_t offset, int64_t count, void* to) {
     std::copy_n(values.begin() + offset, count, static_cast<T*>(to));
   };
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](float x, float y) { return x == y && std::signbit(x) == std::signbit(y); });
 }
 
 void test_sparse(const TemporaryFolder& folder, const Example& example) {

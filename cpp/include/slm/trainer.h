@@ -15,10 +15,10 @@ struct FitOptions {
   std::string_view validation = {};  ///< never trained on; empty: cut from the end of the text
   double validation_fraction = 0.1;  ///< of the text, at most 1 MiB of it; 0: no validation
   int64_t eval_every = 0;            ///< steps between evaluations; 0: about ten in the run
-  int64_t patience = 0;              ///< early stopping after N evaluations without improvement
-  std::string checkpoint = {};       ///< file that can resume the run; empty: none
-  double checkpoint_seconds = 30;    ///< between two checkpoints; the end and Ctrl-C write one too
-  bool resume = false;               ///< go on from `checkpoint`
+  int64_t patience = 0;  ///< early stopping: evaluations without improvement before it; 0: never
+  std::string checkpoint = {};     ///< file that can resume the run; empty: none
+  double checkpoint_seconds = 30;  ///< between two checkpoints; the end and Ctrl-C write one too
+  bool resume = false;             ///< go on from `checkpoint`
 };
 
 /// One evaluation during training.
