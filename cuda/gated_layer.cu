@@ -50,7 +50,7 @@ struct Channel {
   float bias_f = 0, bias_z = 0, bias_g = 0;
 };
 
-// What some time steps do to a state h: scale h + shift.
+// The effect of some time steps on a state h: scale h + shift.
 struct AffineMap {
   float scale, shift;
 };

@@ -141,7 +141,7 @@ std::vector<BadHeader> bad_headers() {
       {one(good), 7, "more than the whole file"},
       {one(good), 9, "its tensors end at byte"},
       {one(tensor("F32", "[2]", "[1,9]")), 9, "begins at byte"},
-      {"{\"t\":" + good + ",\"t\":" + good + "}", 8, "\"t\" stands there twice"},
+      {"{\"t\":" + good + ",\"t\":" + good + "}", 8, "duplicate key \"t\""},
       {"{\"t\":" + good + ",\"u\":" + good + "}", 8, "\"u\""},
       {"{\"t\":" + good + ",\"u\":" + tensor("F32", "[2]", "[4,12]") + "}", 12, "begins at byte"},
       {"{\"t\":" + good + ",\"u\":" + tensor("F32", "[2]", "[12,20]") + "}", 20, "begins at byte"},

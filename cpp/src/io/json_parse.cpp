@@ -89,7 +89,7 @@ class Parser {
     do {
       skip_space();
       std::string name = string();
-      if (!names.insert(name).second) fail("the name " + quote(name) + " stands there twice");
+      if (!names.insert(name).second) fail("duplicate key " + quote(name));
       skip_space();
       if (!take(':')) fail("':' was expected");
       members.emplace_back(std::move(name), value(depth + 1));

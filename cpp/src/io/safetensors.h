@@ -69,8 +69,8 @@ class TensorFile {
   std::vector<std::pair<std::string, std::string>> metadata_;
 };
 
-// What to write. `read` copies `count` values from value `offset` on, and is called for consecutive
-// pieces, so that a large tensor needs no second copy in memory.
+// A tensor to write. `read` copies `count` values from value `offset` on, and is called for
+// consecutive pieces, so that a large tensor needs no second copy in memory.
 struct TensorSource {
   std::string name;
   std::string dtype;

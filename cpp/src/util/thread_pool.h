@@ -56,7 +56,7 @@ class ThreadPool {
   void take_parts();
   void stop();
 
-  // What a forked process must not destroy: its workers do not exist, and would be waited for.
+  // Not destroyed in a forked process, where the workers do not exist and would be waited for.
   struct Workers {
     std::mutex sleep_mutex;
     std::condition_variable wake;
