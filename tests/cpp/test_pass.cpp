@@ -33,7 +33,7 @@ void test_recompute_takes_less_memory() {
   // Sixteen times the window is four times the memory, and not sixteen.
   CHECK(bytes(65536, true) < 6 * bytes(4096, true));
   CHECK_EQ(bytes(1, true), bytes(1, false));
-  // What users are told is what a training pass allocates.
+  // Model::memory reports what a training pass allocates.
   CHECK_EQ(model.memory().window, bytes(how.seq_len, false));
   CHECK_EQ(model.memory().optimizer, 3 * 4 * model.num_parameters());
   slm::TrainConfig bounded;
@@ -44,8 +44,9 @@ void test_recompute_takes_less_memory() {
   CHECK(model.memory().weights >= 3 * 4 * model.num_parameters() - 4 * 256 * 9);
 }
 
-// Of an n-gram row, the optimizer keeps two values. A gradient refers to its position's, which is
-// kept once for all tables, or is a sum, of which there are no more than half the positions.
+// Row-wise RMSprop keeps two values for each row of an n-gram table. The sparse gradient of a row
+// refers to the embedding's gradient at its position, which is kept once for all tables, or is a
+// sum of its own; there are at most half as many sums as positions.
 void test_rows_take_little_memory() {
   slm::Config config = small();
   const int64_t before = make_model(config).memory().optimizer;
