@@ -80,13 +80,12 @@ int64_t CudaBackend::chunk_steps(const Config&, int64_t batch_size) const {
   return std::max<int64_t>(1, kCallPositions / batch_size);
 }
 
-void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
-                               const uint8_t* targets, int64_t seq_len, const Buffer* state,
+void CudaBackend::begin_window(Workspace& any_workspace, const Window& window, const Buffer* state,
                                const Dropout& dropout) const {
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
-  const auto bytes = static_cast<size_t>(seq_len * ws.B);
-  staging_.copy(inputs, bytes, ws.tokens.get());
-  if (targets != nullptr) staging_.copy(targets, bytes, ws.targets.get());
+  const auto bytes = static_cast<size_t>(window.seq_len * ws.B);
+  staging_.copy(window.inputs, bytes, ws.tokens.get());
+  if (window.targets != nullptr) staging_.copy(window.targets, bytes, ws.targets.get());
   const float* from = state != nullptr ? device_data(*state) : nullptr;
   const int64_t width = ws.B * ws.N, count = ws.L * width;
   launch(stream_, num_blocks(count, kThreads), kThreads, copy_rows, from, width, width, count,
@@ -103,7 +102,7 @@ void CudaBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
   const int64_t past = ws.B * ws.K;
   launch(stream_, num_blocks(past, kThreads), kThreads, copy_rows,
          from != nullptr ? from + count : nullptr, past, past, past, device_data(ws.past), past);
-  find_ngrams(ws, seq_len);
+  find_ngrams(ws, window.seq_len);
 }
 
 void CudaBackend::begin_backward(Workspace& any_workspace) const {

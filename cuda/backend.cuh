@@ -30,8 +30,7 @@ class CudaBackend : public Backend {
   void params_changed(Weights&) const override {}  // kernels read flat() as it is
 
   int64_t chunk_steps(const Config&, int64_t batch_size) const override;
-  void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
-                    const Buffer* state, const Dropout&) const override;
+  void begin_window(Workspace&, const Window&, const Buffer* state, const Dropout&) const override;
   void begin_backward(Workspace&) const override;
   void save_state(const Workspace&, Buffer& state) const override;
   void capture_or_run(Workspace&, const Weights&, const Gradients*, int64_t operations,

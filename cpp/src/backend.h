@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tensors.h"
+#include "text/window.h"
 
 namespace slm {
 
@@ -163,11 +164,10 @@ class Backend {
   virtual int64_t chunk_steps(const Config&, int64_t batch_size) const = 0;
   // Scoring segments that make one batch. Does not change results.
   virtual int64_t score_rows(const Config&) const { return 64; }
-  // Sets the tokens (T, B), which must not change until the last operation on this window; targets
-  // may be null. The window starts from `state`, which must stay until save_state, or from the
-  // start of a text.
-  virtual void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets,
-                            int64_t seq_len, const Buffer* state, const Dropout&) const = 0;
+  // Sets the window, whose arrays must not change until the last operation on it. It starts from
+  // `state`, which must stay until save_state, or from the start of a text.
+  virtual void begin_window(Workspace&, const Window&, const Buffer* state,
+                            const Dropout&) const = 0;
   // Starts a backward pass: zeroes the state gradient carried from later time steps.
   virtual void begin_backward(Workspace&) const = 0;
   // Calls `run`, whose operations depend on the preceding arguments alone: the kind of operations

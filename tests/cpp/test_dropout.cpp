@@ -39,7 +39,7 @@ struct Window {
     tokens.assign(static_cast<size_t>(kSteps * (b1 - b0)), 'a');
     auto workspace = backend.make_workspace(config, {kSteps, b1 - b0, true});
     const slm::Dropout dropout{kRate, 7, (uint64_t{1} << 33) + static_cast<uint64_t>(b0), kBatch};
-    backend.begin_window(*workspace, tokens.data(), nullptr, kSteps, nullptr, dropout);
+    backend.begin_window(*workspace, {tokens.data(), nullptr, kSteps, b1 - b0}, nullptr, dropout);
     each_chunk(b1 - b0, [&](int64_t t0, int64_t t1) {
       backend.embed_forward(*weights, *workspace, t0, t1);
     });

@@ -29,7 +29,7 @@ void test_window() {
   {
     // A window shorter than the workspace; its arrays may go as soon as it has begun.
     const Bytes inputs(8, 'i'), targets(8, 't');
-    cuda.begin_window(ws, inputs.data(), targets.data(), 4, state.get(), {});
+    cuda.begin_window(ws, {inputs.data(), targets.data(), 4, 2}, state.get(), {});
   }
   Bytes tokens(9), targets(9);
   copy_values<uint8_t>(ws.tokens.get(), 9, tokens.data());
@@ -38,7 +38,7 @@ void test_window() {
   CHECK(targets == Bytes({'t', 't', 't', 't', 't', 't', 't', 't', 0}));
   cuda.save_state(ws, *saved);
   CHECK(same_bits(read_all(cuda, *saved), read_all(cuda, *state)));
-  cuda.begin_window(ws, Bytes(14).data(), nullptr, 7, nullptr, {});
+  cuda.begin_window(ws, {Bytes(14).data(), nullptr, 7, 2}, nullptr, {});
   cuda.save_state(ws, *saved);
   CHECK(same_bits(read_all(cuda, *saved), Floats(20)));
 }

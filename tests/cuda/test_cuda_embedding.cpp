@@ -39,8 +39,8 @@ void test_same_bits(const Shape& shape, int num_bytes, const slm::Dropout& dropo
   cpu.write(values.data(), table.num_parameters(), cpu_weights->flat(), 0);
   cuda.write(values.data(), table.num_parameters(), cuda_weights->flat(), 0);
   cuda.write(dy.data(), T * B * E, cuda_ws.dy, 0);
-  cpu.begin_window(cpu_ws, tokens.data(), nullptr, T, nullptr, dropout);
-  cuda.begin_window(cuda_ws, tokens.data(), nullptr, T, nullptr, dropout);
+  cpu.begin_window(cpu_ws, {tokens.data(), nullptr, T, B}, nullptr, dropout);
+  cuda.begin_window(cuda_ws, {tokens.data(), nullptr, T, B}, nullptr, dropout);
 
   const int64_t chunk = cpu.chunk_steps(config, B);
   for (int64_t t0 = 0; t0 < T; t0 += chunk) {

@@ -48,7 +48,7 @@ void test_reading() {
   const auto ws = cuda.make_workspace(config, {9, 2, false});
   const Bytes inputs = random_bytes(18, 2), targets = random_bytes(18, 3);
   Floats before(9 * 2 * 256), after(before.size()), losses(18);
-  cuda.begin_window(*ws, inputs.data(), targets.data(), 9, nullptr, {});
+  cuda.begin_window(*ws, {inputs.data(), targets.data(), 9, 2}, nullptr, {});
   cuda.embed_forward(*weights, *ws, 0, 9);
   cuda.layer_forward(*weights, *ws, 0, 0, 9);
   cuda.head_logits(*weights, *ws, 0, 9);

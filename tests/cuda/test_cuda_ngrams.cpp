@@ -72,7 +72,7 @@ struct Side {
                   row = B * config.embed_dim;
     auto& ws = memory(backend, *workspace);
     Floats e;
-    backend.begin_window(ws, tokens.data(), nullptr, seq_len, carried ? state.get() : nullptr,
+    backend.begin_window(ws, {tokens.data(), nullptr, seq_len, B}, carried ? state.get() : nullptr,
                          dropout);
     for (int64_t t = 0; t < seq_len; t += steps) {
       const int64_t end = std::min(seq_len, t + steps);

@@ -64,8 +64,8 @@ inline WindowRun run_window(const slm::Backend& backend, const WindowCase& c,
     backend.read_logits(*ws, positions, part.data());
     to.insert(to.end(), part.begin(), part.end());
   };
-  backend.begin_window(*ws, inputs.data(), targets.data(), T, c.carried ? state.get() : nullptr,
-                       c.dropout);
+  backend.begin_window(*ws, {inputs.data(), targets.data(), T, B},
+                       c.carried ? state.get() : nullptr, c.dropout);
   for (size_t i = 0; i + 1 < bounds.size(); ++i) {
     const int64_t t0 = bounds[i], t1 = bounds[i + 1];
     backend.embed_forward(*weights, *ws, t0, t1);

@@ -77,12 +77,11 @@ int64_t CpuBackend::chunk_steps(const Config&, int64_t batch_size) const {
   return std::max<int64_t>(1, kChunkPositions / batch_size);
 }
 
-void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
-                              const uint8_t* targets, int64_t seq_len, const Buffer* state,
+void CpuBackend::begin_window(Workspace& any_workspace, const Window& window, const Buffer* state,
                               const Dropout& dropout) const {
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
-  ws.tokens = inputs;
-  ws.targets = targets;
+  ws.tokens = window.inputs;
+  ws.targets = window.targets;
   ws.dropout = dropout;
   if (dropout.batch_size == 0) ws.dropout.batch_size = ws.B;
   ws.computed = 0;
@@ -95,7 +94,7 @@ void CpuBackend::begin_window(Workspace& any_workspace, const uint8_t* inputs,
       std::fill_n(ws.h(i, -1), size, 0.0f);
   }
   ws.history = state != nullptr ? data(*state) + hidden_size(ws.config, ws.B) : nullptr;
-  if (num_sparse_tables(ws.config) > 0) find_ngrams(ws, seq_len);
+  if (num_sparse_tables(ws.config) > 0) find_ngrams(ws, window.seq_len);
 }
 
 void CpuBackend::begin_backward(Workspace& any_workspace) const {

@@ -43,8 +43,7 @@ class CpuBackend final : public Backend {
   int64_t score_rows(const Config& config) const override {
     return config.match_lengths.empty() ? 64 : 4;
   }
-  void begin_window(Workspace&, const uint8_t* inputs, const uint8_t* targets, int64_t seq_len,
-                    const Buffer* state, const Dropout&) const override;
+  void begin_window(Workspace&, const Window&, const Buffer* state, const Dropout&) const override;
   void begin_backward(Workspace&) const override;
   void save_state(const Workspace&, Buffer& state) const override;
 

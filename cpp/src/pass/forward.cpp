@@ -42,10 +42,9 @@ void forward_pass(const Net& model, Workspace& workspace, const Window& window, 
   const Buffer* from = state;
   for (int64_t i = 0; i < chunks.count(); ++i) {
     const int64_t at = chunks.begin(i) * B, steps = chunks.end(i) - chunks.begin(i);
-    const uint8_t* targets = window.targets ? window.targets + at : nullptr;
     {
       const ScopedTimer timer("begin_window");
-      backend.begin_window(workspace, window.inputs + at, targets, steps, from, Dropout{});
+      backend.begin_window(workspace, window.part(chunks.begin(i), chunks.end(i)), from, Dropout{});
     }
     poll_interrupt();
     const GraphKey key = logits != nullptr ? kForwardAndLogits : kForward;

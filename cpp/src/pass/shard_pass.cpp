@@ -65,13 +65,11 @@ void ShardPass::run(const Window& window, const Buffer* state, const Dropout& dr
 
 void ShardPass::forward(const Window& window, const Buffer* state, const Dropout& dropout,
                         int64_t begin, int64_t end) {
-  const int64_t at = begin * window.batch_size;
   Dropout here = dropout;
   here.first += static_cast<uint64_t>(begin * dropout.batch_size);
   {
     const ScopedTimer timer("begin_window");
-    model_.backend->begin_window(*workspace_, window.inputs + at, window.targets + at, end - begin,
-                                 state, here);
+    model_.backend->begin_window(*workspace_, window.part(begin, end), state, here);
   }
   const Chunks chunks{end - begin, model_.backend->chunk_steps(model_.config, window.batch_size)};
   poll();

@@ -1,0 +1,22 @@
+#pragma once
+// How a text holds several documents: each is followed by kEndByte, which the model learns as any
+// other byte. UTF-8 has neither this byte nor kEscapeByte. Where a document has one of the two, it
+// is escaped, so that every document can be read back (docs/checkpoint-format.md).
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace slm {
+
+inline constexpr uint8_t kEndByte = 0xFF;
+inline constexpr uint8_t kEscapeByte = 0xFE;  // the byte after it stands for itself
+
+constexpr bool needs_escape(uint8_t byte) { return byte == kEndByte || byte == kEscapeByte; }
+
+// Puts kEscapeByte before every byte that needs it.
+std::string escape(std::string_view text);
+
+// Whether the document ends at this byte of an escaped text: it is kEndByte and not escaped.
+bool is_end(std::string_view escaped, size_t position);
+
+}  // namespace slm
