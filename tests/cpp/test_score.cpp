@@ -121,13 +121,69 @@ void test_independence(Model (*make)(int), size_t segments) {
   }
 }
 
+std::vector<std::string> make_texts(size_t count) {
+  const std::string text = make_text(2 * slm::kScoreSegmentBytes + 300);
+  std::vector<std::string> texts = {text.substr(0, 1), "", text};
+  while (texts.size() < count) texts.push_back(text.substr(0, 37 * texts.size() % 401));
+  return texts;
+}
+
+// Texts of one batch do not know of each other: each has the bits that it has alone.
+void test_texts(Model (*make)(int), size_t count) {
+  const std::vector<std::string> texts = make_texts(count);
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  const Model one = make(1), three = make(3);
+  std::vector<float> all;
+  for (const std::string& text : texts) {
+    if (text.empty()) continue;
+    const Scored alone = scored(one, text);
+    all.insert(all.end(), alone.log_probs.begin(), alone.log_probs.end());
+  }
+  for (const Model* model : {&one, &three}) {
+    std::vector<float> log_probs(all.size());
+    const auto scores = slm::score_texts(slm::impl_of(*model), views, log_probs.data());
+    CHECK(log_probs == all);
+    CHECK_EQ(scores.size(), texts.size());
+    for (size_t i = 0; i < texts.size(); ++i) {
+      CHECK_EQ(scores[i].num_bytes, texts[i].size());
+      if (texts[i].empty())
+        CHECK(std::isnan(scores[i].nats_per_byte) && std::isnan(scores[i].bits_per_byte));
+      else
+        CHECK_EQ(scores[i].nats_per_byte, one.score(texts[i]).nats_per_byte);
+    }
+  }
+  CHECK(slm::score_texts(slm::impl_of(one), {}, nullptr).empty());
+}
+
+// A document's end is one more byte of it, and an escaped end is none.
+void test_documents(const Model& model, size_t count) {
+  std::vector<std::string> documents;
+  for (const std::string& text : make_texts(count)) documents.push_back(text + '\xFF');
+  documents[0] = "a\xFE\xFF\xFE\xFE\xFF";
+  documents.emplace_back("cut off before its end");
+  std::string encoded;
+  double nats = 0;
+  for (const std::string& document : documents) {
+    encoded += document;
+    nats += model.score(document).nats_per_byte * static_cast<double>(document.size());
+  }
+  const slm::Score score = slm::score_documents(slm::impl_of(model), encoded);
+  CHECK_EQ(score.num_bytes, encoded.size());
+  CHECK_NEAR(score.nats_per_byte, nats / static_cast<double>(encoded.size()), 1e-12);
+}
+
 void test_errors() {
   Model model = make_model(1);
   CHECK_THROWS(ErrorKind::config, "is empty", model.score(""));
+  CHECK_THROWS(ErrorKind::config, "is empty", slm::score_documents(slm::impl_of(model), ""));
   const slm::TensorInfo& head = model.tensors().back();
   const std::vector<float> huge(static_cast<size_t>(head.size), 3e38f);
   model.set_parameter(head.name, huge.data(), head.size);
   CHECK_THROWS(ErrorKind::training, "bytes 0 to 26", model.score("abcdefghijklmnopqrstuvwxyz"));
+  CHECK_THROWS(ErrorKind::training, "bytes 0 to 2 of text 1",
+               slm::score_texts(slm::impl_of(model), {"", "ab", "cd"}, nullptr));
+  CHECK_THROWS(ErrorKind::training, "bytes 0 to 2 of document 0",
+               slm::score_documents(slm::impl_of(model), "a\xFF"));
 }
 
 void test_estimate() {
@@ -151,6 +207,9 @@ int main() {
   test_protocol(make_rich_model(1));
   test_independence(make_model, 66);  // more than one batch of 64
   test_independence(make_rich_model, 3);
+  test_texts(make_model, 30);
+  test_texts(make_rich_model, 3);
+  test_documents(make_model(1), 30);
   test_errors();
   test_estimate();
   return test_result();

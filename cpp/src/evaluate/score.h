@@ -4,6 +4,7 @@
 // and every byte is scored once.
 #include <functional>
 #include <string_view>
+#include <vector>
 
 #include "net.h"
 
@@ -18,12 +19,22 @@ inline const uint8_t* bytes(std::string_view text) {
 
 // Error(config) for an empty text.
 void expect_text_to_score(size_t size);
-// The Score of `num_bytes` bytes whose cross-entropies sum to `nats`.
+// The Score of `num_bytes` bytes whose cross-entropies sum to `nats`; of none, NaN.
 Score score_of(double nats, int64_t num_bytes);
 
 // `log_probs`, if given, takes `size` values. Error(config) for an empty text, Error(training)
 // where the model's output is not finite.
 Score score_text(const Net& model, const uint8_t* data, size_t size, float* log_probs);
+
+// What score_text gives for each of the texts alone, batched. Empty ones are allowed. `log_probs`,
+// if given, takes the values of all texts one after the other.
+std::vector<Score> score_texts(const Net& model, const std::vector<std::string_view>& texts,
+                               float* log_probs);
+
+// Documents, each scored by itself from a cold start. `encoded` is as text/documents.h says: the
+// end of every document is a symbol that is scored and counted, and so are escapes. The last
+// document may lack its end. Error(config) for an empty text.
+Score score_documents(const Net& model, std::string_view encoded);
 
 // How long score_text would take, in seconds of the clock `now`: measured on as many of its steps
 // as about `budget` seconds hold.
