@@ -67,6 +67,7 @@ void for_each_member(const Config*, F&& f) {
   f("ngram_dim", &Config::ngram_dim, optional, Integer{0, kMaxWidth});
   f("match_lengths", &Config::match_lengths, optional, RisingList{kMaxMatchLength});
   f("match_span", &Config::match_span, optional, Integer{1, kMaxMatchSpan});
+  f("documents", &Config::documents, optional, AnyValue{});
 }
 
 template <typename F>
@@ -95,6 +96,7 @@ void for_each_member(const TrainConfig*, F&& f) {
   f("locked_dropout", &TrainConfig::locked_dropout, optional, DropProbability{});
   f("input_noise", &TrainConfig::input_noise, optional, DropProbability{});
   f("max_spectral_radius", &TrainConfig::max_spectral_radius, optional, at_least_zero);
+  f("cold_fraction", &TrainConfig::cold_fraction, optional, Real{0, 1});
 }
 
 // Calls f(name, value, presence) for every field.

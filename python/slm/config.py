@@ -39,6 +39,10 @@ class Config:
         "to 32, at most 8 together with ngram_orders"
     )
     match_span: int = option("how many bytes back the match model searches, up to 2^20")
+    documents: bool = option(
+        "the text consists of documents, whose ends the model predicts; training on several "
+        "documents sets it"
+    )
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,10 @@ class TrainConfig:
     max_spectral_radius: float = option(
         "upper bound on the spectral radius of a dense cell's matrix A; 0: no bound"
     )
+    cold_fraction: float = option(
+        "fraction of the rows of a batch that are cold starts: each consists of short pieces that "
+        "begin at documents, paragraphs or lines, from a zero state"
+    )
 
 
 # The same fields as keywords, for type checkers. None keeps the value of the preset or model.
@@ -113,6 +121,7 @@ class ConfigFields(TypedDict, total=False):
     ngram_dim: int | None
     match_lengths: Sequence[int] | None
     match_span: int | None
+    documents: bool | None
 
 
 class StepFields(TypedDict, total=False):
@@ -140,6 +149,7 @@ class TrainFields(StepFields, total=False):
     seq_len: int | None
     batch_size: int | None
     sampling: str | None
+    cold_fraction: float | None
     seed: int | None
 
 

@@ -110,6 +110,8 @@ void test_limits() {
   }
   refuse_training("learning_rate is 0", [](TrainConfig& c) { c.learning_rate = 0; });
   refuse_training("epsilon is 0", [](TrainConfig& c) { c.epsilon = 0; });
+  refuse_training("cold_fraction is 1.1", [](TrainConfig& c) { c.cold_fraction = 1.1f; });
+  refuse_training("cold_fraction is -0.1", [](TrainConfig& c) { c.cold_fraction = -0.1f; });
   refuse_training("beta2 is 1", [](TrainConfig& c) { c.beta2 = 1; });
 
   TrainConfig stream;
@@ -127,7 +129,7 @@ void test_json() {
            "{\"cell\":\"dense\",\"embed_dim\":96,\"state_dim\":128,\"num_layers\":2,"
            "\"init\":\"seed\",\"residual\":false,\"norm\":\"none\",\"mlp_dim\":0,"
            "\"tie_embeddings\":false,\"ngram_orders\":[],\"ngram_buckets\":16384,\"ngram_dim\":0,"
-           "\"match_lengths\":[],\"match_span\":4096}");
+           "\"match_lengths\":[],\"match_span\":4096,\"documents\":false}");
   CHECK_EQ(config_to_json(slm::config_from_json(Json::parse(text, "x"), "x")).dump(), text);
 
   for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 62, (uint64_t{1} << 63) - 1,

@@ -40,6 +40,9 @@ struct Config {
   /// with the n-grams.
   std::vector<int64_t> match_lengths = {};
   int64_t match_span = 4096;  ///< how many bytes back from the latest one a match may be
+  /// The text consists of documents, whose ends the model predicts. Trainer::fit on several
+  /// documents sets it.
+  bool documents = false;
 };
 
 /// Most steps of a run: any number of them is exact in the schedule's double.
@@ -83,6 +86,9 @@ struct TrainConfig {
   /// if ‖A^64‖^(1/64) is above it. 0: no bound. Cell::gated has no such matrix and refuses a bound.
   float max_spectral_radius = 0;
   Sampling sampling = Sampling::random;
+  /// Share of the rows of a batch that are cold starts: each consists of short pieces that begin at
+  /// documents, paragraphs or lines, from a zero state.
+  float cold_fraction = 0;
   uint64_t seed = 0;  ///< of window positions, dropout and input noise
   /// Activation checkpointing: keep the states between about √n segments of a window of n chunks
   /// and recompute the rest in the backward pass. The same bits from less memory, for about a third
