@@ -60,6 +60,21 @@ void test_numbers() {
   CHECK(once != noisy(inputs, 0.3f, 3, 1001));
 }
 
+// The first byte before a text is as it is in use, and the other positions are as without starts.
+void test_starts_stay() {
+  const Bytes inputs = few_letters(), changed = noisy(inputs, 1, 3, 0);
+  Bytes starts(inputs.size());
+  for (size_t i = 0; i < starts.size(); i += 7) starts[i] = 1;
+  slm::InputNoise noise;
+  const slm::Window window =
+      noise.corrupt({inputs.data(), nullptr, kSeqLen, kBatchSize, starts.data()}, 1, 3, 0);
+  CHECK(window.starts == starts.data());
+  Bytes expected = changed;
+  for (size_t i = 0; i < starts.size(); i += 7) expected[i] = inputs[i];
+  CHECK(expected != changed);
+  CHECK(std::equal(expected.begin(), expected.end(), window.inputs));
+}
+
 void test_steps_with_noise() {
   slm::Preset preset = tiny();
   preset.train_config.input_noise = 0.3f;
@@ -101,6 +116,7 @@ int main() {
   test_share();
   test_bytes_come_as_often_as_in_the_window();
   test_numbers();
+  test_starts_stay();
   test_steps_with_noise();
   test_noise_is_chosen();
   return test_result();

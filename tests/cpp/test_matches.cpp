@@ -57,8 +57,10 @@ void test_rows() {
         (Rows{3 * 256 + ' ', ' ', -1}));
 }
 
-// A state's bytes and the windows that follow, of a text of few different bytes.
-void test_windows(const Config& config, const std::vector<int64_t>& windows, int letters) {
+// A state's bytes and the windows that follow, of a text of few different bytes; and one in which
+// texts start, where the definition is that of each text by itself.
+void test_windows(const Config& config, const std::vector<int64_t>& windows, int letters,
+                  bool starting = false) {
   constexpr int64_t kBatch = 2;
   const int64_t K = history_size(config), num = static_cast<int64_t>(config.match_lengths.size());
   const slm::Philox random(3, slm::PhiloxStream::window);
@@ -70,9 +72,13 @@ void test_windows(const Config& config, const std::vector<int64_t>& windows, int
   for (const int64_t T : windows) {
     std::vector<uint8_t> tokens(static_cast<size_t>(T * kBatch));
     for (uint8_t& byte : tokens) byte = static_cast<uint8_t>('a' + random.below(letters, drawn++));
+    std::vector<uint8_t> starts(tokens.size());
+    for (uint8_t& start : starts) start = starting && random.below(25, drawn++) == 0;
     for (int64_t b = 0; b < kBatch; ++b) {
-      const int32_t* rows = finder.find(history.data() + b * K, K, tokens.data() + b, kBatch, T);
+      const int32_t* rows = finder.find(history.data() + b * K, K, tokens.data() + b, kBatch, T,
+                                        starting ? starts.data() + b : nullptr);
       for (int64_t t = 0; t < T; ++t) {
+        if (starts[t * kBatch + b] != 0) texts[b].clear();
         texts[b] += static_cast<char>(tokens[t * kBatch + b]);
         const Rows expected = rows_at_end(texts[b], config);
         for (int64_t i = 0; i < num; ++i) {
@@ -97,7 +103,8 @@ int main() {
     for (const int64_t span : {9, 40, 1000})
       for (const auto& lengths : {std::vector<int64_t>{2}, {2, 3, 4}, {3, 8}}) {
         const Config config = config_of(lengths, span);
-        test_windows(config, {1, 1, 3, 64, 5, 1, 17, 64, 2, 64}, letters);
+        for (const bool starting : {false, true})
+          test_windows(config, {1, 1, 3, 64, 5, 1, 17, 64, 2, 64}, letters, starting);
       }
   test_windows(config_of({9, 20}, 200), {64, 1, 64, 7, 64}, 1);  // longer than a key of the index
   test_windows(config_of({9, 12}, 200), {64, 64, 7, 64, 64, 64}, 2);

@@ -82,6 +82,7 @@ void CpuBackend::begin_window(Workspace& any_workspace, const Window& window, co
   auto& ws = static_cast<CpuWorkspace&>(any_workspace);
   ws.tokens = window.inputs;
   ws.targets = window.targets;
+  ws.starts = window.starts;
   ws.dropout = dropout;
   if (dropout.batch_size == 0) ws.dropout.batch_size = ws.B;
   ws.computed = 0;
@@ -110,9 +111,10 @@ void CpuBackend::save_state(const Workspace& any_workspace, Buffer& state) const
   if (ws.K == 0) return;
   // The K bytes that end the text: those of the window, and before them what was there before it.
   float* latest = data(state) + hidden_size(ws.config, ws.B);
-  const int64_t kept = std::max<int64_t>(0, ws.K - ws.computed);
   for (int64_t b = 0; b < ws.B; ++b, latest += ws.K) {
-    if (ws.history != nullptr)
+    const int64_t start = ws.last_start(b);
+    const int64_t kept = std::max<int64_t>(0, ws.K - (ws.computed - std::max<int64_t>(0, start)));
+    if (ws.history != nullptr && start < 0)
       copy_floats(ws.history + (b + 1) * ws.K - kept, kept, latest);
     else
       std::fill_n(latest, kept, 0.0f);

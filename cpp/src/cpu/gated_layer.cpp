@@ -8,7 +8,7 @@
 //   f, z, g = W_in norm(u) + b                              project
 //   for t: a = σ(f_t)                                       scan
 //          h_t = a h_{t-1} + (1 - a) z_t
-//          s_t = h_t swish(g_t)
+//          s_t = h_t swish(g_t)                           (h_{t-1} = 0 where a text starts)
 //   y = W_out s (+ u)                                       output
 //
 // Only h depends on the time step before, so the products are over whole blocks of time.
@@ -38,7 +38,8 @@ void CpuBackend::gated_forward(CpuWorkspace& ws, const CpuLayerChunk& c) const {
   };
   const auto scan = [&](const Block& at) {  // h_t = a h_{t-1} + (1 - a) z_t, s_t = h_t swish(g_t)
     for_each_row(at, [&](int64_t t, int64_t b) {
-      kernels_.gated_forward(gates.row(t, b), c.h.row(t - 1, b), c.h.row(t, b), c.s.row(t, b), c.N);
+      const float* before = c.starts_at(t, b) ? ws.zeros.get() : c.h.row(t - 1, b);
+      kernels_.gated_forward(gates.row(t, b), before, c.h.row(t, b), c.s.row(t, b), c.N);
     });
   };
   const auto output = [&](const Block& at) {  // y = W_out s (+ u)
@@ -60,9 +61,14 @@ void CpuBackend::gated_backward(CpuWorkspace& ws, const CpuLayerChunk& c, float*
   };
   const auto scan_reverse = [&](const Block& at) {  // d_gates, and s again, from ds and dh_{t+1}
     for (int64_t t = at.t1 - 1; t >= at.t0; --t)
-      for (int64_t b = at.b0; b < at.b1; ++b)
-        kernels_.gated_backward(gates.row(t, b), c.h.row(t - 1, b), c.h.row(t, b), ds.row(t, b),
-                                c.carried.row(0, b), c.s.row(t, b), d_gates.row(t, b), c.N);
+      for (int64_t b = at.b0; b < at.b1; ++b) {
+        const bool starts = c.starts_at(t, b);
+        float* carried = c.carried.row(0, b);
+        kernels_.gated_backward(gates.row(t, b), starts ? ws.zeros.get() : c.h.row(t - 1, b),
+                                c.h.row(t, b), ds.row(t, b), carried, c.s.row(t, b),
+                                d_gates.row(t, b), c.N);
+        if (starts) std::fill_n(carried, c.N, 0.0f);
+      }
   };
   const auto grad_input = [&](const Block& at) {  // du = d norm(W_inᵀ d_gates) (+ dy)
     const bool begun = c.init_input_grad(at);

@@ -23,6 +23,7 @@ CpuLayerChunk::CpuLayerChunk(const Kernels& arithmetic, const CpuWeights& all_we
       residual(ws.config.residual),
       norm(weights.at(w.norm)),
       mask(ws.mask(index)),
+      starts(ws.starts != nullptr ? ws.starts + from * B : nullptr),
       u{ws.u(index, from), B, E},
       v{norm ? ws.v.get() : u.data, B, E},
       y{makes_logits ? nullptr : ws.y(index, from), B, E},

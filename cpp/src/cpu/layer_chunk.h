@@ -27,6 +27,8 @@ struct CpuLayerChunk {
   bool init_input_grad(const Block& at) const;
   void finish_input_grad(const Block& at) const;
 
+  bool starts_at(int64_t t, int64_t b) const { return starts != nullptr && starts[t * B + b] != 0; }
+
   double flops(int64_t per_position) const {
     return 2.0 * static_cast<double>(steps * B * per_position);
   }
@@ -37,8 +39,9 @@ struct CpuLayerChunk {
   const int64_t layer, t0, steps, B, E, N;
   const bool makes_logits;  // the last layer of a model without a head
   const bool residual;
-  const float* norm;  // its weight (E,), or null
-  const float* mask;  // of v, (B, E), or null
+  const float* norm;      // its weight (E,), or null
+  const float* mask;      // of v, (B, E), or null
+  const uint8_t* starts;  // (T, B): where texts start; or null
   const Array u, v, y, h, s;
   const Array dy, du, dv, dh;
   const Array carried;  // dh of the time step after the chunk: one time step

@@ -39,7 +39,7 @@ MatchFinder::MatchFinder(const Config& config, int64_t seq_len)
 }
 
 const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t* tokens,
-                                 int64_t stride, int64_t seq_len) {
+                                 int64_t stride, int64_t seq_len, const uint8_t* starts) {
   std::fill_n(rows_.get(), static_cast<int64_t>(lengths_.size()) * seq_len, -1);
   // Entries before the start of the text are 0 and come first.
   const float* first =
@@ -48,9 +48,9 @@ const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t*
   if (seq_len > kFewPositions) {
     for (int64_t i = 0; i < past_; ++i) text_[i] = static_cast<uint8_t>(first[i] - 1);
     for (int64_t t = 0; t < seq_len; ++t) text_[past_ + t] = tokens[t * stride];
-    find_by_index(seq_len);
+    find_by_index(starts, stride, seq_len);
   } else {
-    find_one_by_one(history + K, tokens, stride, seq_len);
+    find_one_by_one(history + K, tokens, stride, seq_len, starts);
   }
   return rows_.get();
 }
@@ -58,17 +58,19 @@ const int32_t* MatchFinder::find(const float* history, int64_t K, const uint8_t*
 // `window` is the end of the history, which is not copied, since generation searches for one
 // position at a time. Blocks of the history without the last two bytes are skipped.
 void MatchFinder::find_one_by_one(const float* window, const uint8_t* tokens, int64_t stride,
-                                  int64_t seq_len) {
+                                  int64_t seq_len, const uint8_t* starts) {
   constexpr int64_t kBlock = 64;
   const auto num = static_cast<int64_t>(lengths_.size());
+  int64_t start = -past_;  // of the text
   for (int64_t t = 0; t < seq_len; ++t) {
+    if (starts != nullptr && starts[t * stride] != 0) start = t;
     const auto at = [=](int64_t i) {
       return i <= t ? tokens[(t - i) * stride] : static_cast<uint8_t>(window[t - i] - 1);
     };
     const auto found = [&](int64_t i, int64_t row) {
       rows_[i * seq_len + t] = static_cast<int32_t>(row);
     };
-    const int64_t count = std::min(past_ + t, span_) + 1;
+    const int64_t count = std::min(t - start, span_) + 1;
     if (count < 2) continue;
     const auto last = static_cast<float>(at(0) + 1), before = static_cast<float>(at(1) + 1);
     int64_t next = 0, back = 1;
@@ -84,8 +86,10 @@ void MatchFinder::find_one_by_one(const float* window, const uint8_t* tokens, in
   }
 }
 
-// Tries only the earlier positions that end with the same few bytes.
-void MatchFinder::find_by_index(int64_t seq_len) {
+// Tries only the earlier positions that end with the same few bytes. One index serves all texts of
+// the window: the latest positions come first, and the first one that lies before the text ends the
+// search.
+void MatchFinder::find_by_index(const uint8_t* starts, int64_t stride, int64_t seq_len) {
   const auto num = static_cast<int64_t>(lengths_.size());
   const uint64_t mask = key_mask(lengths_[0]);
   std::fill_n(latest_.get(), int64_t{1} << kHashBits, -1);
@@ -98,8 +102,10 @@ void MatchFinder::find_by_index(int64_t seq_len) {
     return std::exchange(latest, static_cast<int32_t>(end + 1 < lengths_[0] ? -1 : end));
   };
   for (int64_t end = 0; end < past_; ++end) add(end);
+  int64_t start = 0;  // of the text
   for (int64_t end = past_; end < past_ + seq_len; ++end) {
-    const int64_t count = std::min(end, span_) + 1;
+    if (starts != nullptr && starts[(end - past_) * stride] != 0) start = end;
+    const int64_t count = std::min(end - start, span_) + 1;
     const uint8_t* newest = text_.get() + end;
     int64_t next = 0;
     for (int64_t at = add(end); at >= 0 && end - at < count; at = before_[at]) {

@@ -14,13 +14,15 @@ class MatchFinder {
 
   // Returns the rows of one text's matches, (lengths, seq_len), -1 where there is none; valid until
   // the next call. `history` (K,) holds the bytes before the window, as in a state; byte t of the
-  // window is tokens[t * stride].
+  // window is tokens[t * stride]. Where starts[t * stride] is not 0, a text starts, which has no
+  // matches in the one before; `starts` may be null.
   const int32_t* find(const float* history, int64_t K, const uint8_t* tokens, int64_t stride,
-                      int64_t seq_len);
+                      int64_t seq_len, const uint8_t* starts = nullptr);
 
  private:
-  void find_one_by_one(const float* window, const uint8_t* tokens, int64_t stride, int64_t seq_len);
-  void find_by_index(int64_t seq_len);
+  void find_one_by_one(const float* window, const uint8_t* tokens, int64_t stride, int64_t seq_len,
+                       const uint8_t* starts);
+  void find_by_index(const uint8_t* starts, int64_t stride, int64_t seq_len);
 
   std::vector<int64_t> lengths_;
   int64_t span_;

@@ -89,6 +89,13 @@ struct CpuWorkspace final : Workspace {
   const float* mask(int64_t level) const {
     return dropout.locked_rate > 0 && level > 0 ? masks.get() + (level - 1) * B * E : nullptr;
   }
+  bool starts_at(int64_t t, int64_t b) const { return starts != nullptr && starts[t * B + b] != 0; }
+  // The last computed time step at which a text starts in a row, or -1.
+  int64_t last_start(int64_t b) const {
+    int64_t t = starts != nullptr ? computed - 1 : -1;
+    while (t >= 0 && !starts_at(t, b)) --t;
+    return t;
+  }
   const int32_t* ngram_rows(size_t order, int64_t t) const {
     return rows.get() + (static_cast<int64_t>(order) * T + t) * B;
   }
@@ -108,6 +115,7 @@ struct CpuWorkspace final : Workspace {
   int64_t computed = 0;              // time steps that the forward pass has computed
   const uint8_t* tokens = nullptr;   // (T, B)
   const uint8_t* targets = nullptr;  // (T, B)
+  const uint8_t* starts = nullptr;   // (T, B): where texts start; or null
   Dropout dropout;
   const float* history = nullptr;  // (B, K): the bytes before the window, in a state; or null
   MatchFinder matches{config, T};
@@ -119,6 +127,7 @@ struct CpuWorkspace final : Workspace {
   FloatArray mids{M > 0 ? L * T * B * E : 0};           // (L, T, B, E): inputs of the MLPs
   FloatArray all_q{L * T * B * 2 * M};                  // (L, T, B, 2M): p and q of the SwiGLUs
   FloatArray losses{T * B};                             // (T, B)
+  FloatArray zeros{gated ? N : 0};                      // (N,): h before the start of a text
 
   // Arrays of one chunk of time. The s of the forward pass and everything of the backward pass are
   // computed again for each chunk.

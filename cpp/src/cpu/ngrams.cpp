@@ -18,15 +18,17 @@ void CpuBackend::find_ngrams(CpuWorkspace& ws, int64_t seq_len) const {
   const Philox random(ws.dropout.seed, PhiloxStream::dropout);
   const uint32_t threshold = drop_threshold(ws.dropout.rate);
   for (int64_t b = 0; b < ws.B; ++b) {
-    const int64_t K = ws.history != nullptr ? ws.K : 0;
+    const int64_t K = ws.history != nullptr && !ws.starts_at(0, b) ? ws.K : 0;
     const float* history = ws.history + b * K;
     const int32_t* matches = ws.config.match_lengths.empty()
                                  ? nullptr
-                                 : ws.matches.find(history, K, ws.tokens + b, ws.B, seq_len);
+                                 : ws.matches.find(history, K, ws.tokens + b, ws.B, seq_len,
+                                                   ws.starts != nullptr ? ws.starts + b : nullptr);
     NgramKey key;
     for (int64_t k = std::max<int64_t>(0, K - kMaxNgramOrder); k < K; ++k)
       if (history[k] > 0) key.push(static_cast<uint8_t>(history[k] - 1));
     for (int64_t t = 0; t < seq_len; ++t) {
+      if (ws.starts_at(t, b)) key = {};
       key.push(ws.tokens[t * ws.B + b]);
       std::array<uint32_t, 4> bits = {};
       if (threshold > 0)

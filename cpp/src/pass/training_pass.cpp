@@ -14,9 +14,9 @@ struct TrainingPass::Worker {
       : pass(model, seq_len, rows, recompute) {}
 
   ShardPass pass;
-  std::unique_ptr<Buffer> start;         // of shards: their rows of the state
-  std::vector<uint8_t> inputs, targets;  // of shards: (T, rows)
-  std::vector<float> losses;             // the same, where they are asked for
+  std::unique_ptr<Buffer> start;                 // of shards: their rows of the state
+  std::vector<uint8_t> inputs, targets, starts;  // of shards: (T, rows)
+  std::vector<float> losses;                     // the same, where they are asked for
 };
 
 TrainingPass::TrainingPass(const Net& model, int64_t seq_len, int64_t batch_size, bool recompute)
@@ -91,12 +91,17 @@ void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window
     worker.pass.run(window, state, here, scale, stop_, grads, losses);
     return;
   }
-  worker.inputs.resize(static_cast<size_t>(seq_len_ * rows));
-  worker.targets.resize(worker.inputs.size());
-  for (int64_t t = 0; t < seq_len_; ++t) {
-    std::copy_n(window.inputs + t * batch_size_ + first, rows, worker.inputs.data() + t * rows);
-    std::copy_n(window.targets + t * batch_size_ + first, rows, worker.targets.data() + t * rows);
-  }
+  Window part{nullptr, nullptr, seq_len_, rows};
+  const auto take_rows = [&](const uint8_t* from, std::vector<uint8_t>& to) -> const uint8_t* {
+    if (from == nullptr) return nullptr;
+    to.resize(static_cast<size_t>(seq_len_ * rows));
+    for (int64_t t = 0; t < seq_len_; ++t)
+      std::copy_n(from + t * batch_size_ + first, rows, to.data() + t * rows);
+    return to.data();
+  };
+  part.inputs = take_rows(window.inputs, worker.inputs);
+  part.targets = take_rows(window.targets, worker.targets);
+  part.starts = take_rows(window.starts, worker.starts);
   const Backend& backend = *model_.backend;
   if (state != nullptr) {
     const ScopedTimer timer("copy_part");
@@ -105,8 +110,7 @@ void TrainingPass::run_shard(int64_t shard, Worker& worker, const Window& window
     });
   }
   if (losses != nullptr) worker.losses.resize(worker.inputs.size());
-  worker.pass.run({worker.inputs.data(), worker.targets.data(), seq_len_, rows},
-                  state ? worker.start.get() : nullptr, here, scale, stop_, grads,
+  worker.pass.run(part, state ? worker.start.get() : nullptr, here, scale, stop_, grads,
                   losses ? worker.losses.data() : nullptr);
   const ScopedTimer timer("copy_part");
   for_each_state_range(shard, [&](int64_t in_batch, int64_t in_shard, int64_t count) {

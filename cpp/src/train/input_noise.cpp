@@ -14,10 +14,13 @@ Window InputNoise::corrupt(const Window& window, float share, uint64_t seed, uin
   const double below = double{share} * 4294967296.0;
   inputs_.assign(window.inputs, window.inputs + size);
   for (uint64_t i = 0; i < size; ++i) {
+    if (window.starts != nullptr && window.starts[i] != 0) continue;
     const auto bits = random.bits(first + i);
     if (bits[0] < below) inputs_[i] = window.inputs[uint64_t{bits[1]} * size >> 32];
   }
-  return {inputs_.data(), window.targets, window.seq_len, window.batch_size};
+  Window noisy = window;
+  noisy.inputs = inputs_.data();
+  return noisy;
 }
 
 }  // namespace slm

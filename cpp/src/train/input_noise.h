@@ -9,8 +9,8 @@ namespace slm {
 class InputNoise {
  public:
   // The window with a share of its inputs replaced by bytes from other places of it; the targets
-  // stay. Position (t, b) draws number first + t * batch_size + b. What is returned points into
-  // this object until the next call.
+  // stay, and so do the inputs at which a text starts. Position (t, b) draws number first + t *
+  // batch_size + b. What is returned points into this object until the next call.
   Window corrupt(const Window& window, float share, uint64_t seed, uint64_t first);
 
  private:
