@@ -165,7 +165,9 @@ class Backend {
   // Scoring segments that make one batch. Does not change results.
   virtual int64_t score_rows(const Config&) const { return 64; }
   // Sets the window, whose arrays must not change until the last operation on it. It starts from
-  // `state`, which must stay until save_state, or from the start of a text.
+  // `state`, which must stay until save_state, or from the start of a text. At each of its `starts`
+  // a text of its own begins: it has no part of the state or of the bytes before, nor have they
+  // any part of its gradient, and save_state leaves 0 for the bytes before it.
   virtual void begin_window(Workspace&, const Window&, const Buffer* state,
                             const Dropout&) const = 0;
   // Starts a backward pass: zeroes the state gradient carried from later time steps.
