@@ -73,7 +73,7 @@ void test_windows(const Config& config, const std::vector<int64_t>& windows, int
     std::vector<uint8_t> tokens(static_cast<size_t>(T * kBatch));
     for (uint8_t& byte : tokens) byte = static_cast<uint8_t>('a' + random.below(letters, drawn++));
     std::vector<uint8_t> starts(tokens.size());
-    for (uint8_t& start : starts) start = starting && random.below(25, drawn++) == 0;
+    for (uint8_t& start : starts) start = starting && random.below(T < 5 ? 4 : 25, drawn++) == 0;
     for (int64_t b = 0; b < kBatch; ++b) {
       const int32_t* rows = finder.find(history.data() + b * K, K, tokens.data() + b, kBatch, T,
                                         starting ? starts.data() + b : nullptr);
@@ -104,7 +104,7 @@ int main() {
       for (const auto& lengths : {std::vector<int64_t>{2}, {2, 3, 4}, {3, 8}}) {
         const Config config = config_of(lengths, span);
         for (const bool starting : {false, true})
-          test_windows(config, {1, 1, 3, 64, 5, 1, 17, 64, 2, 64}, letters, starting);
+          test_windows(config, {1, 1, 3, 64, 5, 1, 17, 64, 2, 64, 4, 4, 3}, letters, starting);
       }
   test_windows(config_of({9, 20}, 200), {64, 1, 64, 7, 64}, 1);  // longer than a key of the index
   test_windows(config_of({9, 12}, 200), {64, 64, 7, 64, 64, 64}, 2);
