@@ -8,6 +8,7 @@
 #include "io/model_file.h"
 #include "model_impl.h"
 #include "pass/training_pass.h"
+#include "text/bytes_of.h"
 #include "train/dynamic_evaluation.h"
 #include "util/memory_count.h"
 
@@ -63,6 +64,7 @@ Model::Model(const Preset& preset, const ModelOptions& options)
     impl_->backend->write(values.data(), tensor.info.size, impl_->weights->flat(), tensor.offset);
   }
   impl_->backend->params_changed(*impl_->weights);
+  impl_->seen_bytes = ByteSet();
 }
 
 Model Model::load(const std::string& path, const ModelOptions& options) {
@@ -71,6 +73,7 @@ Model Model::load(const std::string& path, const ModelOptions& options) {
   Impl& impl = impl_of(model);
   impl.backend->write(file.parameters.data(), impl.table.num_parameters(), impl.weights->flat(), 0);
   impl.backend->params_changed(*impl.weights);
+  impl.seen_bytes = file.seen_bytes;
   return model;
 }
 
@@ -82,7 +85,8 @@ Model::~Model() = default;
 void Model::save(const std::string& path, const std::string& dtype) const {
   std::vector<float> values(static_cast<size_t>(num_parameters()));
   parameters(values.data());
-  save_model_file(path, impl_->config, impl_->train_config, impl_->table, values.data(), dtype);
+  save_model_file(path, impl_->config, impl_->train_config, impl_->table, values.data(), dtype,
+                  impl_->seen_bytes);
 }
 
 const Config& Model::config() const { return impl_->config; }
@@ -90,6 +94,10 @@ const TrainConfig& Model::train_config() const { return impl_->train_config; }
 const std::string& Model::device() const { return impl_->device; }
 const std::string& Model::precision() const { return impl_->precision; }
 int64_t Model::num_parameters() const { return impl_->table.num_parameters(); }
+std::optional<ByteSet> Model::seen_bytes() const {
+  const std::optional<ByteSet>& seen = impl_->seen_bytes;
+  return seen && seen->empty() ? std::nullopt : seen;
+}
 MemoryPlan Model::memory() const {
   const Backend& backend = *impl_->backend;
   const TrainConfig& how = impl_->train_config;
@@ -123,6 +131,7 @@ void Model::set_parameter(const std::string& name, const float* values, int64_t 
                 "the values given for parameter \"" + name + "\" are not all finite numbers");
   impl_->backend->write(values, size, impl_->weights->flat(), tensor.offset);
   impl_->backend->params_changed(*impl_->weights);
+  impl_->seen_bytes.reset();  // what made these values is not known
 }
 
 State Model::new_state(int64_t batch_size) const {
@@ -180,6 +189,8 @@ Score Model::score_adapting(const uint8_t* data, size_t size, float* log_probs) 
 Score Model::adapt(const uint8_t* data, size_t size, float* log_probs) {
   Adapted adapted = evaluate_dynamically(*impl_, data, size, log_probs);
   impl_->weights = std::move(adapted.weights);
+  if (impl_->seen_bytes)
+    impl_->seen_bytes->add(bytes_of({reinterpret_cast<const char*>(data), size}));
   return adapted.score;
 }
 

@@ -28,7 +28,8 @@ Net::Net(const Net& other)
       table(other.table),
       backend(other.backend),
       precision(other.precision),
-      weights(backend->make_weights(config, table)) {
+      weights(backend->make_weights(config, table)),
+      seen_bytes(other.seen_bytes) {
   backend->copy(other.weights->flat(), weights->flat());
   backend->params_changed(*weights);
 }

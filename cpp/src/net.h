@@ -3,9 +3,11 @@
 // that holds its weights. The classes of the public API (Model, State, Generator, Trainer) are
 // above it.
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "backend.h"
+#include "slm/byte_set.h"
 #include "slm/config.h"
 #include "tensors.h"
 
@@ -24,6 +26,9 @@ struct Net {
   std::shared_ptr<const Backend> backend;
   std::string precision;  // of the backend; "auto" is resolved
   std::unique_ptr<Weights> weights;
+  // The bytes of what it was trained on: none if it never was. Without a value they are not known,
+  // and never will be.
+  std::optional<ByteSet> seen_bytes;
 };
 
 }  // namespace slm

@@ -90,6 +90,13 @@ class Model:
         return self._core.num_parameters
 
     @property
+    def seen_bytes(self) -> bytes | None:
+        """The bytes, in rising order, of the texts that `train` has trained the model on, which its
+        file keeps. None where they are not known: the model is untrained, was trained with
+        `slm.Trainer` alone, or its parameters or file are from elsewhere."""
+        return self._core.seen_bytes
+
+    @property
     def memory(self) -> dict[str, int]:
         """Memory in bytes, planned from the configs: "weights" (with the copies that the kernels
         read), "optimizer" and "window" (both during training), "state" (of one text in

@@ -1,10 +1,12 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "slm/byte_set.h"
 #include "slm/config.h"
 #include "slm/error.h"
 
@@ -89,6 +91,9 @@ class Model {
   const std::string& device() const;
   const std::string& precision() const;  ///< "auto" is resolved
   int64_t num_parameters() const;
+  /// The bytes of the texts that Trainer::fit trained it on. Nothing where they are not known: the
+  /// model is untrained, was trained in another way, or its file does not say.
+  std::optional<ByteSet> seen_bytes() const;
   MemoryPlan memory() const;
 
   /// In the order of the flat buffers that parameters() and gradients() fill.

@@ -1,5 +1,6 @@
 #pragma once
 /// slm: train and run small byte-level language models. Include this one header.
+#include "slm/byte_set.h"
 #include "slm/config.h"
 #include "slm/error.h"
 #include "slm/generator.h"

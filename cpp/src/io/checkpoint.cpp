@@ -143,6 +143,7 @@ CheckpointHeader read_header(const TensorFile& file) {
   header.config = config_from_json(metadata_json(file, "slm.config"), where("slm.config"));
   header.train_config =
       train_config_from_json(metadata_json(file, "slm.train_config"), where("slm.train_config"));
+  header.seen_bytes = read_seen_bytes(file);
   const Json json = metadata_json(file, kKey);
   JsonFields fields(json, where(kKey));
   header.plan = current_plan(fields.at("plan"), where(kKey));
@@ -159,7 +160,8 @@ void save_checkpoint(const std::string& path, const TensorTable& table,
   Json json(Json::Object{});
   json.set("plan", checkpoint.plan);
   json.set("state", run_state_to_json(checkpoint.state));
-  Metadata metadata = model_metadata(checkpoint.config, checkpoint.train_config);
+  Metadata metadata =
+      model_metadata(checkpoint.config, checkpoint.train_config, checkpoint.seen_bytes);
   metadata.emplace_back(kKey, json.dump());
 
   std::vector<TensorSource> sources;

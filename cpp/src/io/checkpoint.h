@@ -1,6 +1,7 @@
 #pragma once
 // A training run between two steps, as one safetensors file (docs/checkpoint-format.md): all that
 // is needed to go on as if it had never stopped.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct RunState {
 struct CheckpointHeader {
   Config config;
   TrainConfig train_config;
+  std::optional<ByteSet> seen_bytes;  // as in Net
   Json plan;  // an object of what a resumed run must have the same, beside the two configs
   RunState state;
 };

@@ -8,16 +8,35 @@
 #include "util/quote.h"
 
 namespace slm {
+namespace {
+
+constexpr char kBytesKey[] = "slm.bytes";
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+
+// A bit for each byte, that of byte 0 first.
+std::string hex_digits(const ByteSet& set) {
+  std::string digits;
+  for (int first = 0; first < 256; first += 4) {
+    size_t digit = 0;
+    for (int i = 0; i < 4; ++i)
+      digit = 2 * digit + (set.has(static_cast<uint8_t>(first + i)) ? 1 : 0);
+    digits += kHexDigits[digit];
+  }
+  return digits;
+}
+
+}  // namespace
 
 void save_model_file(const std::string& path, const Config& config, const TrainConfig& train_config,
-                     const TensorTable& table, const float* parameters, const std::string& dtype) {
+                     const TensorTable& table, const float* parameters, const std::string& dtype,
+                     const std::optional<ByteSet>& seen_bytes) {
   const Storage storage = storage_named(dtype);
   std::vector<TensorSource> sources;
   for (const Tensor& tensor : table.tensors()) {
     expect_in_range(tensor, parameters + tensor.offset, storage);
     add_sources(tensor, parameters + tensor.offset, storage, sources);
   }
-  write_tensor_file(path, model_metadata(config, train_config), sources);
+  write_tensor_file(path, model_metadata(config, train_config, seen_bytes), sources);
 }
 
 ModelFile load_model_file(const std::string& path) {
@@ -34,6 +53,7 @@ ModelFile load_model_file(const std::string& path) {
       config_from_json(metadata_json(file, "slm.config"), "slm.config in " + quote(path));
   model.train_config = train_config_from_json(metadata_json(file, "slm.train_config"),
                                               "slm.train_config in " + quote(path));
+  model.seen_bytes = read_seen_bytes(file);
 
   // Only once the file is known to hold them all is there memory for them.
   const TensorTable table(model.config);
@@ -49,12 +69,30 @@ ModelFile load_model_file(const std::string& path) {
   return model;
 }
 
-Metadata model_metadata(const Config& config, const TrainConfig& train_config) {
+Metadata model_metadata(const Config& config, const TrainConfig& train_config,
+                        const std::optional<ByteSet>& seen_bytes) {
   validate(config);
   validate(train_config);  // what is written can be read
-  return {{"slm.format", std::to_string(kFormatVersion)},
-          {"slm.config", config_to_json(config).dump()},
-          {"slm.train_config", train_config_to_json(train_config).dump()}};
+  Metadata metadata = {{"slm.format", std::to_string(kFormatVersion)},
+                       {"slm.config", config_to_json(config).dump()},
+                       {"slm.train_config", train_config_to_json(train_config).dump()}};
+  if (seen_bytes) metadata.emplace_back(kBytesKey, hex_digits(*seen_bytes));
+  return metadata;
+}
+
+std::optional<ByteSet> read_seen_bytes(const TensorFile& file) {
+  const std::string* digits = file.metadata(kBytesKey);
+  if (digits == nullptr) return {};
+  if (digits->size() != 64 || digits->find_first_not_of(kHexDigits) != std::string::npos)
+    throw Error(ErrorKind::format, std::string(kBytesKey) + " in " + quote(file.path()) +
+                                       " must be 64 hexadecimal digits in lower case, not " +
+                                       quote(*digits));
+  ByteSet set;
+  for (size_t byte = 0; byte < 256; ++byte) {
+    const size_t digit = kHexDigits.find((*digits)[byte / 4]);
+    if ((digit >> (3 - byte % 4) & 1) != 0) set.add(static_cast<uint8_t>(byte));
+  }
+  return set;
 }
 
 void check_format(const TensorFile& file) {

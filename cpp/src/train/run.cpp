@@ -4,6 +4,7 @@
 
 #include "io/atomic_file.h"
 #include "pass/profile.h"
+#include "text/bytes_of.h"
 #include "train/schedule.h"
 
 namespace slm {
@@ -37,12 +38,15 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
     run_spec_ = run_spec();
   }
 
+  const ByteSet read = bytes_of(split_.training, trainer.model.config.documents);
   sampler_ = std::make_unique<WindowSampler>(split_.training, config_);
   make_window_state();
   if (options.resume)
     resume();
   else
     start_afresh();
+  seen_bytes_ = trainer.model.seen_bytes;
+  if (seen_bytes_) seen_bytes_->add(read);
   remember_train_config();
 }
 
@@ -162,6 +166,7 @@ void Run::take_step() {
   loss_ = trainer_.finish();
   const double seconds = now_() - start;
   ++state_.step;
+  trainer_.model.seen_bytes = seen_bytes_;
   state_.loss_sum += loss_;
   ++state_.loss_count;
   state_.training_seconds += seconds;

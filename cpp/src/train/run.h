@@ -70,10 +70,11 @@ class Run {
   const Clock now_;
   std::vector<std::string> notes_;
   Split split_;
-  std::string_view validation_;  // what is used of split_.validation
-  TrainConfig config_;           // as resolved
-  Json run_spec_;                // what a checkpoint's must equal
-  RunState state_;               // its `seconds` are those before this session
+  std::string_view validation_;        // what is used of split_.validation
+  TrainConfig config_;                 // as resolved
+  std::optional<ByteSet> seen_bytes_;  // of the model, from its first step on
+  Json run_spec_;                      // what a checkpoint's must equal
+  RunState state_;                     // its `seconds` are those before this session
   BestWeights best_;
   SpeedPlan speed_;
   std::unique_ptr<Buffer> window_state_;  // where the next window starts; null: at nothing

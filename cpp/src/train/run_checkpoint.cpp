@@ -58,6 +58,7 @@ void Run::resume() {
   const int64_t moments = model.table.num_moments();
   backend.write(checkpoint.m.data(), moments, *trainer_.m, 0);
   backend.write(checkpoint.v.data(), moments, *trainer_.v, 0);
+  model.seen_bytes = checkpoint.seen_bytes;
   best_.set_weights(checkpoint.best);
   if (!checkpoint.stream.empty())
     backend.write(checkpoint.stream.data(), window_state_->size(), *window_state_, 0);
@@ -83,6 +84,7 @@ void Run::save() {
   Checkpoint checkpoint;
   checkpoint.config = model.config;
   checkpoint.train_config = config_;
+  checkpoint.seen_bytes = model.seen_bytes;
   checkpoint.plan = run_spec_;
   checkpoint.state = state_;
   checkpoint.state.seconds = elapsed();

@@ -1,14 +1,30 @@
 #include "slm/trainer.h"
 
 #include <cmath>
+#include <string_view>
 
 #include "check_window.h"
 #include "model_impl.h"
 #include "pass/profile.h"
+#include "text/documents.h"
 #include "train/schedule.h"
 #include "train/trainer_impl.h"
 
 namespace slm {
+namespace {
+
+// A model that is trained by windows alone does not know what text they are from; one that was
+// trained on a text before knows these bytes, too. (What marks ends of documents is none.)
+void note_seen_bytes(Net& model, std::string_view targets) {
+  if (!model.seen_bytes) return;
+  if (model.seen_bytes->empty()) return model.seen_bytes.reset();
+  for (const char c : targets) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (!(model.config.documents && needs_escape(byte))) model.seen_bytes->add(byte);
+  }
+}
+
+}  // namespace
 
 Trainer::Impl::Impl(Net& trained, const TrainConfig& how)
     : model(trained),
@@ -124,7 +140,10 @@ float Trainer::step(const uint8_t* inputs, const uint8_t* targets, int64_t seq_l
   dropout.first = dropout.row = first_position(impl_->updates, seq_len, batch_size);
   const Window window = impl_->noise.corrupt({inputs, targets, seq_len, batch_size},
                                              how.input_noise, how.seed, dropout.first);
-  return impl_->step_window(window, state ? &impl_of(*state).h : nullptr, dropout, lr);
+  const float loss = impl_->step_window(window, state ? &impl_of(*state).h : nullptr, dropout, lr);
+  note_seen_bytes(impl_->model, {reinterpret_cast<const char*>(targets),
+                                 static_cast<size_t>(seq_len * batch_size)});
+  return loss;
 }
 
 int64_t Trainer::steps_done() const { return impl_->updates; }

@@ -65,14 +65,21 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
         "tensors": {name: list(t["shape"]) for name, t in model._core.tensors.items()},
     }
     tables = ngram_tables(model)
+    seen = model.seen_bytes
     if args.json:
-        return {**facts, "table rows": tables}
+        return {**facts, "table rows": tables, "seen bytes": None if seen is None else list(seen)}
+    facts["bytes of its text"] = "not known" if seen is None else _in_words(seen)
     if tables:
         used, rows = (sum(counts) for counts in zip(*tables.values(), strict=True))
         facts["n-grams and matches"] = f"{used:,} of {rows:,} rows are not zero"
         # The summary above stands for a line per table.
         facts["tensors"] = {k: v for k, v in facts["tensors"].items() if k not in tables}
     return facts
+
+
+def _in_words(seen: bytes) -> str:
+    listed = f": {repr(seen)[2:-1]}" if len(seen) <= 128 else ""
+    return f"{len(seen)} of 256{listed}"
 
 
 def ngram_tables(model: slm.Model) -> dict[str, tuple[int, int]]:
