@@ -4,6 +4,8 @@
 #include <set>
 
 #include "check.h"
+#include "text/beginnings.h"
+#include "text/documents.h"
 #include "text/windows.h"
 
 using slm::ErrorKind;
@@ -112,6 +114,135 @@ void test_history() {
   CHECK_EQ(last, 256);
 }
 
+const std::string kEnd(1, static_cast<char>(slm::kEndByte));
+
+// Marks where a text starts by '^', so that what a row reads is seen at once.
+std::string marked(const Window& window, int64_t b) {
+  std::string bytes;
+  for (int64_t t = 0; t < window.seq_len; ++t) {
+    const auto i = static_cast<size_t>(t * window.batch_size + b);
+    if (window.starts != nullptr && window.starts[i] != 0) bytes += '^';
+    bytes += static_cast<char>(window.inputs[i]);
+  }
+  return bytes;
+}
+
+// At a document, the byte before its first one is kFirstByte; after the last comes the first.
+void test_documents() {
+  const std::string text = "ab" + kEnd + kEnd + "c" + kEnd;  // the second one is empty
+  WindowSampler stream(text, config(slm::Sampling::stream, 6, 2), true);
+  const Window window = stream.window(0);
+  CHECK_EQ(marked(window, 0), "^\nab^\n^\nc");
+  CHECK_EQ(row(window.targets, window, 0), text);
+  CHECK_EQ(marked(window, 1), "^\n^\nc^\nab");
+  CHECK_EQ(row(window.targets, window, 1), kEnd + "c" + kEnd + "ab" + kEnd);
+  CHECK_EQ(marked(stream.window(5), 0), "^\nab^\n^\nc");
+
+  // An end that stands for itself is a byte as any other.
+  const std::string escaped = slm::escape("a" + kEnd) + kEnd;
+  WindowSampler whole(escaped, config(slm::Sampling::stream, 4, 1), true);
+  CHECK_EQ(marked(whole.window(0), 0), "^\n" + escaped.substr(0, 3));
+
+  WindowSampler random(text, config(slm::Sampling::random, 3, 4), true);
+  std::set<std::string> seen;
+  for (int64_t step = 0; step < 40; ++step)
+    for (int64_t b = 0; b < 4; ++b) seen.insert(marked(random.window(step), b));
+  CHECK(seen == std::set<std::string>({"^\nab", "ab^\n", "b^\n^\n", "^\n^\nc"}));
+}
+
+// No byte of another document, and the first byte as what was read before a document's.
+void test_history_of_documents() {
+  const std::string text = "abcd" + kEnd + "ef" + kEnd;
+  for (const slm::Sampling sampling : {slm::Sampling::stream, slm::Sampling::random}) {
+    WindowSampler sampler(text, config(sampling, 1, 2), true);
+    std::set<std::string> seen;
+    for (int64_t step = 0; step < 60; ++step) {
+      const Window window = sampler.window(step);
+      for (int64_t b = 0; b < 2; ++b)
+        seen.insert(history(sampler, step, 2, b) + "|" + marked(window, b) +
+                    row(window.targets, window, b));
+    }
+    CHECK(seen == std::set<std::string>({"000|^\na", "00\n|ab", "0\na|bc", "\nab|cd",
+                                         "abc|d" + kEnd, "000|^\ne", "00\n|ef", "0\ne|f" + kEnd}));
+  }
+}
+
+void test_beginnings() {
+  const auto find = slm::find_beginning;
+  CHECK_EQ(find("ab\ncd\n\r\n\nef\n\n", 0, false), 9);  // after the empty lines
+  CHECK_EQ(find("ab\ncd\n\nef\n\n", 7, false), 0);      // round the end
+  CHECK_EQ(find("ab\ncd\nef", 1, false), 3);
+  CHECK_EQ(find("ab\ncd\nef", 6, false), 6);            // nowhere: there
+  CHECK_EQ(find("a\xd0\xb6z", 2, false), 3);            // not within a character
+  CHECK_EQ(find(std::string(4, '\x80'), 0, false), 3);  // which has at most four bytes
+  CHECK_EQ(find("ab\n\ncd" + kEnd + "ef" + kEnd, 0, true), 7);
+  CHECK_EQ(find("ab\n\ncd" + kEnd + "ef" + kEnd, 7, true), 0);
+  CHECK_EQ(find("ab\n\ncd" + kEnd + "ef" + kEnd, 0, false), 4);
+  CHECK_EQ(find(slm::escape("ab" + kEnd) + "cd" + kEnd, 1, true), 0);
+  CHECK_EQ(find("\xfe\xff" + std::string(5000, 'x'), 1, true), 2);  // not within an escape
+  CHECK_EQ(find(std::string(5000, 'x') + "\n\nyy", 0, false), 0);   // too far
+}
+
+// The last rows are cold: pieces that begin at lines, one after the other.
+void test_cold_rows() {
+  std::string text;
+  for (char c = 'a'; c <= 'z'; ++c) text += std::string(static_cast<size_t>(c - 'a') * 3, c) + "\n";
+  slm::TrainConfig how = config(slm::Sampling::stream, 80, 5);
+  how.cold_fraction = 0.4f;
+  WindowSampler sampler(text, how), again(text, how);
+  how.batch_size = 3;
+  how.cold_fraction = 0;
+  WindowSampler warm(text, how);
+  std::set<size_t> beginnings;
+  for (int64_t step = 0; step < 200; ++step) {
+    const Window window = sampler.window(step), streams = warm.window(step);
+    for (int64_t b = 0; b < 3; ++b) CHECK_EQ(marked(window, b), marked(streams, b));
+    for (int64_t b = 3; b < 5; ++b) {
+      const std::string read = marked(window, b);
+      CHECK_EQ(read.substr(0, 2), "^\n");
+      CHECK_EQ(history(sampler, step, 5, b), "000");
+      const std::string targets = row(window.targets, window, b);
+      for (size_t at = 0, t = 0; at < read.size();) {
+        const size_t next = std::min(read.find('^', at + 1), read.size());
+        const std::string inputs = read.substr(at + 1, next - at - 1);
+        const auto size = static_cast<size_t>(slm::kColdPiece);
+        const size_t begin = ("\n" + text).find(inputs + targets.substr(t + inputs.size() - 1, 1));
+        CHECK(begin != std::string::npos);
+        // A piece ends early only at the end of the text or of the window.
+        CHECK(inputs.size() == size || begin + inputs.size() == text.size() ||
+              t + inputs.size() == 80);
+        CHECK(inputs.size() <= size);
+        beginnings.insert(begin);
+        t += inputs.size(), at = next;
+      }
+    }
+  }
+  CHECK(beginnings.size() > 20);
+  const Window late = again.window(199), same = sampler.window(199);
+  CHECK_EQ(marked(late, 4), marked(same, 4));
+  how.cold_fraction = 1;
+  CHECK_EQ(marked(WindowSampler(text, how).window(3), 0).substr(0, 2), "^\n");
+}
+
+// Where not even half of a row is to be cold, as many bytes of the last row follow a start.
+void test_few_starts() {
+  const std::string text = "To be, or not to be:\nthat is the question.\n";
+  slm::TrainConfig how = config(slm::Sampling::stream, 64, 1);
+  WindowSampler plain(text + text, how);
+  how.cold_fraction = 0.25f;
+  WindowSampler sampler(text + text, how);
+  int64_t starts = 0;
+  for (int64_t step = 0; step < 1000; ++step) {
+    const Window window = sampler.window(step), as_before = plain.window(step);
+    CHECK_EQ(row(window.targets, window, 0), row(as_before.targets, as_before, 0));
+    for (int64_t t = 0; t < 64; ++t) {
+      starts += window.starts[t];
+      CHECK_EQ(window.inputs[t], window.starts[t] != 0 ? '\n' : as_before.inputs[t]);
+    }
+  }
+  CHECK_NEAR(static_cast<double>(starts), 0.25 * 2 * 1000, 60);
+}
+
 // Positions beyond 32 bits: four GiB and more of a mapping that takes no memory until it is
 // touched.
 void test_large_text() {
@@ -125,6 +256,11 @@ void test_large_text() {
     const Window window = sampler.window(size);
     CHECK_EQ(row(window.targets, window, 3), std::string(16, '\0'));
   }
+  slm::TrainConfig cold = config(slm::Sampling::stream, 16, 4);
+  cold.cold_fraction = 1;
+  WindowSampler sampler(text, cold);
+  const Window window = sampler.window(7);
+  CHECK_EQ(marked(window, 1), "^\n" + std::string(15, '\0'));
   munmap(memory, size);
 }
 
@@ -135,6 +271,11 @@ int main() {
   test_whole_text();
   test_stream();
   test_history();
+  test_documents();
+  test_history_of_documents();
+  test_beginnings();
+  test_cold_rows();
+  test_few_starts();
   test_large_text();
   return test_result();
 }

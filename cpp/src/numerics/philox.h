@@ -14,7 +14,9 @@ enum class PhiloxStream : uint32_t {
   sample = 2,
   dropout = 3,
   layers = 4,
-  noise = 5
+  noise = 5,
+  cold = 6,
+  validation = 7
 };
 
 class Philox {

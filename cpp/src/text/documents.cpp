@@ -12,12 +12,14 @@ std::string escape(std::string_view text) {
   return escaped;
 }
 
-// A byte is escaped if the run of escape bytes before it has an odd length.
-bool is_end(std::string_view escaped, size_t position) {
-  if (static_cast<uint8_t>(escaped[position]) != kEndByte) return false;
+bool is_escaped(std::string_view escaped, size_t position) {
   size_t start = position;
   while (start > 0 && static_cast<uint8_t>(escaped[start - 1]) == kEscapeByte) --start;
-  return (position - start) % 2 == 0;
+  return (position - start) % 2 == 1;
+}
+
+bool is_end(std::string_view escaped, size_t position) {
+  return static_cast<uint8_t>(escaped[position]) == kEndByte && !is_escaped(escaped, position);
 }
 
 }  // namespace slm

@@ -16,6 +16,10 @@ constexpr bool needs_escape(uint8_t byte) { return byte == kEndByte || byte == k
 // Puts kEscapeByte before every byte that needs it.
 std::string escape(std::string_view text);
 
+// Whether this byte of an escaped text stands for itself, after kEscapeByte: the run of escape
+// bytes before it has an odd length.
+bool is_escaped(std::string_view escaped, size_t position);
+
 // Whether the document ends at this byte of an escaped text: it is kEndByte and not escaped.
 bool is_end(std::string_view escaped, size_t position);
 
