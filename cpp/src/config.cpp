@@ -39,6 +39,7 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ng
   preset.config.ngram_buckets = ngram_buckets;
   preset.config.match_lengths = {3, 4, 6};
   preset.config.match_span = match_span;
+  preset.config.fixed_share = 2e-4f;
   preset.train_config.sampling = Sampling::stream;
   preset.train_config.learning_rate = 8e-3f;
   preset.train_config.min_lr_ratio = 0.02f;

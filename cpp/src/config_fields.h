@@ -68,6 +68,7 @@ void for_each_member(const Config*, F&& f) {
   f("match_lengths", &Config::match_lengths, optional, RisingList{kMaxMatchLength});
   f("match_span", &Config::match_span, optional, Integer{1, kMaxMatchSpan});
   f("documents", &Config::documents, optional, AnyValue{});
+  f("fixed_share", &Config::fixed_share, optional, Range<float>{0, 0.5f});
 }
 
 template <typename F>

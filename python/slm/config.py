@@ -43,6 +43,10 @@ class Config:
         "the text consists of documents, whose ends the model predicts; training on several "
         "documents sets it"
     )
+    fixed_share: float = option(
+        "scores are those of a mixture that switches at this rate between the model and a uniform "
+        "distribution, so that they are bounded on any text; 0: the model's own"
+    )
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class ConfigFields(TypedDict, total=False):
     match_lengths: Sequence[int] | None
     match_span: int | None
     documents: bool | None
+    fixed_share: float | None
 
 
 class StepFields(TypedDict, total=False):

@@ -84,6 +84,8 @@ void test_limits() {
   lengths({2, 3, 4, 5, 6, 7, 8, 9, 10}, "ngram_orders and match_lengths together is 9");
   for (const int64_t bad : {0, -1, 1048577})
     refuse_model("match_span is " + std::to_string(bad), [&](Config& c) { c.match_span = bad; });
+  for (const float bad : {-0.1f, 0.6f, std::numeric_limits<float>::quiet_NaN()})
+    refuse_model("fixed_share is ", [&](Config& c) { c.fixed_share = bad; });
   refuse_model("the number of parameters", [](Config& c) {
     c.embed_dim = c.state_dim = 65536;
     c.num_layers = 1024;
@@ -129,7 +131,7 @@ void test_json() {
            "{\"cell\":\"dense\",\"embed_dim\":96,\"state_dim\":128,\"num_layers\":2,"
            "\"init\":\"seed\",\"residual\":false,\"norm\":\"none\",\"mlp_dim\":0,"
            "\"tie_embeddings\":false,\"ngram_orders\":[],\"ngram_buckets\":16384,\"ngram_dim\":0,"
-           "\"match_lengths\":[],\"match_span\":4096,\"documents\":false}");
+           "\"match_lengths\":[],\"match_span\":4096,\"documents\":false,\"fixed_share\":0.0}");
   CHECK_EQ(config_to_json(slm::config_from_json(Json::parse(text, "x"), "x")).dump(), text);
 
   for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 62, (uint64_t{1} << 63) - 1,

@@ -4,6 +4,7 @@
 
 #include "all_options.h"
 #include "check.h"
+#include "evaluate/fixed_share.h"
 #include "evaluate/score.h"
 #include "model_impl.h"
 #include "numerics/philox.h"
@@ -21,6 +22,7 @@ Model make_rich_model(int threads) {
   config.num_layers = 2;
   config = with_all_options(config);
   config.match_span = 1000;
+  config.fixed_share = 0.02f;
   Model model(config, {3, "cpu", threads});
   // Tables start at zero, which would hide what index is looked at.
   for (const slm::TensorInfo& info : model.tensors()) {
@@ -77,12 +79,13 @@ std::vector<double> plain_log_probs(const Model& model, const std::string& text)
   std::vector<float> logits(slm::kVocabSize);
   for (size_t begin = 0; begin < text.size(); begin += slm::kScoreSegmentBytes) {
     slm::State state = model.new_state();
-    if (begin == 0) model.step(&slm::kFirstByte, state, logits.data());
-    for (size_t i = begin == 0 ? 0 : begin - slm::kWarmBytes; i < begin; ++i)
-      model.step(bytes(text) + i, state, logits.data());
-    for (size_t i = begin; i < std::min(text.size(), begin + slm::kScoreSegmentBytes); ++i) {
-      out.push_back(log_prob(logits, static_cast<uint8_t>(text[i])));
-      model.step(bytes(text) + i, state, logits.data());
+    slm::FixedShare mixture(model.config().fixed_share);
+    const size_t origin = begin == 0 ? 0 : begin - slm::kWarmBytes + 1;
+    for (size_t i = origin; i < std::min(text.size(), begin + slm::kScoreSegmentBytes); ++i) {
+      model.step(i == 0 ? &slm::kFirstByte : bytes(text) + i - 1, state, logits.data());
+      const double alone = log_prob(logits, static_cast<uint8_t>(text[i]));
+      const double mixed = -mixture.loss(static_cast<float>(-alone));
+      if (i >= begin) out.push_back(mixed);
     }
   }
   return out;

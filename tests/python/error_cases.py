@@ -97,6 +97,7 @@ PYTHON: list[Case] = [
     (new_model(match_lengths=(4, 3)), slm.ConfigError, "above the one before it, 4"),
     (new_model(match_lengths=(40,)), slm.ConfigError, "an entry of match_lengths is 40"),
     (new_model(match_span=0), slm.ConfigError, "match_span is 0"),
+    (new_model(fixed_share=0.6), slm.ConfigError, "fixed_share is 0.6"),
     (
         new_model(seed=-1),
         slm.ConfigError,

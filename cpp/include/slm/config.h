@@ -43,6 +43,9 @@ struct Config {
   /// The text consists of documents, whose ends the model predicts. Trainer::fit on several
   /// documents sets it.
   bool documents = false;
+  /// Scores are those of a mixture that switches at this rate, from byte to byte, between the model
+  /// and a uniform distribution, so that they are bounded on any text. 0: the model's own.
+  float fixed_share = 0;
 };
 
 /// Most steps of a run: any number of them is exact in the schedule's double.

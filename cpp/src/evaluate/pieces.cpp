@@ -58,7 +58,7 @@ void PieceGroup::for_each_target(int64_t t0, int64_t t1, F&& f) {
       Piece& piece = pieces_[*next];
       const int64_t end = std::min(t1, piece.at + piece.num_steps());
       for (int64_t t = std::max(t0, piece.at); t < end; ++t)
-        f(piece, piece.origin + t - piece.at, static_cast<size_t>(t - t0) * rows + r);
+        f(rows_[r], piece, piece.origin + t - piece.at, static_cast<size_t>(t - t0) * rows + r);
     }
   }
 }
@@ -68,7 +68,7 @@ void PieceGroup::run_chunk(int64_t t0, int64_t t1) {
   std::fill(inputs_.begin(), inputs_.end(), kFirstByte);
   std::fill(targets_.begin(), targets_.end(), kFirstByte);
   std::fill(starts_.begin(), starts_.end(), uint8_t{0});
-  for_each_target(t0, t1, [&](const Piece& piece, int64_t target, size_t i) {
+  for_each_target(t0, t1, [&](Row&, const Piece& piece, int64_t target, size_t i) {
     if (target > 0) inputs_[i] = piece.text[target - 1];
     targets_[i] = piece.text[target];
     if (target == piece.origin) starts_[i] = 1;
@@ -78,10 +78,12 @@ void PieceGroup::run_chunk(int64_t t0, int64_t t1) {
   const Window window{inputs_.data(), targets_.data(), t1 - t0, rows,
                       one_piece_each ? nullptr : starts_.data()};
   forward_pass(model_, *workspace_, window, state_.get(), nullptr, losses_.data());
-  for_each_target(t0, t1, [&](Piece& piece, int64_t target, size_t i) {
+  for_each_target(t0, t1, [&](Row& row, Piece& piece, int64_t target, size_t i) {
+    if (target == piece.origin) row.mixture = FixedShare(model_.config.fixed_share);
+    const float loss = row.mixture.loss(losses_[i]);
     if (target < piece.begin) return;
-    piece.nats += losses_[i];
-    if (piece.log_probs != nullptr) piece.log_probs[target] = -losses_[i];
+    piece.nats += double{loss};
+    if (piece.log_probs != nullptr) piece.log_probs[target] = -loss;
   });
 }
 

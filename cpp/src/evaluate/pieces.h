@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "evaluate/fixed_share.h"
 #include "net.h"
 
 namespace slm {
@@ -39,11 +40,12 @@ class PieceGroup {
   struct Row {
     std::vector<size_t> pieces;
     int64_t num_steps = 0;
+    FixedShare mixture;  // of the piece that it reads
   };
 
   Row& shortest_row(int64_t max_rows);
   void run_chunk(int64_t t0, int64_t t1);
-  // Calls f(piece, target, i) for the position i = (t, row) of every target, row by row.
+  // Calls f(row, piece, target, i) for the position i = (t, row) of every target, row by row.
   template <typename F>
   void for_each_target(int64_t t0, int64_t t1, F&& f);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "evaluate/fixed_share.h"
 #include "evaluate/score.h"
 #include "train/trainer_impl.h"
 
@@ -34,6 +35,7 @@ Adapted evaluate_dynamically(const Net& model, const uint8_t* data, size_t size,
   std::vector<uint8_t> first{kFirstByte};
   first.insert(first.end(), data, data + std::min(num_bytes, options.window) - 1);
   std::vector<float> losses(static_cast<size_t>(options.window));
+  FixedShare mixture(model.config.fixed_share);
   double sum = 0;
   for (int64_t at = 0; at < num_bytes; at += options.window) {
     const int64_t count = std::min(options.window, num_bytes - at);
@@ -41,8 +43,9 @@ Adapted evaluate_dynamically(const Net& model, const uint8_t* data, size_t size,
     trainer.step_window({inputs, data + at, count, 1}, &state, Dropout{}, options.learning_rate,
                         losses.data());
     for (int64_t i = 0; i < count; ++i) {
-      sum += double{losses[static_cast<size_t>(i)]};
-      if (log_probs) *log_probs++ = -losses[static_cast<size_t>(i)];
+      const float loss = mixture.loss(losses[static_cast<size_t>(i)]);
+      sum += double{loss};
+      if (log_probs) *log_probs++ = -loss;
     }
   }
   return {score_of(sum, num_bytes), std::move(learner.weights)};

@@ -29,6 +29,7 @@ class Options:
     ngram_dim: int = 0
     match_lengths: tuple[int, ...] = ()
     match_span: int = 4096
+    fixed_share: float = 0
 
     @property
     def has_head(self) -> bool:
