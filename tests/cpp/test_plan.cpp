@@ -20,13 +20,15 @@ History fit_by_time(Model& model, TestClock& clock, const FitOptions& options,
 
 void test_split() {
   std::vector<std::string> notes;
+  const auto split = [&](std::string_view text, const FitOptions& how) {
+    return slm::split_text(text, how, false, 0, notes);
+  };
   const std::string large(32 << 20, 'x');
-  CHECK_EQ(slm::split_text(large, {}, notes).validation.size(), 1 << 20);
-  CHECK_EQ(slm::split_text(std::string_view(large).substr(0, 1115394), {}, notes).training.size(),
-           1003854);
+  CHECK_EQ(split(large, {}).validation.size(), 1 << 20);
+  CHECK_EQ(split(std::string_view(large).substr(0, 1115394), {}).training.size(), 1003854);
   FitOptions options;
   options.validation = "mine";
-  CHECK_EQ(slm::split_text("text", options, notes).training, "text");
+  CHECK_EQ(split("text", options).training, "text");
   CHECK(notes.empty());
 }
 

@@ -4,15 +4,18 @@
 #include <string_view>
 #include <vector>
 
+#include "slm/documents.h"
 #include "slm/model.h"
 
 namespace slm {
 
 /// Options of Trainer::fit. Values out of range are Error(config).
 struct FitOptions {
-  int64_t steps = 0;                 ///< 0: by `seconds`, or else the training config's steps
-  double seconds = 0;                ///< wall time, evaluation included; 0: by steps
-  std::string_view validation = {};  ///< never trained on; empty: cut from the end of the text
+  int64_t steps = 0;   ///< 0: by `seconds`, or else the training config's steps
+  double seconds = 0;  ///< wall time, evaluation included; 0: by steps
+  /// Never trained on. Empty: the end of the text, or some of the documents, drawn by the seed. In
+  /// a run on documents this is Documents::encoded().
+  std::string_view validation = {};
   double validation_fraction = 0.1;  ///< of the text, at most 1 MiB of it; 0: no validation
   int64_t eval_every = 0;            ///< steps between evaluations; 0: about ten in the run
   int64_t patience = 0;  ///< early stopping: evaluations without improvement before it; 0: never
@@ -82,6 +85,10 @@ class Trainer {
   /// options out of range, Error(training) if the loss is not finite or a checkpoint is of another
   /// run, and Error(io) or Error(format) for checkpoint files.
   History fit(std::string_view text, const FitOptions& options = {},
+              const std::function<bool(const Progress&)>& callback = {});
+  /// The same on documents: each is read from a fresh state, as the beginning of a text, and its
+  /// end is learned. The model then is one of documents (Config::documents).
+  History fit(const Documents& documents, const FitOptions& options = {},
               const std::function<bool(const Progress&)>& callback = {});
 
   struct Impl;

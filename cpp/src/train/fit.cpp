@@ -30,9 +30,14 @@ bool run_loop(Run& run, const std::function<bool(const Progress&)>& callback) {
   return stopped;
 }
 
+double seconds_now() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
 }  // namespace
 
-History fit_text(Trainer::Impl& trainer, std::string_view text, const FitOptions& options,
+History fit_text(Trainer::Impl& trainer, const TrainingText& text, const FitOptions& options,
                  const std::function<bool(const Progress&)>& callback, const Clock& now) {
   Run run(trainer, text, options, now);
   bool stopped = false;
@@ -48,10 +53,12 @@ History fit_text(Trainer::Impl& trainer, std::string_view text, const FitOptions
 
 History Trainer::fit(std::string_view text, const FitOptions& options,
                      const std::function<bool(const Progress&)>& callback) {
-  return fit_text(*impl_, text, options, callback, [] {
-    const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    return std::chrono::duration<double>(now).count();
-  });
+  return fit_text(*impl_, text, options, callback, seconds_now);
+}
+
+History Trainer::fit(const Documents& documents, const FitOptions& options,
+                     const std::function<bool(const Progress&)>& callback) {
+  return fit_text(*impl_, documents, options, callback, seconds_now);
 }
 
 }  // namespace slm

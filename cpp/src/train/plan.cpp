@@ -11,7 +11,6 @@ namespace slm {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
-constexpr size_t kMaxValidationBytes = kMiB;  // cut off by a fraction
 constexpr double kEvaluationsPerRun = 10;
 constexpr double kStepsPerEvaluation = 19;  // in time, so that evaluation takes a twentieth
 constexpr double kDropoutPerDoubling = 0.2, kMostDropout = 0.5;
@@ -44,25 +43,6 @@ void validate(const FitOptions& options) {
   if (options.resume && options.checkpoint.empty())
     throw Error(ErrorKind::config,
                 "resume needs the checkpoint file to go on from, and none is given");
-}
-
-Split split_text(std::string_view text, const FitOptions& options,
-                 std::vector<std::string>& notes) {
-  if (text.empty())
-    throw Error(ErrorKind::config, "the text to train on is empty; at least one byte is needed");
-  if (!options.validation.empty()) return {text, options.validation};
-  if (options.validation_fraction == 0) return {text, {}};
-
-  const double kept = (1 - options.validation_fraction) * static_cast<double>(text.size());
-  size_t cut = static_cast<size_t>(std::floor(kept));
-  cut = std::max(cut, text.size() - std::min(text.size(), kMaxValidationBytes));
-  if (cut == 0 || cut == text.size()) {
-    notes.push_back("the text has " + bytes_in_words(text.size()) +
-                    ", too few to cut off a validation part of " +
-                    number_text(options.validation_fraction) + ", so there is no validation");
-    return {text, {}};
-  }
-  return {text.substr(0, cut), text.substr(cut)};
 }
 
 Plan plan_by_steps(int64_t steps, int64_t eval_every) {

@@ -1,6 +1,6 @@
 #pragma once
-// The plan of a run, made before or soon after its start: which bytes it trains on, how many
-// steps it takes and how often it is evaluated.
+// The plan of a run, made before or soon after its start: how many steps it takes and how often it
+// is evaluated.
 #include <string>
 #include <vector>
 
@@ -10,13 +10,6 @@ namespace slm {
 
 // Throws Error(config) naming the first option that is out of range.
 void validate(const FitOptions& options);
-
-struct Split {
-  std::string_view training, validation;  // validation may be empty
-};
-
-// The options' validation text, or the end of `text`, cut off. Error(config) for an empty text.
-Split split_text(std::string_view text, const FitOptions& options, std::vector<std::string>& notes);
 
 struct Plan {
   int64_t steps = 0;       // 0: not known yet

@@ -14,7 +14,7 @@ constexpr double kHardStop = 1.05;  // share of the time of a run by time
 
 }  // namespace
 
-Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& options, Clock now)
+Run::Run(Trainer::Impl& trainer, const TrainingText& text, const FitOptions& options, Clock now)
     : trainer_(trainer),
       options_(options),
       now_(std::move(now)),
@@ -24,7 +24,7 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
       start_(now_()),
       last_save_(start_) {
   validate(options);
-  split_ = split_text(text, options, notes_);
+  split_ = split_text(text, options, trainer.model.config.documents, config_.seed, notes_);
   use_validation(static_cast<int64_t>(split_.validation.size()));
   const std::string size = bytes_in_words(split_.training.size());
   config_.seq_len = fitting_window(split_.training, config_.seq_len);
@@ -38,8 +38,8 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
     run_spec_ = run_spec();
   }
 
-  const ByteSet read = bytes_of(split_.training, trainer.model.config.documents);
-  sampler_ = std::make_unique<WindowSampler>(split_.training, config_);
+  const ByteSet read = bytes_of(split_.training, model_config().documents);
+  sampler_ = std::make_unique<WindowSampler>(split_.training, config_, split_.documents);
   make_window_state();
   if (options.resume)
     resume();
@@ -48,6 +48,14 @@ Run::Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& option
   seen_bytes_ = trainer.model.seen_bytes;
   if (seen_bytes_) seen_bytes_->add(read);
   remember_train_config();
+  trainer.model.config = model_config();
+}
+
+// Documents make the model one of documents.
+Config Run::model_config() const {
+  Config config = trainer_.model.config;
+  config.documents = config.documents || split_.documents;
+  return config;
 }
 
 // Streams carry their state; a window in the middle of a text also has the bytes before it, where

@@ -9,6 +9,7 @@
 #include "train/best_weights.h"
 #include "train/plan.h"
 #include "train/speed_plan.h"
+#include "train/split.h"
 #include "train/trainer_impl.h"
 
 namespace slm {
@@ -19,7 +20,7 @@ class Run {
  public:
   // Starts afresh or resumes, as the options say. A run that cannot start throws and leaves model
   // and trainer as they were. The text and the options must outlive this.
-  Run(Trainer::Impl& trainer, std::string_view text, const FitOptions& options, Clock now);
+  Run(Trainer::Impl& trainer, const TrainingText& text, const FitOptions& options, Clock now);
 
   // The plan is done, or patience or the time has run out.
   bool finished();
@@ -43,6 +44,7 @@ class Run {
   void resume();
   void make_window_state();
   void remember_train_config();
+  Config model_config() const;
   Json run_spec() const;
   void use_validation(int64_t num_bytes);
   double shrink_validation_to_budget();
@@ -90,7 +92,7 @@ class Run {
 };
 
 // Trainer::fit with a clock of the caller's.
-History fit_text(Trainer::Impl& trainer, std::string_view text, const FitOptions& options,
+History fit_text(Trainer::Impl& trainer, const TrainingText& text, const FitOptions& options,
                  const std::function<bool(const Progress&)>& callback, const Clock& now);
 
 }  // namespace slm

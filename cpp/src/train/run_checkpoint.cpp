@@ -46,7 +46,7 @@ void Run::resume() {
   Net& model = trainer_.model;
   const Backend& backend = *model.backend;
   const Checkpoint checkpoint = load_checkpoint(path);
-  expect_same(config_to_json(checkpoint.config), config_to_json(model.config), path);
+  expect_same(config_to_json(checkpoint.config), config_to_json(model_config()), path);
   // The number of steps is part of the plan, where a run by time can be compared too.
   expect_same(train_config_to_json(checkpoint.train_config), train_config_to_json(config_), path,
               "steps");

@@ -33,8 +33,11 @@ bool Run::evaluate() {
 double Run::validation_loss() {
   if (validation_.empty()) return std::numeric_limits<double>::quiet_NaN();
   try {
-    return score_text(trainer_.model, bytes(validation_), validation_.size(), nullptr)
-        .nats_per_byte;
+    const Net& model = trainer_.model;
+    const Score score = split_.documents
+                            ? score_documents(model, validation_)
+                            : score_text(model, bytes(validation_), validation_.size(), nullptr);
+    return score.nats_per_byte;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::training) throw;
     notes_.push_back("at step " + std::to_string(state_.step) +
