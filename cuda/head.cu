@@ -2,9 +2,9 @@
 //
 //   u, v          (T, B, E)  output of the last layer; its norm, with locked dropout
 //   logits        (T, B, V)  then their gradient, softmax(logits) - onehot(target), scaled
-//   W_head (V, E)
+//   W_head (V, E), b (V,)
 //
-//   logits = W_head norm(u);  without a head, of the last layer: logits = C swish(h) + D u
+//   logits = W_head norm(u) (+ b);  without a head, of the last layer: logits = C swish(h) + D u
 #include "backend.cuh"
 #include "sums.cuh"
 #include "warp.cuh"
@@ -15,6 +15,21 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kRowsPerBlock = kThreads / kWarpSize;
 constexpr int kPerLane = kVocabSize / kWarpSize;
+constexpr int kRowsPerSum = 16;  // at least, of a block of sum_logit_gradients
+static_assert(kThreads == kVocabSize);
+
+// One block per row.
+__global__ void copy_bias(const float* bias, float* logits) {
+  logits[int64_t{blockIdx.x} * kVocabSize + threadIdx.x] = bias[threadIdx.x];
+}
+
+// Each block has a range of the rows, and writes their sum to its row of `sums`.
+__global__ void sum_logit_gradients(const float* d, int64_t rows, float* sums) {
+  const int64_t begin = rows * blockIdx.x / gridDim.x, end = rows * (blockIdx.x + 1) / gridDim.x;
+  float sum = 0;
+  for (int64_t r = begin; r < end; ++r) sum += d[r * kVocabSize + threadIdx.x];
+  sums[int64_t{blockIdx.x} * kVocabSize + threadIdx.x] = sum;
+}
 
 // One warp per row, which it reads once and keeps in registers. In training, the logits are
 // replaced by their gradient.
@@ -66,8 +81,12 @@ void CudaBackend::head_logits(const Weights& any_weights, Workspace& any_workspa
     const float *u = ws.u_at(ws.L, t0), *norm = weights.at(weights.norm);
     float* v = ws.row_of(ws.v, t0, E);
     if (norm != nullptr) norm_forward(ws, norm, ws.mask(ws.L), u, positions, v);
+    const float* bias = weights.at(weights.head_bias);
+    if (bias != nullptr)
+      launch(stream_, static_cast<unsigned>(positions), kThreads, copy_bias, bias, logits);
     gemm_(positions, kVocabSize, E, {norm != nullptr ? v : u, E},
-          {weights.at(weights.head), E, Op::transpose}, 0, logits, kVocabSize);
+          {weights.at(weights.head), E, Op::transpose}, bias != nullptr ? 1.0f : 0.0f, logits,
+          kVocabSize);
     return;
   }
   const CudaLayerChunk r(weights, ws, ws.L - 1, t0, t1);
@@ -102,6 +121,12 @@ void CudaBackend::head_backward(const Weights& any_weights, Workspace& any_works
   gemm_(positions, E, kVocabSize, {d, kVocabSize}, {weights.at(weights.head), E}, 0, dv, E);
   gemm_(kVocabSize, E, positions, {d, kVocabSize, Op::transpose}, {v, E}, 1,
         gradients.at(weights.head), E);
+  if (weights.head_bias != nullptr) {
+    const unsigned blocks = std::min<unsigned>(kSumBlocks, num_blocks(positions, kRowsPerSum));
+    float* sums = device_data(ws.block_sums);
+    launch(stream_, blocks, kThreads, sum_logit_gradients, d, positions, sums);
+    add_columns(sums, blocks, kVocabSize, gradients.at(weights.head_bias));
+  }
   if (norm == nullptr) return;
   norm_backward(ws, norm, ws.mask(ws.L), u, dv, nullptr, positions, dy, gradients.at(weights.norm));
 }

@@ -112,8 +112,9 @@ struct CudaWeights final : Weights {
   CudaBuffer values;
   int64_t embedding;  // offset of W_E
   std::vector<LayerTensors> layers;
-  const Tensor* norm;  // before the head, or null
-  const Tensor* head;  // null where the last layer makes the logits
+  const Tensor* norm;       // before the head, or null
+  const Tensor* head;       // null where the last layer makes the logits
+  const Tensor* head_bias;  // or null
 };
 
 // In the layout of the parameters.

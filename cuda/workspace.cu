@@ -9,7 +9,8 @@ CudaWeights::CudaWeights(const DeviceMemory& memory, const Config& config,
       embedding(table.at("embedding.weight").offset),
       norm(table.find("norm.weight")),
       head(has_head(config) ? &table.at(config.tie_embeddings ? "embedding.weight" : "head.weight")
-                            : nullptr) {
+                            : nullptr),
+      head_bias(table.find("head.bias")) {
   for (int64_t i = 0; i < config.num_layers; ++i) layers.emplace_back(table, i);
 }
 

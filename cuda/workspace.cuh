@@ -19,7 +19,7 @@ struct Occurrence {
 
 constexpr int64_t kSortTile = 2048;  // occurrences that a block sorts at once
 constexpr int kDigits = 256;         // values of a digit
-constexpr int64_t kSumBlocks = 512;  // at most, for the gradient of a norm
+constexpr int64_t kSumBlocks = 512;  // at most, for the gradient of a norm or of the head's bias
 
 // Sizes stand where arrays are declared and nowhere else.
 struct CudaWorkspace final : Workspace {
@@ -105,9 +105,13 @@ struct CudaWorkspace final : Workspace {
   CudaBuffer dn{memory, backward * E};  // (T, B, E): gradient of the kept values of the embeddings
   CudaBuffer dx{memory, ngrams.narrow ? backward * orders * ngrams.width : 0};  // (T, B, orders,
                                                                                 // width)
-  // (kSumBlocks, E) or (B, 3N): sums of blocks, for the gradients of norms and biases.
-  CudaBuffer block_sums{
-      memory, shape.training ? std::max(normed ? kSumBlocks * E : 0, gated ? B * 3 * N : 0) : 0};
+  // (kSumBlocks, E), (kSumBlocks, V) or (B, 3N): sums of blocks, for the gradients of norms and
+  // biases.
+  CudaBuffer block_sums{memory, shape.training
+                                    ? std::max({normed ? kSumBlocks * E : 0,
+                                                config.head_bias ? kSumBlocks * kVocabSize : 0,
+                                                gated ? B * 3 * N : 0})
+                                    : 0};
   DeviceArray<Occurrence> occurrences{memory, backward * orders};  // (T, B, orders)
   DeviceArray<Occurrence> sorted{memory, backward * orders};       // (T, B, orders)
   DeviceArray<int32_t> digit_counts{memory,                        // (tiles, kDigits)

@@ -32,6 +32,7 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ng
   preset.config.cell = Cell::gated;
   preset.config.residual = true;
   preset.config.norm = Norm::rms;
+  preset.config.head_bias = true;
   preset.config.embed_dim = embed_dim;
   preset.config.state_dim = state_dim;
   preset.config.num_layers = 1;
@@ -127,6 +128,11 @@ void validate(const Config& config) {
   check_fields(config);
   if ((config.ngram_buckets & (config.ngram_buckets - 1)) != 0)
     refuse_value("ngram_buckets", number_text(config.ngram_buckets), "a power of two");
+  if (config.head_bias && !has_head(config))
+    throw Error(ErrorKind::config,
+                "head_bias is true, but this model has no head whose logits a bias could be added "
+                "to; cell \"gated\", norm \"rms\", residual, mlp_dim and tie_embeddings each give "
+                "it one");
   require("the number of ngram_orders and match_lengths together", num_sparse_tables(config),
           Range<int64_t>{0, kMaxSparseTables});
   require("the number of parameters (by the widths, num_layers and the tables)",

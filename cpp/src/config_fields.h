@@ -62,6 +62,7 @@ void for_each_member(const Config*, F&& f) {
   f("norm", &Config::norm, optional, AnyValue{});
   f("mlp_dim", &Config::mlp_dim, optional, Integer{0, kMaxWidth});
   f("tie_embeddings", &Config::tie_embeddings, optional, AnyValue{});
+  f("head_bias", &Config::head_bias, optional, AnyValue{});
   f("ngram_orders", &Config::ngram_orders, optional, RisingList{kMaxNgramOrder});
   f("ngram_buckets", &Config::ngram_buckets, optional, Integer{1, kMaxBuckets});
   f("ngram_dim", &Config::ngram_dim, optional, Integer{0, kMaxWidth});

@@ -33,6 +33,7 @@ TensorTable::TensorTable(const Config& config) {
   if (has_head(config)) {
     if (config.norm == Norm::rms) add_norm("norm.weight", E);
     if (!config.tie_embeddings) add_matrix("head.weight", kVocabSize, E, inverse_root(E));
+    if (config.head_bias) add("head.bias", {kVocabSize}, {}).decay_scale = 0;
   }
   add_sparse_tables(config);
 }

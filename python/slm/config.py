@@ -24,6 +24,10 @@ class Config:
     norm: str = option('"rms": RMSNorm before each cell, each SwiGLU and the head; or "none"')
     mlp_dim: int = option("M, hidden width of a SwiGLU after each layer's cell; 0: no SwiGLU")
     tie_embeddings: bool = option("weight tying: the embedding matrix is also the output head")
+    head_bias: bool = option(
+        "add a bias to the logits of the head; training starts it at the log of the byte "
+        "frequencies of its text"
+    )
     ngram_orders: tuple[int, ...] = option(
         "orders n of the hashed n-gram embeddings, ascending, from 2 to 8"
     )
@@ -120,6 +124,7 @@ class ConfigFields(TypedDict, total=False):
     norm: str | None
     mlp_dim: int | None
     tie_embeddings: bool | None
+    head_bias: bool | None
     ngram_orders: Sequence[int] | None
     ngram_buckets: int | None
     ngram_dim: int | None

@@ -9,6 +9,7 @@ inline slm::Config with_all_options(slm::Config config) {
   config.norm = slm::Norm::rms;
   config.mlp_dim = 11;
   config.tie_embeddings = true;
+  config.head_bias = true;
   config.ngram_orders = {2, 3, 5};
   config.ngram_buckets = 64;
   config.ngram_dim = 6;

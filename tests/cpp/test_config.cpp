@@ -86,6 +86,8 @@ void test_limits() {
     refuse_model("match_span is " + std::to_string(bad), [&](Config& c) { c.match_span = bad; });
   for (const float bad : {-0.1f, 0.6f, std::numeric_limits<float>::quiet_NaN()})
     refuse_model("fixed_share is ", [&](Config& c) { c.fixed_share = bad; });
+  refuse_model("head_bias is true, but this model has no head",
+               [](Config& c) { c.head_bias = true; });
   refuse_model("the number of parameters", [](Config& c) {
     c.embed_dim = c.state_dim = 65536;
     c.num_layers = 1024;
@@ -130,8 +132,9 @@ void test_json() {
   CHECK_EQ(text,
            "{\"cell\":\"dense\",\"embed_dim\":96,\"state_dim\":128,\"num_layers\":2,"
            "\"init\":\"seed\",\"residual\":false,\"norm\":\"none\",\"mlp_dim\":0,"
-           "\"tie_embeddings\":false,\"ngram_orders\":[],\"ngram_buckets\":16384,\"ngram_dim\":0,"
-           "\"match_lengths\":[],\"match_span\":4096,\"documents\":false,\"fixed_share\":0.0}");
+           "\"tie_embeddings\":false,\"head_bias\":false,\"ngram_orders\":[],"
+           "\"ngram_buckets\":16384,\"ngram_dim\":0,\"match_lengths\":[],\"match_span\":4096,"
+           "\"documents\":false,\"fixed_share\":0.0}");
   CHECK_EQ(config_to_json(slm::config_from_json(Json::parse(text, "x"), "x")).dump(), text);
 
   for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 62, (uint64_t{1} << 63) - 1,

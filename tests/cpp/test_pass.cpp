@@ -135,6 +135,7 @@ void test_state_of_another_model() {
   refused([](slm::Config& c) { c.norm = slm::Norm::none; });
   refused([](slm::Config& c) { c.mlp_dim = 0; });
   refused([](slm::Config& c) { c.tie_embeddings = false; });
+  refused([](slm::Config& c) { c.head_bias = false; });
   refused([](slm::Config& c) { c.ngram_orders = {5}; });
   refused([](slm::Config& c) { c.ngram_buckets = 128; });
   refused([](slm::Config& c) { c.ngram_dim = 0; });

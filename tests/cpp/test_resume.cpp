@@ -42,6 +42,7 @@ slm::Preset tiny_ngrams(slm::Sampling sampling) {
   preset.config.cell = slm::Cell::gated;
   preset.config.residual = true;
   preset.config.norm = slm::Norm::rms;
+  preset.config.head_bias = true;
   preset.config.ngram_orders = {3, 5};
   preset.config.ngram_buckets = 32;
   preset.config.match_lengths = {2, 4};

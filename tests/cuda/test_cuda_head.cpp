@@ -6,7 +6,7 @@
 
 namespace {
 
-slm::Config config_of(int64_t E, bool own_head, bool norm, bool tied) {
+slm::Config config_of(int64_t E, bool own_head, bool norm, bool tied, bool bias) {
   slm::Config config;
   config.cell = slm::Cell::dense;
   config.embed_dim = E;
@@ -15,6 +15,7 @@ slm::Config config_of(int64_t E, bool own_head, bool norm, bool tied) {
   config.residual = own_head;
   if (norm) config.norm = slm::Norm::rms;
   config.tie_embeddings = tied;
+  config.head_bias = bias;
   return config;
 }
 
@@ -26,9 +27,11 @@ const slm::Tensor& last_matrix(const slm::TensorTable& table) {
 }
 
 void test_heads(int64_t T, int64_t B, int64_t E, float scale) {
-  for (int options = 0; options < 8; ++options) {
-    const WindowCase c{config_of(E, (options & 1) != 0, (options & 2) != 0, (options & 4) != 0), T,
-                       B};
+  for (int options = 0; options < 16; ++options) {
+    const bool own_head = (options & 7) != 0, bias = (options & 8) != 0;
+    if (bias && !own_head) continue;
+    const WindowCase c{
+        config_of(E, (options & 1) != 0, (options & 2) != 0, (options & 4) != 0, bias), T, B};
     const slm::TensorTable table(c.config);
     Floats parameters = random_parameters(table, 1);
     const slm::Tensor& matrix = last_matrix(table);
@@ -41,7 +44,7 @@ void test_heads(int64_t T, int64_t B, int64_t E, float scale) {
 // Of a model that is only read the logits stay what they are.
 void test_reading() {
   const slm::CudaBackend cuda;
-  const slm::Config config = config_of(5, true, true, false);
+  const slm::Config config = config_of(5, true, true, false, true);
   const slm::TensorTable table(config);
   const auto weights = cuda.make_weights(config, table);
   cuda.write(random_parameters(table, 1).data(), table.num_parameters(), weights->flat(), 0);
@@ -68,7 +71,7 @@ void test_reading() {
 void test_not_finite() {
   const slm::CpuBackend cpu(1);
   const slm::CudaBackend cuda;
-  const slm::Config config = config_of(5, true, false, false);
+  const slm::Config config = config_of(5, true, false, false, false);
   const slm::TensorTable table(config);
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {

@@ -38,6 +38,7 @@ inline slm::Config rich() {
   slm::Config config = gated();
   config.mlp_dim = 11;
   config.tie_embeddings = true;
+  config.head_bias = true;
   config.ngram_dim = 5;
   config.match_lengths = {3, 6};
   config.match_span = 50;

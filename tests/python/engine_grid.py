@@ -66,11 +66,11 @@ PAIRS = [first | second for first, second in itertools.combinations([*ALONE[:5],
 TOGETHER: list[dict[str, Any]] = [
     {
         **{"cell": "gated", "residual": True, "norm": "rms", "mlp_dim": 19},
-        **{"tie_embeddings": True, "ngram_orders": (2, 3, 4, 5)},
+        **{"tie_embeddings": True, "head_bias": True, "ngram_orders": (2, 3, 4, 5)},
         **{"ngram_buckets": 256, "ngram_dim": 9},
     },
     {
-        **{"cell": "gated", "residual": True, "norm": "rms", "mlp_dim": 1},
+        **{"cell": "gated", "residual": True, "norm": "rms", "mlp_dim": 1, "head_bias": True},
         **{"ngram_orders": (3, 8), "ngram_buckets": 16},
         **{"match_lengths": (2, 3, 5)},
     },
@@ -96,6 +96,8 @@ def option_cases() -> Iterator[Case]:
         yield Case(*size, "random", next(states), Options(**options))
     for size, options in itertools.product(SHARDED_SIZES, TOGETHER[:2]):
         yield Case(*size, "random", next(states), Options(**options))
+    for size in OPTION_SIZES:
+        yield Case(*size, "random", next(states), Options(residual=True, head_bias=True))
 
 
 CASES = [

@@ -19,6 +19,7 @@ ALL_OPTIONS: dict[str, Any] = {
     "norm": "rms",
     "mlp_dim": 6,
     "tie_embeddings": True,
+    "head_bias": True,
     "ngram_orders": (2, 3),
     "ngram_buckets": 64,
     "ngram_dim": 5,

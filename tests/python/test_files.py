@@ -69,7 +69,7 @@ def test_safetensors_reads_our_file(tmp_path: Path) -> None:
     assert config == {
         "cell": "dense", "embed_dim": 5, "state_dim": 7, "num_layers": 3, "init": "seed",
         "residual": False, "norm": "none", "mlp_dim": 0, "tie_embeddings": False,
-        "ngram_orders": [], "ngram_buckets": 16384, "ngram_dim": 0,
+        "head_bias": False, "ngram_orders": [], "ngram_buckets": 16384, "ngram_dim": 0,
         "match_lengths": [], "match_span": 4096, "documents": False, "fixed_share": 0,
     }  # fmt: skip
     training = json.loads(metadata["slm.train_config"])

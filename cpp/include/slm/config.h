@@ -30,6 +30,9 @@ struct Config {
   Norm norm = Norm::none;
   int64_t mlp_dim = 0;          ///< M, width of a SwiGLU after each layer's cell; 0: none
   bool tie_embeddings = false;  ///< weight tying: the head multiplies by the embedding
+  /// Adds a bias to the logits of the head, which Trainer::fit starts at the log of the byte
+  /// frequencies of its text. Needs a head (docs/model.md).
+  bool head_bias = false;
   /// The n of the hashed n-gram embeddings that are added to a byte's embedding: rising, 2 to 8.
   std::vector<int64_t> ngram_orders = {};
   int64_t ngram_buckets = 16384;  ///< rows of each table from order 3 up: a power of two

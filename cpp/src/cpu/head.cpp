@@ -2,9 +2,9 @@
 //
 //   u, v          (T, B, E)  output of the last layer; its norm, with locked dropout
 //   logits        (T, B, V)  then their gradient, softmax(logits) - onehot(target), scaled
-//   W_head (V, E)
+//   W_head (V, E), b (V,)
 //
-//   logits = W_head norm(u);  without a head, of the last layer: logits = C swish(h) + D u
+//   logits = W_head norm(u) (+ b);  without a head, of the last layer: logits = C swish(h) + D u
 #include <algorithm>
 #include <cstring>
 
@@ -25,13 +25,16 @@ void CpuBackend::head(const Weights& any_weights, CpuWorkspace& ws, int64_t t0, 
   const Array u{ws.u(own ? ws.L : ws.L - 1, t0), B, E}, h{ws.h(ws.L - 1, t0), B, N};
   const Array s{ws.s.get(), B, N}, v{weights.norm ? ws.v.get() : u.data, B, E};
   const Array logits{ws.logits.get(), B, kVocabSize};
-  const float* mask = ws.mask(ws.L);
+  const float *mask = ws.mask(ws.L), *bias = weights.at(weights.head_bias);
   const double flops = 2.0 * static_cast<double>(steps * B * kVocabSize * (own ? E : N + E));
   parallel_for_positions(steps, B, flops, [&](const Block& at) {
     if (own) {
       norm_forward(kernels_, weights.at(weights.norm), u, at, v);
       apply_mask(mask, at, v);
-      matmul(at, v, weights.forward(weights.head), logits, false);
+      if (bias != nullptr)
+        for_each_row(at,
+                     [&](int64_t t, int64_t b) { copy_row(bias, logits.row(t, b), kVocabSize); });
+      matmul(at, v, weights.forward(weights.head), logits, bias != nullptr);
     } else {
       for (int64_t t = at.t0; t < at.t1; ++t)
         kernels_.swish_forward(h.row(t, at.b0), s.row(t, at.b0), (at.b1 - at.b0) * N);
@@ -76,6 +79,7 @@ void CpuBackend::head_backward(const Weights& any_weights, Workspace& any_worksp
   });
   WeightGrads grads;
   grads.add(weights.head, dy.data, v.data);
+  grads.add(weights.head_bias, dy.data, nullptr);
   grads.add(weights.norm, dv.data, nullptr);
   add_weight_gradients(grads, steps * B, flops,
                        static_cast<CpuGradients&>(any_gradients).dense.get());

@@ -33,7 +33,8 @@ CpuWeights::CpuWeights(const Config& config, const TensorTable& source, const Ke
       embedding(&table.at("embedding.weight")),
       norm(table.find("norm.weight")),
       head(has_head(config) ? &table.at(config.tie_embeddings ? "embedding.weight" : "head.weight")
-                            : nullptr) {
+                            : nullptr),
+      head_bias(table.find("head.bias")) {
   for (int64_t i = 0; i < config.num_layers; ++i) layers.emplace_back(table, i);
   for (const SparseTable& sparse : sparse_tables(config))
     ngrams.push_back(

@@ -46,8 +46,9 @@ struct CpuWeights final : Weights {
   CpuBuffer values;
   const Tensor* embedding;  // (V, E)
   std::vector<LayerTensors> layers;
-  const Tensor* norm;  // before the head, or null
-  const Tensor* head;  // (V, E); null where the last layer makes the logits
+  const Tensor* norm;       // before the head, or null
+  const Tensor* head;       // (V, E); null where the last layer makes the logits
+  const Tensor* head_bias;  // (V,), or null
   std::vector<NgramWeights> ngrams;
 
  private:

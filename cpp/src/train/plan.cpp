@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "text/sample_blocks.h"
 #include "util/require.h"
 
 namespace slm {
@@ -79,16 +80,9 @@ float auto_input_noise(double passes) {
 }
 
 std::string fingerprint(std::string_view text) {
-  constexpr size_t kBlocks = 64;
   uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](std::string_view bytes) {
-    for (const char byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
-  };
-  if (text.size() <= kBlocks * kMiB)
-    add(text);
-  else
-    for (size_t block = 0; block < kBlocks; ++block)
-      add(text.substr((text.size() - kMiB) * block / (kBlocks - 1), kMiB));
+  for (const std::string_view block : sample_blocks(text))
+    for (const char byte : block) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
   char digits[17];
   std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
   return digits;

@@ -40,8 +40,7 @@ float auto_input_noise(double passes);
 
 std::string bytes_in_words(size_t count);  // "1 byte", "2 bytes"
 
-// FNV-1a, 64 bits, in hexadecimal. Over 64 MiB: of 64 blocks of 1 MiB, evenly spread from the first
-// byte to the last.
+// FNV-1a, 64 bits, in hexadecimal, of sample_blocks(text).
 std::string fingerprint(std::string_view text);
 
 }  // namespace slm

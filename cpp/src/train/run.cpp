@@ -5,6 +5,7 @@
 #include "io/atomic_file.h"
 #include "pass/profile.h"
 #include "text/bytes_of.h"
+#include "train/head_bias.h"
 #include "train/schedule.h"
 
 namespace slm {
@@ -100,6 +101,7 @@ void Run::start_afresh() {
   trainer_.v = model.backend->make_buffer(model.table.num_moments());
   trainer_.updates = 0;
   if (options_.seconds == 0) set_plan(plan_by_steps(config_.steps, options_.eval_every));
+  head_bias_started_ = start_head_bias(trainer_.model, split_.training);
 }
 
 void Run::use_validation(int64_t num_bytes) {

@@ -33,7 +33,8 @@ class Run {
 
   // Evaluates the last step, if it was not.
   void finish();
-  // Gives the model the weights that were best on the validation text; without one, the last.
+  // Gives the model the weights that were best on the validation text; without one, the last, and
+  // before any step those that it came with.
   void restore_best();
   // The step after which the model has the weights that restore_best() gives it.
   int64_t best_step() const { return best_.step(); }
@@ -89,6 +90,7 @@ class Run {
   size_t notes_reported_ = 0;
   bool stopped_early_ = false;  // which is why it ended
   bool overfitting_noted_ = false;
+  bool head_bias_started_ = false;  // by this run
 };
 
 // Trainer::fit with a clock of the caller's.

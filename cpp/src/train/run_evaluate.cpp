@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "evaluate/score.h"
+#include "train/head_bias.h"
 #include "train/run.h"
 
 namespace slm {
@@ -58,6 +59,9 @@ void Run::finish() {
   note_overfitting();
 }
 
-void Run::restore_best() { best_.restore(trainer_.model); }
+void Run::restore_best() {
+  if (state_.step == 0 && head_bias_started_) clear_head_bias(trainer_.model);
+  best_.restore(trainer_.model);
+}
 
 }  // namespace slm

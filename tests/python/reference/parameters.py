@@ -24,6 +24,7 @@ class Options:
     norm: str = "none"
     mlp_dim: int = 0
     tie_embeddings: bool = False
+    head_bias: bool = False
     ngram_orders: tuple[int, ...] = ()
     ngram_buckets: int = 16384
     ngram_dim: int = 0
@@ -76,6 +77,8 @@ def shapes(
         result["norm.weight"] = (embed_dim,)
     if options.has_head and not options.tie_embeddings:
         result["head.weight"] = (VOCAB_SIZE, embed_dim)
+    if options.head_bias:
+        result["head.bias"] = (VOCAB_SIZE,)
     width = options.ngram_dim or embed_dim
     rows = {f"ngram.{n}": 65536 if n == 2 else options.ngram_buckets for n in options.ngram_orders}
     rows |= {f"match.{m}": 6 * VOCAB_SIZE for m in options.match_lengths}
@@ -91,7 +94,7 @@ def is_table(name: str) -> bool:
 
 def is_decayed(name: str) -> bool:
     """Matrices are; norms, biases and n-gram tables are not."""
-    return not (name.endswith(("norm.weight", "in.bias")) or is_table(name))
+    return not (name.endswith(("norm.weight", ".bias")) or is_table(name))
 
 
 def init_bound(name: str, shape: tuple[int, ...], init: str) -> float:
@@ -110,7 +113,7 @@ def fixed_initial_values(name: str, shape: tuple[int, ...]) -> Array | None:
     if name.endswith("in.bias"):
         state_dim = shape[0] // 3
         return np.concatenate([np.linspace(0.5, 5, state_dim), np.zeros(2 * state_dim)])
-    return np.zeros(shape) if is_table(name) else None
+    return np.zeros(shape) if name == "head.bias" or is_table(name) else None
 
 
 def random_parameters(
@@ -131,7 +134,7 @@ def random_parameters(
             values = 1 + 0.3 * values
         elif name.endswith("in.bias"):
             values[:state_dim] += 1.5
-        else:
+        elif name != "head.bias":
             values = values / math.sqrt(shape[1])
         result[name] = values.astype(np.float32).astype(np.float64)
     return result

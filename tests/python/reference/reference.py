@@ -127,6 +127,7 @@ def forward_with_trace(
     if options.has_head:
         head = params["embedding.weight" if options.tie_embeddings else "head.weight"]
         logits = layers.norm_forward(u, params.get("norm.weight")) @ head.T
+        logits = logits + params.get("head.bias", 0)
     read = np.concatenate([state.read, inputs])[-max(MAX_ORDER - 1, options.match_span) :]
     return logits, State(np.stack([layer.h[-1] for layer in trace]), read), trace, u
 
@@ -194,6 +195,8 @@ def gradients(
         head = "embedding.weight" if options.tie_embeddings else "head.weight"
         norm = params.get("norm.weight")
         grads[head] += layers.outer_sum(dy, layers.norm_forward(u, norm))
+        if options.head_bias:
+            grads["head.bias"] = dy.sum(axis=(0, 1))
         dy = dy @ params[head]
         if norm is not None:
             dy, grads["norm.weight"] = layers.norm_backward(u, norm, dy)

@@ -63,7 +63,7 @@ class TorchModel:
         u = self._drop(self._normed("norm.weight", u))
         head = "embedding.weight" if self._config.tie_embeddings else "head.weight"
         if head == "embedding.weight" or head in self.parameters:
-            u = F.linear(u, self.parameters[head])
+            u = F.linear(u, self.parameters[head], self.parameters.get("head.bias"))
         wanted = self._indices(targets)
         return F.cross_entropy(u.flatten(0, 1), wanted.flatten())
 
