@@ -38,21 +38,28 @@ float train_step(Trainer& trainer, py::handle inputs, py::handle targets, py::ha
   });
 }
 
+// A text as bytes, or Documents; kept alive by `array` or by the caller.
+std::string_view text_view(py::handle text, const char* what, ByteArray& array) {
+  if (py::isinstance<Documents>(text)) return text.cast<const Documents&>().encoded();
+  array = byte_array(text, what, "(num_bytes,)", 1);
+  return view(array);
+}
+
 py::dict fit(Trainer& trainer, py::handle text, py::handle validation, const py::dict& options,
              const py::function& callback) {
-  const ByteArray bytes = byte_array(text, "text", "(num_bytes,)", 1);
+  ByteArray text_array, validation_array;
+  const std::string_view bytes = text_view(text, "text", text_array);
   FitOptions fit_options = from_dict<FitOptions>(options);
-  ByteArray validation_bytes;
-  if (!validation.is_none()) {
-    validation_bytes = byte_array(validation, "validation", "(num_bytes,)", 1);
-    fit_options.validation = view(validation_bytes);
-  }
+  if (!validation.is_none())
+    fit_options.validation = text_view(validation, "validation", validation_array);
   LongCall call;
-  return history_dict(call.run([&] {
-    return trainer.fit(view(bytes), fit_options, [&](const Progress& progress) {
-      return call.python([&] { return callback(progress_dict(progress)).cast<bool>(); });
-    });
-  }));
+  const auto on_progress = [&](const Progress& progress) {
+    return call.python([&] { return callback(progress_dict(progress)).cast<bool>(); });
+  };
+  if (!py::isinstance<Documents>(text))
+    return history_dict(call.run([&] { return trainer.fit(bytes, fit_options, on_progress); }));
+  const auto& documents = text.cast<const Documents&>();
+  return history_dict(call.run([&] { return trainer.fit(documents, fit_options, on_progress); }));
 }
 
 // The options that a run was started with, so that `slm train --resume` can use them again.

@@ -180,8 +180,9 @@ class Model:
     @with_fields(TrainFields, TrainConfig)
     def train(
         self,
-        text: Text,
+        text: Text | _core.Documents,
         *,
+        documents: str = "auto",
         seconds: float | None = None,
         validation: float | Text | None = 0.1,
         eval_every: int = 0,
@@ -193,15 +194,21 @@ class Model:
         progress: bool | None = None,
         **fields: Unpack[TrainFields],
     ) -> History:
-        """Trains on a text, and leaves the model with the weights that were best on the validation
-        text, or with the last ones where there is none.
+        """Trains on a text or on documents, and leaves the model with the weights that were best on
+        the validation text, or with the last ones where there is none.
 
         text: str, bytes, a 1-D uint8 array, a pathlib.Path to a file or to a folder of `.txt`
-        files, or a list of those, which is joined. A single file is memory-mapped.
+        files, or a list of those. A single file is memory-mapped.
+        documents: what a document is. Each is read from a fresh state, and the model learns where
+        it ends. "auto": if `text` is several texts or files, each of them; a single text is read as
+        one without an end. "files": the same, but a single text is a document, too. "lines": every
+        line that is not empty. "jsonl:FIELD": every line is a JSON object whose string FIELD is a
+        document. "none": everything is joined to one text. Empty documents are left out.
         seconds: wall time, with evaluation; give this or `steps`, or neither for the training
         config's steps.
-        validation: the fraction of the text that is held out, taken from its end (at most 1 MiB),
-        or another text, or None.
+        validation: the fraction of the text that is held out (at most 1 MiB), taken from its end,
+        or of documents, whole ones that the seed draws; or another text, or None. In a run on
+        documents, another text is read as documents in the same way.
         eval_every: steps between evaluations; 0: about ten in the run.
         patience: early stopping after this many evaluations without a new best; 0: never.
         checkpoint: a file that is written every `checkpoint_seconds`, at the end and on Ctrl-C, and
@@ -236,7 +243,9 @@ class Model:
             "checkpoint_seconds": checkpoint_seconds,
             "resume": resume,
         }
-        return run_training(self._core, config, text, validation, options, callback, progress)
+        return run_training(
+            self._core, config, text, documents, validation, options, callback, progress
+        )
 
     # fmt: off
     @overload

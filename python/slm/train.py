@@ -9,10 +9,11 @@ import numpy as np
 
 from slm import _core
 from slm.config import TrainConfig
+from slm.documents import Corpus, read_corpus, read_documents
 from slm.errors import ConfigError
 from slm.history import Callback, Evaluation, History, Progress
 from slm.progress import display
-from slm.text import ByteArray, Text, to_array
+from slm.text import Text, to_array
 
 #: For warnings: the frame of Model.train's caller, as seen from run_training().
 USER_FRAME = 3
@@ -21,14 +22,16 @@ USER_FRAME = 3
 def run_training(
     model: _core.Model,
     config: dict[str, Any],
-    text: Text,
+    text: Text | _core.Documents,
+    documents: str,
     validation: float | Text | None,
     options: dict[str, Any],
     callback: Callback | None,
     progress: bool | None,
 ) -> History:
     """`config` holds the fields of a TrainConfig, `options` those of the C++ FitOptions."""
-    fraction, validation_text = _validation(validation)
+    corpus = text if isinstance(text, _core.Documents) else read_corpus(text, documents)
+    fraction, validation_text = _validation(validation, documents, corpus)
     options = {**options, "validation_fraction": fraction}
     num_reported = 0
     with display(progress) as show:
@@ -44,7 +47,7 @@ def run_training(
             return callback is None or callback(done) is not False
 
         trainer = _core.Trainer(model, config)
-        fields = trainer.fit(to_array(text), validation_text, options, on_step)
+        fields = trainer.fit(corpus, validation_text, options, on_step)
     for note in fields["notes"][num_reported:]:  # such as why the run ended, after its last step
         warnings.warn(note, UserWarning, stacklevel=USER_FRAME)
     fields["evaluations"] = [Evaluation(**e) for e in fields["evaluations"]]
@@ -52,15 +55,22 @@ def run_training(
     return History(**fields)
 
 
-def _validation(validation: float | Text | None) -> tuple[float, ByteArray | None]:
-    """The fraction of the text that is held out, and the text that is used instead of it."""
+def _validation(
+    validation: float | Text | None, documents: str, corpus: Corpus
+) -> tuple[float, Corpus | None]:
+    """The fraction of the corpus that is held out, and the text that is used instead of it, which
+    is of documents where the corpus is."""
     if validation is None:
         return 0.0, None
     if isinstance(validation, bool):
         raise TypeError(f"validation must be a fraction, a text or None, got {validation}")
     if isinstance(validation, (int, float, np.integer, np.floating)):
         return float(validation), None
-    array = to_array(validation, "validation")
-    if array.size == 0:
+    text: Corpus
+    if isinstance(corpus, _core.Documents):
+        text = read_documents(validation, documents, "validation")
+    else:
+        text = to_array(validation, "validation")
+    if len(text) == 0:
         raise ConfigError("the validation text is empty; None trains without validation")
-    return 0.0, array
+    return 0.0, text

@@ -7,13 +7,17 @@
 
 namespace slm {
 
+/// The files that these paths stand for: a folder stands for its `.txt` files, in the order of
+/// their names, at any depth. Throws Error(io) naming a folder that cannot be read, Error(config)
+/// if a folder has none.
+std::vector<std::string> text_files(const std::vector<std::string>& paths);
+
 /// The bytes of one or more files. One file is memory-mapped: a text larger than memory can be
 /// used.
 class Text {
  public:
-  /// Each path is a file or a folder, whose `.txt` files are taken in the order of their names, at
-  /// any depth. Throws Error(io) naming a path that cannot be read, Error(config) if there is no
-  /// byte at all.
+  /// The files are those of text_files(paths). Throws Error(io) naming a path that cannot be read,
+  /// Error(config) if there is no byte at all.
   explicit Text(const std::vector<std::string>& paths);
   Text(Text&&) noexcept;
   Text& operator=(Text&&) noexcept;

@@ -116,7 +116,7 @@ struct Text::Impl {
   size_t size = 0;
 };
 
-Text::Text(const std::vector<std::string>& paths) : impl_(std::make_unique<Impl>()) {
+std::vector<std::string> text_files(const std::vector<std::string>& paths) {
   std::vector<std::string> files;
   for (const std::string& path : paths) {
     std::error_code error;
@@ -127,6 +127,11 @@ Text::Text(const std::vector<std::string>& paths) : impl_(std::make_unique<Impl>
     const std::vector<std::string> found = files_of_folder(path);
     files.insert(files.end(), found.begin(), found.end());
   }
+  return files;
+}
+
+Text::Text(const std::vector<std::string>& paths) : impl_(std::make_unique<Impl>()) {
+  const std::vector<std::string> files = text_files(paths);
   if (files.empty()) throw Error(ErrorKind::config, "a text needs at least one file or folder");
 
   if (files.size() == 1) impl_->map(File(files[0]));

@@ -58,6 +58,7 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "file": args.model,
         "bytes": os.path.getsize(args.model),
+        "text": "documents" if config.documents else "one text",
         "parameters": model.num_parameters,
         "memory, bytes": model.memory,
         "config": asdict(config) if args.json else display_values(config),

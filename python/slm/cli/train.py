@@ -30,15 +30,18 @@ from slm.cli.options import (
     print_json,
 )
 from slm.config import preset as fitting_preset
+from slm.documents import Corpus, num_bytes, read_corpus
 from slm.progress import say, speed
-from slm.text import Text
 
 
 def add_parser(commands: Commands) -> None:
     parser = new_parser(commands, "train", __doc__)
     parser.set_defaults(run=run, parser=parser)
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="text files, or folders of .txt files; joined"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="text files, or folders of .txt files; several are documents",
     )
     parser.add_argument(
         "-o",
@@ -68,12 +71,21 @@ def add_parser(commands: Commands) -> None:
         help="length of the run in wall time, instead of --steps: 90s, 5m, 2h",
     )
     run_options.add_argument(
+        "--documents",
+        default="auto",
+        metavar="MODE",
+        help='what a document is, whose end the model learns: "files", each file; "lines", each '
+        'line; "jsonl:FIELD", the string FIELD of each line of JSON Lines; "none", nothing: the '
+        'files are joined; "auto" is "files" for several files and "none" for one (default: '
+        "%(default)s)",
+    )
+    run_options.add_argument(
         "--validation",
         type=_validation,
         default=0.1,
         metavar="FRACTION|FILE",
-        help="fraction of the text held out for validation, taken from its end; or a file; or 0 "
-        "for no validation (default: %(default)s)",
+        help="fraction of the text held out for validation, taken from its end, or of documents, "
+        "some of them; or a file; or 0 for no validation (default: %(default)s)",
     )
     run_options.add_argument(
         "--eval-every",
@@ -129,9 +141,11 @@ def run(args: argparse.Namespace) -> None:
     output = Path(args.output)
     checkpoint = output.with_name(output.stem + ".ckpt.safetensors")
     _check_output(args, output, checkpoint)
-    text = slm.load_text(*args.files) if args.files else slm.sample_text()
-    model = _model(args, checkpoint, len(text))
+    text = read_corpus([Path(file) for file in args.files] or slm.sample_text(), args.documents)
+    model = _model(args, checkpoint, num_bytes(text))
     what = " ".join(args.files) or "the bundled corpus (tinyshakespeare)"
+    if isinstance(text, _core.Documents):
+        what = f"{len(text):,} documents of {what}"
     where = model.device if model.precision == "float32" else f"{model.device} in {model.precision}"
     message(args, f"{model.num_parameters:,} parameters on {where}; text: {what}")
     try:
@@ -187,7 +201,9 @@ def _model(args: argparse.Namespace, checkpoint: Path, text_bytes: int) -> slm.M
     return slm.Model(preset, seed=args.seed or 0, **values, **device)
 
 
-def _train(args: argparse.Namespace, model: slm.Model, text: Text, checkpoint: Path) -> slm.History:
+def _train(
+    args: argparse.Namespace, model: slm.Model, text: Corpus, checkpoint: Path
+) -> slm.History:
     def show_sample(p: slm.Progress) -> None:
         if p.evaluation and args.sample_bytes > 0 and not args.quiet:
             sample = model.generate("", args.sample_bytes, temperature=0.8, seed=p.step)
@@ -200,6 +216,7 @@ def _train(args: argparse.Namespace, model: slm.Model, text: Text, checkpoint: P
         warnings.showwarning = lambda note, *_: None if args.quiet else say(f"slm: note: {note}")
         return model.train(
             text,
+            documents=args.documents,
             seconds=args.seconds,
             seed=args.seed,
             validation=args.validation,

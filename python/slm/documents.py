@@ -1,0 +1,73 @@
+"""Texts that are several documents: lists, files, lines and JSON Lines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from slm import _core
+from slm.errors import ConfigError
+from slm.text import ByteArray, Text, file_name, to_array
+
+Corpus: TypeAlias = ByteArray | _core.Documents
+
+MODES = '"auto", "none", "files", "lines" or "jsonl:FIELD"'
+
+
+def read_corpus(text: Text, documents: str, what: str = "text") -> Corpus:
+    """The bytes of a text, or its documents where there are some, as `Model.train` explains."""
+    mode, field = _parse_mode(documents)
+    if mode == "none":
+        return to_array(text, what)
+    parts = list(_parts(text, what))
+    if mode == "auto" and len(parts) < 2:
+        return to_array(text, what)
+    return _collect(parts, mode, field)
+
+
+def num_bytes(corpus: Corpus) -> int:
+    return corpus.num_bytes if isinstance(corpus, _core.Documents) else corpus.size
+
+
+def read_documents(text: Text, documents: str, what: str) -> _core.Documents:
+    """The same, where a single text is a document, too."""
+    mode, field = _parse_mode(documents)
+    return _collect(list(_parts(text, what)), mode, field)
+
+
+def _collect(parts: list[tuple[str, Text]], mode: str, field: str) -> _core.Documents:
+    collected = _core.Documents()
+    for name, part in parts:
+        if isinstance(part, Path) and part.is_file() and part.stat().st_size == 0:
+            continue  # load_text would refuse it
+        array = to_array(part, name)
+        if mode == "lines":
+            collected.add_lines(array)
+        elif mode == "jsonl":
+            collected.add_json_lines(array, field, name)
+        else:
+            collected.add(array)
+    return collected
+
+
+def _parts(text: Text, what: str) -> Iterator[tuple[str, Text]]:
+    """Every text in nested lists and every file in folders, with its name for messages."""
+    if isinstance(text, (list, tuple)):
+        for i, part in enumerate(text):
+            yield from _parts(part, f"{what}[{i}]")
+    elif isinstance(text, os.PathLike):
+        for file in map(os.fsdecode, _core.text_files([file_name(text)])):
+            yield file, Path(file)
+    else:
+        yield what, text
+
+
+def _parse_mode(documents: str) -> tuple[str, str]:
+    if not isinstance(documents, str):
+        raise TypeError(f"documents must be a str, got {type(documents).__name__}")
+    mode, _, field = documents.partition(":")
+    if documents in ("auto", "none", "files", "lines") or (mode == "jsonl" and field):
+        return mode, field
+    raise ConfigError(f"documents is {documents!r}, but must be {MODES}")
