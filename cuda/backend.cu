@@ -27,6 +27,22 @@ __global__ void make_masks(Philox random, float rate, uint64_t row, int64_t leve
   masks[i] = mask_value(random, rate, row + static_cast<uint64_t>(b), levels * E, level * E + e);
 }
 
+// The time step at which the text of each position of a window starts, as in Starts; returns
+// whether any starts within the window.
+bool find_text_starts(const Window& window, std::vector<int32_t>& text_starts) {
+  if (window.starts == nullptr) return false;
+  const int64_t B = window.batch_size, size = window.seq_len * B;
+  text_starts.resize(static_cast<size_t>(size));
+  bool any = false;
+  for (int64_t i = 0; i < size; ++i) {
+    const bool starts = window.starts[i] != 0;
+    const int32_t before = i < B ? -1 : text_starts[static_cast<size_t>(i - B)];
+    text_starts[static_cast<size_t>(i)] = starts ? static_cast<int32_t>(i / B) : before;
+    any |= starts;
+  }
+  return any;
+}
+
 size_t num_bytes(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }
 
 }  // namespace
@@ -86,6 +102,9 @@ void CudaBackend::begin_window(Workspace& any_workspace, const Window& window, c
   const auto bytes = static_cast<size_t>(window.seq_len * ws.B);
   staging_.copy(window.inputs, bytes, ws.tokens.get());
   if (window.targets != nullptr) staging_.copy(window.targets, bytes, ws.targets.get());
+  ws.has_starts = find_text_starts(window, ws.staged_text_starts);
+  if (ws.has_starts)
+    staging_.copy(ws.staged_text_starts.data(), bytes * sizeof(int32_t), ws.text_starts.get());
   const float* from = state != nullptr ? device_data(*state) : nullptr;
   const int64_t width = ws.B * ws.N, count = ws.L * width;
   launch(stream_, num_blocks(count, kThreads), kThreads, copy_rows, from, width, width, count,

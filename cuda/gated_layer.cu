@@ -8,7 +8,7 @@
 //   f, z, g = W_in norm(u)                                  project
 //   for t: a = σ(f_t + b_f)                                 scan
 //          h_t = a h_{t-1} + (1 - a) (z_t + b_z)
-//          s_t = h_t swish(g_t + b_g)
+//          s_t = h_t swish(g_t + b_g)                     (h_{t-1} = 0 where a text starts)
 //   y = W_out s (+ u)                                       output
 //
 // The scan is parallel over time. Channels do not mix, so a time step is an affine map
@@ -18,7 +18,7 @@
 // give the state that its steps start from; then it goes through them once more. So memory is read
 // once, with all loads of a warp in flight together, and a tile waits for one barrier. The scan of
 // dh runs the same way in falling time. A time step after the last has f = ∞, which changes
-// nothing.
+// nothing; one at which a text starts has a scale of 0.
 #include <algorithm>
 
 #include "backend.cuh"
@@ -37,7 +37,8 @@ struct Channel {
   __device__ Channel(const float* bias, int64_t channels, int64_t N)
       : index(int64_t{blockIdx.x} * kWarpSize + threadIdx.x % kWarpSize),
         exists(index < channels),
-        gate(index / N * 3 * N + index % N) {
+        row(index / N),
+        gate(row * 3 * N + index % N) {
     if (!exists) return;
     bias_f = bias[index % N];
     bias_z = bias[N + index % N];
@@ -46,6 +47,7 @@ struct Channel {
 
   int64_t index;
   bool exists;  // lanes past the last channel go along, with no time steps
+  int64_t row;  // of the batch
   int64_t gate;
   float bias_f = 0, bias_z = 0, bias_g = 0;
 };
@@ -74,8 +76,8 @@ __device__ float start_state(const AffineMap& own, int turn, float& carried) {
 
 // h begins with the state before the range; (1 + steps, channels).
 __global__ void __launch_bounds__(kScanThreads)
-    scan_forward(const float* gates, const float* bias, int64_t steps, int64_t channels, int64_t N,
-                 float* h, float* s) {
+    scan_forward(const float* gates, const float* bias, Starts starts, int64_t steps,
+                 int64_t channels, int64_t N, float* h, float* s) {
   const Channel channel(bias, channels, N);
   const int64_t end = channel.exists ? steps : 0, tile_steps = blockDim.x / kWarpSize * kWarpSteps;
   float carried = channel.exists ? h[channel.index] : 0.0f;
@@ -83,25 +85,28 @@ __global__ void __launch_bounds__(kScanThreads)
   for (int64_t tile = 0; tile < steps; tile += tile_steps, turn = 1 - turn) {
     const int64_t first = tile + threadIdx.x / kWarpSize * kWarpSteps;
     float f[kWarpSteps], z[kWarpSteps], g[kWarpSteps];
+    bool cuts[kWarpSteps];  // whether h_{t-1} is 0
     for (int i = 0; i < kWarpSteps; ++i) {
       const bool there = first + i < end;
+      cuts[i] = there && starts.at(first + i, channel.row);
       const int64_t gate = (first + i) * 3 * channels + channel.gate;
       f[i] = there ? gates[gate] : INFINITY;
       z[i] = there ? gates[gate + N] : 0.0f;
       g[i] = there ? gates[gate + 2 * N] : 0.0f;
     }
-    float a[kWarpSteps], input[kWarpSteps];
+    float scale[kWarpSteps], input[kWarpSteps];
     AffineMap map{1, 0};
     for (int i = 0; i < kWarpSteps; ++i) {
-      a[i] = sigmoid(f[i] + channel.bias_f);
-      input[i] = (1.0f - a[i]) * (z[i] + channel.bias_z);
-      map.scale *= a[i];
-      map.shift = fmaf(a[i], map.shift, input[i]);
+      const float a = sigmoid(f[i] + channel.bias_f);
+      input[i] = (1.0f - a) * (z[i] + channel.bias_z);
+      scale[i] = cuts[i] ? 0.0f : a;
+      map.scale *= scale[i];
+      map.shift = fmaf(scale[i], map.shift, input[i]);
     }
     float now = start_state(map, turn, carried);
     for (int i = 0; i < kWarpSteps; ++i) {
       if (first + i >= end) break;
-      now = fmaf(a[i], now, input[i]);
+      now = fmaf(scale[i], now, input[i]);
       h[(first + i + 1) * channels + channel.index] = now;
       s[(first + i) * channels + channel.index] = now * Swish(g[i] + channel.bias_g).value;
     }
@@ -121,14 +126,14 @@ __device__ float sum_over_warps(float x) {
 }
 
 // In falling time, with w = swish(g):
-//   dh_t = ds_t w + a_{t+1} dh_{t+1}
+//   dh_t = ds_t w + a_{t+1} dh_{t+1}                       (the latter 0 where a text starts)
 //   dg = ds h w',  df = dh (h_{t-1} − z) a (1 − a),  dz = dh (1 − a)
 // `carried_dh` holds a dh of the time step after the range, and afterwards of its first time step.
 // `sums`, (B, 3N), gets the sums of d_gates over the range.
 __global__ void __launch_bounds__(kScanThreads)
-    scan_backward(const float* gates, const float* bias, const float* h, const float* ds,
-                  int64_t steps, int64_t channels, int64_t N, float* carried_dh, float* s,
-                  float* d_gates, float* sums) {
+    scan_backward(const float* gates, const float* bias, Starts starts, const float* h,
+                  const float* ds, int64_t steps, int64_t channels, int64_t N, float* carried_dh,
+                  float* s, float* d_gates, float* sums) {
   const Channel channel(bias, channels, N);
   const int64_t end = channel.exists ? steps : 0, tile_steps = blockDim.x / kWarpSize * kWarpSteps;
   float carried = channel.exists ? carried_dh[channel.index] : 0.0f;
@@ -137,6 +142,7 @@ __global__ void __launch_bounds__(kScanThreads)
   for (int64_t tile = 0; tile < steps; tile += tile_steps, turn = 1 - turn) {
     const int64_t first = tile + threadIdx.x / kWarpSize * kWarpSteps;  // counted from the end
     float f[kWarpSteps], z[kWarpSteps], g[kWarpSteps], d_out[kWarpSteps], hs[kWarpSteps + 1];
+    bool cuts[kWarpSteps];
     hs[0] = first < end ? h[(steps - first) * channels + channel.index] : 0.0f;
     for (int i = 0; i < kWarpSteps; ++i) {
       const bool there = first + i < end;
@@ -145,6 +151,7 @@ __global__ void __launch_bounds__(kScanThreads)
       f[i] = there ? gates[gate] : INFINITY;
       z[i] = there ? gates[gate + N] : 0.0f;
       g[i] = there ? gates[gate + 2 * N] : 0.0f;
+      cuts[i] = there && starts.at(t, channel.row);
       d_out[i] = there ? ds[at] : 0.0f;
       hs[i + 1] = there ? h[at] : 0.0f;
     }
@@ -153,8 +160,8 @@ __global__ void __launch_bounds__(kScanThreads)
     for (int i = 0; i < kWarpSteps; ++i) {
       a[i] = sigmoid(f[i] + channel.bias_f);
       input[i] = d_out[i] * Swish(g[i] + channel.bias_g).value;
-      map.scale *= a[i];
-      map.shift = a[i] * (map.shift + input[i]);
+      map.scale *= cuts[i] ? 0.0f : a[i];
+      map.shift = cuts[i] ? 0.0f : a[i] * (map.shift + input[i]);
     }
     float dh = start_state(map, turn, carried);
     for (int i = 0; i < kWarpSteps; ++i) {
@@ -163,7 +170,8 @@ __global__ void __launch_bounds__(kScanThreads)
       const Swish out(g[i] + channel.bias_g);
       dh += input[i];
       const float d_z = dh * (1.0f - a[i]);
-      const float d_f = (hs[i + 1] - (z[i] + channel.bias_z)) * (a[i] * d_z);
+      const float before = cuts[i] ? 0.0f : hs[i + 1];
+      const float d_f = (before - (z[i] + channel.bias_z)) * (a[i] * d_z);
       const float d_g = d_out[i] * hs[i] * out.derivative();
       s[t * channels + channel.index] = hs[i] * out.value;
       d_gates[gate] = d_f;
@@ -172,7 +180,7 @@ __global__ void __launch_bounds__(kScanThreads)
       sum_f += d_f;
       sum_z += d_z;
       sum_g += d_g;
-      dh *= a[i];
+      dh *= cuts[i] ? 0.0f : a[i];
     }
   }
   sum_f = sum_over_warps(sum_f);
@@ -200,7 +208,7 @@ void CudaBackend::gated_forward(CudaWorkspace& ws, const CudaLayerChunk& c) cons
   gemm_(c.positions, 3 * N, E, {c.v, E}, {w_in, E, Op::transpose}, 0, gates, 3 * N);
   // scan: h and s
   launch(stream_, num_blocks(channels, kWarpSize), scan_threads(c.steps), scan_forward, gates, bias,
-         c.steps, channels, N, c.h - channels, c.s);
+         c.starts, c.steps, channels, N, c.h - channels, c.s);
   // output: y = W_out s (+ u)
   gemm_(c.positions, E, N, {c.s, N}, {c.weights.at(c.w.out), N, Op::transpose},
         c.residual ? 1.0f : 0.0f, c.y, E);
@@ -217,8 +225,8 @@ void CudaBackend::gated_backward(CudaWorkspace& ws, CudaGradients& gradients,
   gemm_(c.positions, N, E, {d.dy, E}, {c.weights.at(c.w.out), N}, 0, d.dh, N);
   // scan_reverse: d_gates, and s again
   launch(stream_, num_blocks(channels, kWarpSize), scan_threads(c.steps), scan_backward,
-         ws.gates_at(c.layer, c.t0), bias, c.h - channels, d.dh, c.steps, channels, N, d.carried,
-         c.s, d_gates, sums);
+         ws.gates_at(c.layer, c.t0), bias, c.starts, c.h - channels, d.dh, c.steps, channels, N,
+         d.carried, c.s, d_gates, sums);
   // weight gradients
   add_columns(sums, c.B, 3 * N, gradients.at(c.w.in_bias));
   gemm_(E, N, c.positions, {d.dy, E, Op::transpose}, {c.s, N}, 1, gradients.at(c.w.out), N);

@@ -50,8 +50,9 @@ void CudaBackend::capture_or_run(Workspace& any_workspace, const Weights& weight
                                  const Gradients* gradients, int64_t operations, int64_t steps,
                                  const std::function<void()>& run) const {
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
-  Recordings::Key key = {operations, steps,  ws.dropout.rate > 0, ws.dropout.locked_rate > 0,
-                         nullptr,    nullptr};
+  Recordings::Key key = {
+      operations, steps,  ws.dropout.rate > 0, ws.dropout.locked_rate > 0, ws.has_starts,
+      nullptr,    nullptr};
   key.weights = device_data(static_cast<const CudaWeights&>(weights).values);
   if (gradients != nullptr)
     key.gradients = static_cast<const CudaGradients*>(gradients)->values.get();

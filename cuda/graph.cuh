@@ -31,16 +31,17 @@ class Graph {
 class Recordings {
  public:
   // Everything that a graph depends on besides the workspace: the kind of operations, the number of
-  // time steps, whether there is dropout and locked dropout, and the memory that they use.
+  // time steps, whether there is dropout, locked dropout and a text that starts within the window,
+  // and the memory that they use.
   struct Key {
     int64_t operations, steps;
-    bool drops, locked_drops;
+    bool drops, locked_drops, has_starts;
     const float *weights, *gradients;
 
     bool operator==(const Key& other) const {
       return operations == other.operations && steps == other.steps && drops == other.drops &&
-             locked_drops == other.locked_drops && weights == other.weights &&
-             gradients == other.gradients;
+             locked_drops == other.locked_drops && has_starts == other.has_starts &&
+             weights == other.weights && gradients == other.gradients;
     }
   };
   struct Recording {

@@ -29,6 +29,7 @@ CudaLayerChunk::CudaLayerChunk(const CudaWeights& all_weights, CudaWorkspace& ws
       residual(ws.config.residual),
       norm(weights.at(w.norm)),
       mask(ws.mask(index)),
+      starts(ws.starts(from)),
       u(ws.u_at(index, from)),
       v(norm != nullptr ? ws.row_of(ws.v, from, E) : u),
       y(makes_logits ? nullptr : ws.y_at(index, from)),

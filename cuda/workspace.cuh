@@ -9,6 +9,7 @@
 #include "memory.cuh"
 #include "numerics/sampling.h"
 #include "scan.cuh"
+#include "starts.cuh"
 
 namespace slm {
 
@@ -40,6 +41,11 @@ struct CudaWorkspace final : Workspace {
   }
   float* q_at(int64_t layer, int64_t t) { return device_data(q) + (layer * T + t) * B * 2 * M; }
   const float* history() const { return device_data(past); }
+  // Where texts start from time step t on.
+  Starts starts(int64_t t) const {
+    if (!has_starts) return {};
+    return {text_starts.get() + t * B, t, B};
+  }
   // Dropout for rows of E values from the window's position `first` on.
   Drop drop(int64_t first) const {
     return Drop(dropout.rate > 0 ? drop_numbers.get() : nullptr, E, first);
@@ -69,9 +75,12 @@ struct CudaWorkspace final : Workspace {
   const int64_t scan_halvings = gated ? 0 : scan_levels(T, N, B);
   int64_t computed = 0;  // time steps that the forward pass has computed
   Dropout dropout;
+  bool has_starts = false;                  // whether any text starts within the window
+  std::vector<int32_t> staged_text_starts;  // on the host
   Recordings recordings;
 
   DeviceArray<uint8_t> tokens{memory, positions}, targets{memory, positions};  // (T, B)
+  DeviceArray<int32_t> text_starts{memory, positions};  // (T, B), as in Starts; with has_starts
   CudaBuffer past{memory, B * K};  // (B, K): the bytes before the window, as in a state
   DeviceArray<int32_t> rows{memory, positions * orders};  // (T, B, orders): of n-grams and matches,
                                                           // or -1
@@ -132,6 +141,7 @@ struct CudaLayerChunk {
   const bool residual;
   const float* const norm;  // its weight (E,), or null: then v is u
   const float* const mask;  // of v, (B, E), or null
+  const Starts starts;
   float *const u, *const v, *const y, *const h, *const s;
 };
 

@@ -8,6 +8,7 @@ struct WindowCase {
   bool carried = false;            // the window starts from a state
   std::vector<int64_t> cuts = {};  // inner bounds of the ranges of time
   slm::Dropout dropout = {};
+  Bytes starts = {};  // (T, B), or empty: none
 };
 
 // What one may know of it afterwards.
@@ -64,7 +65,8 @@ inline WindowRun run_window(const slm::Backend& backend, const WindowCase& c,
     backend.read_logits(*ws, positions, part.data());
     to.insert(to.end(), part.begin(), part.end());
   };
-  backend.begin_window(*ws, {inputs.data(), targets.data(), T, B},
+  const uint8_t* starts = c.starts.empty() ? nullptr : c.starts.data();
+  backend.begin_window(*ws, {inputs.data(), targets.data(), T, B, starts},
                        c.carried ? state.get() : nullptr, c.dropout);
   for (size_t i = 0; i + 1 < bounds.size(); ++i) {
     const int64_t t0 = bounds[i], t1 = bounds[i + 1];
@@ -96,8 +98,9 @@ inline WindowRun run_window(const slm::Backend& backend, const WindowCase& c,
   return run;
 }
 
-// Runs the window on both backends and compares all there is, the gradients by parameter.
-inline void compare_window(const WindowCase& c, const Floats& parameters) {
+// Runs the window on both backends and compares all there is, the gradients by parameter and the
+// bytes in the state to the bit. Returns CUDA's.
+inline WindowRun compare_window(const WindowCase& c, const Floats& parameters) {
   static const slm::CpuBackend cpu_backend(1);
   static const slm::CudaBackend cuda_backend;
   const WindowRun cpu = run_window(cpu_backend, c, parameters);
@@ -109,4 +112,9 @@ inline void compare_window(const WindowCase& c, const Floats& parameters) {
   const slm::TensorTable table(c.config);
   for (const slm::Tensor& tensor : table.tensors())
     check_close(part_of(cuda.gradients, tensor), part_of(cpu.gradients, tensor));
+  const int64_t hidden = hidden_size(c.config, c.batch_size);
+  if (history_size(c.config) > 0)
+    check_same_bits({cuda.state.begin() + hidden, cuda.state.end()},
+                    {cpu.state.begin() + hidden, cpu.state.end()});
+  return cuda;
 }
