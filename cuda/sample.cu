@@ -15,13 +15,15 @@ struct SampleParams {
         top_k(options.top_k),
         top_p(options.top_p),
         min_p(options.min_p),
-        seed(options.seed) {}
+        seed(options.seed),
+        rules(options) {}
 
   double scale;
   bool most_probable;
   int top_k;
   double top_p, min_p;
   uint64_t seed;
+  LogitRules rules;
 };
 
 struct Candidate {
@@ -131,9 +133,10 @@ __device__ int sample(const SampleParams& sampling, const SampleRequest& at, flo
   double not_finite;
   running_sum(fabsf(logit) <= 3.402823466e38f ? 0 : 1, not_finite);
   if (not_finite > 0) return -1;
-  const Candidate most = first_of(logit, byte);
+  const double adjusted = adjusted_logit(logit, static_cast<uint8_t>(byte), sampling.rules, at);
+  const Candidate most = first_of(adjusted, byte);
   if (sampling.most_probable) return most.byte;
-  double p = normalized(exp((logit - most.value) * sampling.scale));
+  double p = normalized(exp((adjusted - most.value) * sampling.scale));
   const bool sorts = (sampling.top_k > 0 && sampling.top_k < kThreads) || sampling.top_p < 1;
   if (sorts) p = kept_of_sorted(sampling, p);
   const double largest = first_of(p, byte).value;
@@ -145,7 +148,7 @@ __device__ int sample(const SampleParams& sampling, const SampleRequest& at, flo
 
 __global__ void sample_rows(const float* logits, const SampleRequest* requests,
                             SampleParams sampling, int16_t* sampled) {
-  const SampleRequest at = requests[blockIdx.x];
+  const SampleRequest& at = requests[blockIdx.x];
   const int byte = sample(sampling, at, logits[at.row * kVocabSize + threadIdx.x]);
   if (threadIdx.x == 0) sampled[blockIdx.x] = static_cast<int16_t>(byte);
 }

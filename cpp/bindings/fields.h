@@ -1,5 +1,7 @@
 #pragma once
 // The fields of the option structs by name, and their conversion from and to Python dicts.
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,11 @@ void for_each_field(SampleOptions& o, F&& f) {
   f("min_p", o.min_p);
   f("seed", o.seed);
   f("stop", o.stop);
+  f("include_stop", o.include_stop);
+  f("allowed", o.allowed);
+  f("repetition_penalty", o.repetition_penalty);
+  f("logit_bias", o.logit_bias);
+  f("ignore_end", o.ignore_end);
 }
 
 template <class T>
@@ -38,6 +45,7 @@ constexpr const char* wanted() {
   if constexpr (std::is_same_v<T, uint64_t>) return "a whole number from 0 to 2^64 - 1";
   if constexpr (std::is_integral_v<T>) return "a whole number";
   if constexpr (std::is_floating_point_v<T>) return "a number";
+  if constexpr (std::is_same_v<T, std::map<uint8_t, float>>) return "a dict of bytes and numbers";
   return "a list of bytes";
 }
 
@@ -76,6 +84,14 @@ inline void read_field(const char* name, py::handle value, std::vector<int64_t>&
   }
 }
 
+inline void read_field(const char* name, py::handle value, std::optional<ByteSet>& out) {
+  out.reset();
+  if (value.is_none()) return;
+  std::string bytes;
+  read_field(name, value, bytes);
+  out = ByteSet(bytes);
+}
+
 template <class Choice>
 std::enable_if_t<std::is_enum_v<Choice>> read_field(const char* name, py::handle value,
                                                     Choice& out) {
@@ -101,6 +117,14 @@ inline py::object to_python(float value) {
 // A frozen dataclass has tuples.
 inline py::object to_python(const std::vector<int64_t>& values) {
   return py::tuple(py::cast(values));
+}
+
+inline py::object to_python(const std::optional<ByteSet>& set) {
+  if (!set) return py::none();
+  std::string bytes;
+  for (int byte = 0; byte < kVocabSize; ++byte)
+    if (set->has(static_cast<uint8_t>(byte))) bytes += static_cast<char>(byte);
+  return py::bytes(bytes);
 }
 
 template <class T>

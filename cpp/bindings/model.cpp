@@ -39,15 +39,6 @@ py::dict tensors(const Model& model) {
   return tensors;
 }
 
-py::object seen_bytes(const Model& model) {
-  const std::optional<ByteSet> seen = model.seen_bytes();
-  if (!seen) return py::none();
-  std::string bytes;
-  for (int byte = 0; byte < kVocabSize; ++byte)
-    if (seen->has(static_cast<uint8_t>(byte))) bytes += static_cast<char>(byte);
-  return py::bytes(bytes);
-}
-
 py::dict memory(const Model& model) {
   const MemoryPlan plan = model.memory();
   return py::dict("weights"_a = plan.weights, "optimizer"_a = plan.optimizer,
@@ -146,7 +137,8 @@ void register_model(py::module_& m) {
       .def_property_readonly("device", &Model::device)
       .def_property_readonly("precision", &Model::precision)
       .def_property_readonly("num_parameters", &Model::num_parameters)
-      .def_property_readonly("seen_bytes", &seen_bytes)
+      .def_property_readonly("seen_bytes",
+                             [](const Model& model) { return to_python(model.seen_bytes()); })
       .def_property_readonly("memory", &memory)
       .def_property_readonly("tensors", &tensors)
       .def("parameters", &parameters)

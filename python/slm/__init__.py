@@ -14,6 +14,7 @@ and parameters float32, losses nats per byte.
 from slm._core import State, __version__, default_preset
 from slm.config import Config, Preset, TrainConfig, presets
 from slm.errors import ConfigError, DeviceError, Error, FormatError, TrainingError
+from slm.generate import Sample
 from slm.history import Evaluation, History, Progress
 from slm.model import Model, load
 from slm.score import Score
@@ -31,6 +32,7 @@ __all__ = [
     "Model",
     "Preset",
     "Progress",
+    "Sample",
     "Score",
     "State",
     "TrainConfig",

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import codecs
+import operator
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias, TypedDict, Union
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypedDict, TypeVar, Union
 
 from slm import _core
+from slm.errors import ConfigError
 from slm.fields import check_keywords, defaults_from, option
 from slm.text import encode
 
 Stop: TypeAlias = Union[str, bytes, "list[str | bytes]", "tuple[str | bytes, ...]", None]
+LogitBias: TypeAlias = Union["Mapping[int | str | bytes, float]", None]
+AnyText = TypeVar("AnyText", str, bytes)
+Prompts: TypeAlias = Union["list[AnyText]", "tuple[AnyText, ...]"]
+
+#: The value of `allowed` that stands for the bytes of the model's training text.
+SEEN = "seen"
 
 
 @dataclass(frozen=True)
@@ -29,10 +37,26 @@ class SampleOptions:
     min_p: float = option(
         "sample from bytes at least this times as probable as the most probable one; 0: all bytes"
     )
+    repetition_penalty: float = option(
+        "divides the logits of bytes that the text already has where they are above 0, and else "
+        "multiplies them; 1: no penalty"
+    )
+    logit_bias: LogitBias = option(  # noqa: RUF009
+        "what is added to the logits of some bytes, a dict by byte (an int, or a str or bytes of "
+        "one byte); -inf bans the byte",
+        default=None,
+    )
+    allowed: str | bytes | None = option(
+        'the bytes that may be sampled, as a str or bytes; "seen": those of the model\'s training '
+        "text, if they are known (`Model.seen_bytes`); None: any",
+        default=SEEN,
+    )
     stop: Stop = option(  # noqa: RUF009
         "stop sequences, one or several str or bytes; the text ends before the first of them",
         default=None,
     )
+    include_stop: bool = option("keep the stop sequence at the end of the text")
+    ignore_end: bool = option("never sample the end of a document")
     seed: int | None = option("the same seed gives the same text; None: a random one", default=None)
 
 
@@ -43,8 +67,46 @@ class SampleFields(TypedDict, total=False):
     top_p: float
     top_k: int
     min_p: float
+    repetition_penalty: float
+    logit_bias: LogitBias
+    allowed: str | bytes | None
     stop: Stop
+    include_stop: bool
+    ignore_end: bool
     seed: int | None
+
+
+@dataclass(frozen=True)
+class Sample(Generic[AnyText]):
+    """A text that was sampled, and why it ended."""
+
+    text: AnyText
+    #: "length" at `max_bytes`, "stop" at a stop sequence, "end" where the model ended the document
+    finish_reason: str
+    #: the stop sequence that ended it, or None
+    stop: AnyText | None
+
+
+class Stream(Iterator[AnyText]):
+    """An iterator of the pieces of a text. After the last piece it knows why the text ended."""
+
+    def __init__(self, generator: _core.Generator, pieces: Iterator[AnyText], as_str: bool):
+        self._generator = generator
+        self._pieces: Iterator[AnyText] = pieces
+        self._as_str = as_str
+
+    def __next__(self) -> AnyText:
+        return next(self._pieces)
+
+    @property
+    def finish_reason(self) -> str | None:
+        """As in `Sample`; None before the end."""
+        return self._generator.finish_reason
+
+    @property
+    def stop(self) -> AnyText | None:
+        """The stop sequence that ended the text, or None."""
+        return _as_prompt(self._generator.stop, self._as_str) or None
 
 
 def sample_options(function: Any, given: SampleFields) -> SampleOptions:
@@ -53,21 +115,36 @@ def sample_options(function: Any, given: SampleFields) -> SampleOptions:
     return SampleOptions(**given)
 
 
-def generate_texts(
+def generate_samples(
     model: _core.Model,
-    prompt: str | bytes,
+    prompts: list[Any],
     max_bytes: int,
     num_samples: int,
     include_prompt: bool,
     options: SampleOptions,
-) -> list[str] | list[bytes]:
-    """A str prompt gives str, where bytes that are not UTF-8 become U+FFFD; bytes give bytes."""
-    generator = _generator(model, options)
-    prompt_bytes = encode(prompt, "prompt")
-    samples = generator.generate_samples(prompt_bytes, max_bytes, num_samples)
-    if include_prompt:
-        samples = [prompt_bytes + sample for sample in samples]
-    return samples if isinstance(prompt, bytes) else [s.decode(errors="replace") for s in samples]
+    *,
+    whole_characters: bool | None = None,
+) -> list[list[Sample[Any]]]:
+    """`num_samples` samples of each prompt, of the prompt's type.
+
+    whole_characters: None is True for prompts that are str, and False for bytes."""
+    encoded = [encode(prompt, "prompt") for prompt in prompts]
+    kinds = {isinstance(prompt, str) for prompt in prompts}
+    if len(kinds) == 2:
+        raise TypeError("the prompts must be all str or all bytes")
+    as_str = kinds == {True}
+    generator = _generator(model, options, as_str if whole_characters is None else whole_characters)
+    sampled = iter(generator.generate_batch(encoded, max_bytes, num_samples))
+    samples = []
+    for prompt in encoded:
+        before = prompt if include_prompt else b""
+        samples.append(
+            [
+                Sample(_as_prompt(before + text, as_str), reason, _as_prompt(stop, as_str) or None)
+                for text, reason, stop in (next(sampled) for _ in range(num_samples))
+            ]
+        )
+    return samples
 
 
 def stream_text(
@@ -76,16 +153,26 @@ def stream_text(
     max_bytes: int,
     include_prompt: bool,
     options: SampleOptions,
-) -> Iterator[str] | Iterator[bytes]:
+    *,
+    whole_characters: bool | None = None,
+) -> Stream[Any]:
     """The pieces of one text. The prompt is read here, not when the first piece is asked for."""
-    generator = _generator(model, options)
+    as_str = isinstance(prompt, str)
+    generator = _generator(model, options, as_str if whole_characters is None else whole_characters)
     prompt_bytes = encode(prompt, "prompt")
     generator.start(prompt_bytes, max_bytes)
     pieces = _pieces(generator, prompt_bytes if include_prompt else b"")
-    return pieces if isinstance(prompt, bytes) else _decode(pieces)
+    return Stream(generator, _decode(pieces) if as_str else pieces, as_str)
 
 
-def _generator(model: _core.Model, options: SampleOptions) -> _core.Generator:
+def _as_prompt(text: bytes, as_str: bool) -> Any:
+    """Where the prompt is a str, bytes that are not UTF-8 become U+FFFD."""
+    return text.decode(errors="replace") if as_str else text
+
+
+def _generator(
+    model: _core.Model, options: SampleOptions, whole_characters: bool
+) -> _core.Generator:
     stop, seed = options.stop, options.seed
     if stop is None:
         stop = []
@@ -93,10 +180,44 @@ def _generator(model: _core.Model, options: SampleOptions) -> _core.Generator:
         stop = [stop]
     elif not isinstance(stop, (list, tuple)):
         raise TypeError(f"stop must be a str, bytes or a list of them, got {type(stop).__name__}")
-    values = asdict(options)
+    values = dict(vars(options))
     values["stop"] = [encode(s, "stop") for s in stop]
     values["seed"] = int.from_bytes(os.urandom(8), "little") if seed is None else seed
-    return _core.Generator(model, values)
+    values["allowed"] = _allowed(options.allowed)
+    values["logit_bias"] = _logit_bias(options.logit_bias)
+    return _core.Generator(model, values, whole_characters)
+
+
+def _allowed(allowed: str | bytes | None) -> bytes | None:
+    """None stands for the bytes of the training text in C++, and for any in Python."""
+    if allowed is None:
+        return bytes(range(256))
+    return None if allowed == SEEN else encode(allowed, "allowed")
+
+
+def _logit_bias(logit_bias: LogitBias) -> dict[int, float]:
+    if logit_bias is None:
+        return {}
+    if not isinstance(logit_bias, Mapping):
+        raise TypeError(f"logit_bias must be a dict, got {type(logit_bias).__name__}")
+    return {_byte(key): value for key, value in logit_bias.items()}
+
+
+def _byte(key: int | str | bytes) -> int:
+    if isinstance(key, (str, bytes)):
+        encoded = encode(key, "a key of logit_bias")
+        if len(encoded) != 1:
+            raise ConfigError(
+                f"a key of logit_bias is {key!r}, which has {len(encoded)} bytes, but must have one"
+            )
+        return encoded[0]
+    try:
+        byte = operator.index(key)
+    except TypeError:
+        raise TypeError(f"a key of logit_bias must be an int, str or bytes, got {key!r}") from None
+    if not 0 <= byte <= 255:
+        raise ConfigError(f"a key of logit_bias is {byte}, but must be a byte, from 0 to 255")
+    return byte
 
 
 def _pieces(generator: _core.Generator, prompt: bytes) -> Iterator[bytes]:

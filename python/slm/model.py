@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy.typing as npt
 
@@ -14,7 +14,17 @@ from slm.config import Config, ConfigFields, Preset, TrainConfig, TrainFields, o
 from slm.config import preset as find_preset
 from slm.errors import ConfigError
 from slm.fields import with_fields
-from slm.generate import SampleFields, SampleOptions, generate_texts, sample_options, stream_text
+from slm.generate import (
+    AnyText,
+    Prompts,
+    Sample,
+    SampleFields,
+    SampleOptions,
+    Stream,
+    generate_samples,
+    sample_options,
+    stream_text,
+)
 from slm.history import Callback, History
 from slm.parameters import FloatArray, checked_parameter
 from slm.score import Score
@@ -251,59 +261,105 @@ class Model:
     @overload
     def generate(
         self, prompt: str = "", max_bytes: int = 200, *, num_samples: None = None,
-        include_prompt: bool = True, **options: Unpack[SampleFields],
+        include_prompt: bool = True, details: Literal[False] = False,
+        **options: Unpack[SampleFields],
     ) -> str: ...
     @overload
     def generate(
-        self, prompt: str = "", max_bytes: int = 200, *, num_samples: int,
-        include_prompt: bool = True, **options: Unpack[SampleFields],
-    ) -> list[str]: ...
-    @overload
-    def generate(
         self, prompt: bytes, max_bytes: int = 200, *, num_samples: None = None,
-        include_prompt: bool = True, **options: Unpack[SampleFields],
+        include_prompt: bool = True, details: Literal[False] = False,
+        **options: Unpack[SampleFields],
     ) -> bytes: ...
     @overload
     def generate(
+        self, prompt: str = "", max_bytes: int = 200, *, num_samples: int,
+        include_prompt: bool = True, details: Literal[False] = False,
+        **options: Unpack[SampleFields],
+    ) -> list[str]: ...
+    @overload
+    def generate(
         self, prompt: bytes, max_bytes: int = 200, *, num_samples: int,
-        include_prompt: bool = True, **options: Unpack[SampleFields],
+        include_prompt: bool = True, details: Literal[False] = False,
+        **options: Unpack[SampleFields],
     ) -> list[bytes]: ...
+    @overload
+    def generate(
+        self, prompt: Prompts[AnyText], max_bytes: int = 200, *, num_samples: None = None,
+        include_prompt: bool = True, details: Literal[False] = False,
+        **options: Unpack[SampleFields],
+    ) -> list[AnyText]: ...
+    @overload
+    def generate(
+        self, prompt: Prompts[AnyText], max_bytes: int = 200, *, num_samples: int,
+        include_prompt: bool = True, details: Literal[False] = False,
+        **options: Unpack[SampleFields],
+    ) -> list[list[AnyText]]: ...
+    @overload
+    def generate(
+        self, prompt: AnyText, max_bytes: int = 200, *, num_samples: None = None,
+        include_prompt: bool = True, details: Literal[True], **options: Unpack[SampleFields],
+    ) -> Sample[AnyText]: ...
+    @overload
+    def generate(
+        self, prompt: AnyText, max_bytes: int = 200, *, num_samples: int,
+        include_prompt: bool = True, details: Literal[True], **options: Unpack[SampleFields],
+    ) -> list[Sample[AnyText]]: ...
+    @overload
+    def generate(
+        self, prompt: Prompts[AnyText], max_bytes: int = 200, *, num_samples: None = None,
+        include_prompt: bool = True, details: Literal[True], **options: Unpack[SampleFields],
+    ) -> list[Sample[AnyText]]: ...
+    @overload
+    def generate(
+        self, prompt: Prompts[AnyText], max_bytes: int = 200, *, num_samples: int,
+        include_prompt: bool = True, details: Literal[True], **options: Unpack[SampleFields],
+    ) -> list[list[Sample[AnyText]]]: ...
     # fmt: on
     @with_fields(SampleFields, SampleOptions, override=False)
     def generate(
         self,
-        prompt: str | bytes = "",
+        prompt: Any = "",
         max_bytes: int = 200,
         *,
         num_samples: int | None = None,
         include_prompt: bool = True,
+        details: bool = False,
         **options: Unpack[SampleFields],
     ) -> Any:
         """Continues `prompt` by up to `max_bytes` bytes.
 
-        num_samples: None returns one text, a number a list of as many. Sample i does not depend on
-        how many there are.
+        prompt: a str, bytes, or a list or tuple of either, whose texts are generated as one batch
+        and returned as a list. Each is the text that its prompt alone would give.
+        num_samples: None returns one text for a prompt, a number a list of as many. Sample i does
+        not depend on how many there are.
         include_prompt: whether the texts start with the prompt.
+        details: return a `Sample` for each text, which also says why it ended.
         {fields}
 
-        A str prompt gives str, where bytes that are not UTF-8 become U+FFFD; a bytes prompt gives
-        bytes. docs/sampling.md defines the options exactly.
+        A str prompt gives str, where bytes that are not UTF-8 become U+FFFD, and no text ends
+        within a character because of `max_bytes`. A bytes prompt gives bytes, cut off exactly at
+        `max_bytes`. docs/sampling.md defines the options exactly.
         """
         chosen = sample_options(Model.generate, options)
+        many = isinstance(prompt, (list, tuple))
         count = 1 if num_samples is None else num_samples
-        texts = generate_texts(self._core, prompt, max_bytes, count, include_prompt, chosen)
-        return texts[0] if num_samples is None else texts
+        samples = generate_samples(
+            self._core, list(prompt) if many else [prompt], max_bytes, count, include_prompt, chosen
+        )
+        texts = [[s if details else s.text for s in of_prompt] for of_prompt in samples]
+        results = texts if num_samples is not None else [text for (text,) in texts]
+        return results if many else results[0]
 
     @overload
     def stream(
         self, prompt: str = "", max_bytes: int = 200, *, include_prompt: bool = True,
         **options: Unpack[SampleFields],
-    ) -> Iterator[str]: ...  # fmt: skip
+    ) -> Stream[str]: ...  # fmt: skip
     @overload
     def stream(
         self, prompt: bytes, max_bytes: int = 200, *, include_prompt: bool = True,
         **options: Unpack[SampleFields],
-    ) -> Iterator[bytes]: ...  # fmt: skip
+    ) -> Stream[bytes]: ...  # fmt: skip
     @with_fields(SampleFields, SampleOptions, override=False)
     def stream(
         self,
@@ -316,7 +372,8 @@ class Model:
         """The text that `generate` returns, as an iterator of pieces that come as they are sampled.
 
         Pieces of str are whole characters. The prompt, if included, is the first piece. The prompt
-        is read and the options are checked at once, not at the first piece.
+        is read and the options are checked at once, not at the first piece. After the last piece,
+        `finish_reason` and `stop` of the iterator say why the text ended.
 
         {fields}
         """

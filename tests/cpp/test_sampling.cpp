@@ -26,9 +26,11 @@ Values logits_of(const Bytes& probabilities) {
   return logits;
 }
 
-Values distribution(const Values& logits, const SampleOptions& options) {
+Values distribution(const Values& logits, const SampleOptions& options,
+                    const slm::ByteSet& repeated = {}) {
   Values probs(slm::kVocabSize, NAN);
-  slm::next_byte_distribution(logits.data(), options, probs.data());
+  const slm::SampleRequest at{0, 0, 0, allowed_bytes(options, {}), repeated};
+  slm::next_byte_distribution(logits.data(), options, slm::LogitRules(options), at, probs.data());
   return probs;
 }
 
@@ -130,6 +132,62 @@ void test_temperature() {
   for (const float p : flat) CHECK_EQ(p, 1.0f / 256);
 }
 
+// Each option alone, and then all together, on logits of every size and sign.
+void test_adjusted_logits() {
+  Values logits(slm::kVocabSize);
+  for (size_t i = 0; i < logits.size(); ++i)
+    logits[i] = static_cast<float>(static_cast<int>(i * 37 % 256) - 128) * 0.03f;
+  const float ban = -std::numeric_limits<float>::infinity();
+  const slm::ByteSet repeated(" etaoin\x80\xff");
+  SampleOptions all;
+  all.temperature = 0.8f;
+  all.allowed = slm::ByteSet("abcdefghi \x80\xff");
+  all.repetition_penalty = 1.7f;
+  all.logit_bias = {{'a', 2.5f}, {'e', -3.0f}, {'b', ban}, {'z', 9.0f}};
+  SampleOptions allowed, penalty, bias;
+  allowed.allowed = all.allowed;
+  penalty.repetition_penalty = all.repetition_penalty;
+  bias.logit_bias = all.logit_bias;
+  for (const SampleOptions& options : {SampleOptions{}, allowed, penalty, bias, all}) {
+    std::vector<double> weights(slm::kVocabSize);
+    double sum = 0;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const auto byte = static_cast<uint8_t>(i);
+      double logit = logits[i];
+      if (repeated.has(byte))
+        logit = logit > 0 ? logit / options.repetition_penalty : logit * options.repetition_penalty;
+      const auto found = options.logit_bias.find(byte);
+      if (found != options.logit_bias.end()) logit += double{found->second};
+      const bool kept = !options.allowed || options.allowed->has(byte);
+      weights[i] = kept ? std::exp(logit / options.temperature) : 0;
+      sum += weights[i];
+    }
+    const Values probs = distribution(logits, options, repeated);
+    for (size_t i = 0; i < weights.size(); ++i) CHECK_NEAR(probs[i], weights[i] / sum, 1e-7);
+    for (size_t i = 0; i < weights.size(); ++i) CHECK_EQ(probs[i] == 0, weights[i] == 0);
+    SampleOptions greedy = options;
+    greedy.temperature = 0;
+    const auto best = std::max_element(weights.begin(), weights.end()) - weights.begin();
+    CHECK_EQ(distribution(logits, greedy, repeated)[static_cast<size_t>(best)], 1.0f);
+  }
+}
+
+// The largest values that are allowed.
+void test_extreme_adjustments() {
+  const float max = std::numeric_limits<float>::max();
+  Values logits(slm::kVocabSize, 0.0f);
+  logits['a'] = max;
+  logits['b'] = -max;
+  SampleOptions options;
+  options.logit_bias = {{'a', max}, {'b', -max}};
+  for (const float penalty : {max, 1e-38f}) {
+    options.repetition_penalty = penalty;
+    for (const float probability : distribution(logits, options, slm::ByteSet::all()))
+      CHECK(std::isfinite(probability));
+    CHECK_EQ(distribution(logits, options)['a'], 1.0f);
+  }
+}
+
 void test_errors() {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float inf = std::numeric_limits<float>::infinity();
@@ -152,6 +210,19 @@ void test_errors() {
   SampleOptions options;
   options.stop = {"a", ""};
   refused("a stop string is empty", options);
+  options = {};
+  options.allowed = slm::ByteSet();
+  refused("allowed is empty", options);
+  for (const float bad : {0.0f, -1.0f, nan, inf}) {
+    options = {};
+    options.repetition_penalty = bad;
+    refused("repetition_penalty is ", options);
+  }
+  for (const float bad : {nan, inf}) {
+    options = {};
+    options.logit_bias[65] = bad;
+    refused("the logit_bias of byte 65 is ", options);
+  }
 }
 
 void test_draw() {
@@ -205,6 +276,8 @@ int main() {
   test_min_p();
   test_order();
   test_temperature();
+  test_adjusted_logits();
+  test_extreme_adjustments();
   test_errors();
   test_draw();
   test_frequencies();

@@ -39,7 +39,10 @@ struct Sampled {
 void check_samples(const Floats& logits, const slm::SampleOptions& options) {
   Sampled device(logits);
   // Not all rows, and not in order.
-  const std::vector<slm::SampleRequest> where = {{3, 7, 1}, {0, 0, uint64_t{1} << 40}, {4, 8, 2}};
+  std::vector<slm::SampleRequest> where = {{3, 7, 1}, {0, 0, uint64_t{1} << 40}, {4, 8, 2}};
+  where[1].candidates = slm::ByteSet("abcdefg \n\xff");
+  where[1].repeated = slm::ByteSet("aceg\xff");
+  where[2].repeated = slm::ByteSet::all();
   Bytes expected(where.size());
   slm::sample_bytes(logits.data(), options, where.data(), static_cast<int64_t>(where.size()),
                     expected.data());
@@ -55,7 +58,12 @@ void test_options(const Floats& logits) {
     for (const int top_k : {0, 1, 7, 300})
       for (const float top_p : {1.0f, 0.6f, 1e-6f})
         for (const float min_p : {0.0f, 0.2f})
-          check_samples(logits, {temperature, top_k, top_p, min_p, 42, {}});
+          for (const bool adjusts : {false, true}) {
+            slm::SampleOptions options = {temperature, top_k, top_p, min_p, 42, {}};
+            if (adjusts) options.repetition_penalty = 1.3f;
+            if (adjusts) options.logit_bias = {{'a', 1.5f}, {'c', -2.0f}, {0, 0.25f}};
+            check_samples(logits, options);
+          }
 }
 
 Floats logits_of(float spread, uint32_t seed) {

@@ -28,7 +28,7 @@ def distribution(
     **options: float,
 ) -> dict[int, float]:
     """`probs` after the sampling options, by byte."""
-    result = _core._next_byte_distribution(logits_of(probs), options)
+    result = _core._next_byte_distribution(logits_of(probs), options, b"")
     assert result.shape == (256,) and result.sum() == pytest.approx(1, abs=1e-5)
     return {int(byte): float(result[byte]) for byte in np.flatnonzero(result)}
 
@@ -99,7 +99,7 @@ def test_logits_that_are_not_finite(bad: float) -> None:
     logits = np.zeros(256, np.float32)
     logits[77] = bad
     with pytest.raises(slm.TrainingError, match="77"):
-        _core._next_byte_distribution(logits, {})
+        _core._next_byte_distribution(logits, {}, b"")
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_frequencies_are_the_distribution(model: slm.Model, options: dict[str, A
     draws, prompt = 20_000, b"To be"
     samples = model.generate(prompt, 1, **options, seed=3, num_samples=draws, include_prompt=False)
     text = np.frombuffer(b"\n" + prompt, np.uint8)
-    probs = _core._next_byte_distribution(model.logits(text[:, None])[-1, 0], options)
+    probs = _core._next_byte_distribution(model.logits(text[:, None])[-1, 0], options, b"")
     counts = np.bincount([sample[0] for sample in samples], minlength=256)
     assert counts[probs == 0].sum() == 0
     statistic, freedom = chi_square(counts, draws * probs)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "numerics/exp.h"
@@ -12,7 +13,9 @@
 namespace slm {
 namespace {
 
-using Probabilities = std::array<double, kVocabSize>;
+using Values = std::array<double, kVocabSize>;
+
+constexpr float kMax = std::numeric_limits<float>::max();
 
 void require_finite(const float* logits) {
   for (int64_t i = 0; i < kVocabSize; ++i) {
@@ -22,16 +25,16 @@ void require_finite(const float* logits) {
   }
 }
 
-void renormalize(Probabilities& p) {
+void renormalize(Values& p) {
   const double factor = 1 / std::accumulate(p.begin(), p.end(), 0.0);
   for (double& value : p) value *= factor;
 }
 
 // The maximum is taken off before the temperature is applied, so that none can overflow.
-Probabilities softmax(const float* logits, double temperature) {
-  const double max = *std::max_element(logits, logits + kVocabSize);
+Values softmax(const Values& logits, double temperature) {
+  const double max = *std::max_element(logits.begin(), logits.end());
   const double scale = 1 / temperature;
-  Probabilities p;
+  Values p;
   for (size_t i = 0; i < p.size(); ++i) p[i] = exp_nonpositive((logits[i] - max) * scale);
   renormalize(p);
   return p;
@@ -39,7 +42,7 @@ Probabilities softmax(const float* logits, double temperature) {
 
 // The order in which bytes are kept: by falling probability, the lower byte first on ties.
 struct Before {
-  const Probabilities& p;
+  const Values& p;
   bool operator()(uint8_t a, uint8_t b) const { return p[a] != p[b] ? p[a] > p[b] : a < b; }
 };
 
@@ -49,7 +52,7 @@ std::array<uint8_t, kVocabSize> all_bytes() {
   return bytes;
 }
 
-void keep_top_k(size_t k, Probabilities& p) {
+void keep_top_k(size_t k, Values& p) {
   if (k >= p.size()) return;
   auto bytes = all_bytes();
   std::nth_element(bytes.begin(), bytes.begin() + k, bytes.end(), Before{p});
@@ -59,11 +62,11 @@ void keep_top_k(size_t k, Probabilities& p) {
 
 // A heap gives the bytes in order one by one: usually a few are enough, and sorting all 256 would
 // cost as much as a small model's step.
-void keep_nucleus(double top_p, Probabilities& p) {
+void keep_nucleus(double top_p, Values& p) {
   auto bytes = all_bytes();
   const auto after = [&](uint8_t a, uint8_t b) { return Before{p}(b, a); };
   std::make_heap(bytes.begin(), bytes.end(), after);
-  Probabilities kept{};
+  Values kept{};
   double sum = 0;
   auto end = bytes.end();
   do {
@@ -74,7 +77,7 @@ void keep_nucleus(double top_p, Probabilities& p) {
   p = kept;
 }
 
-void drop_below(double bound, Probabilities& p) {
+void drop_below(double bound, Values& p) {
   for (double& value : p) {
     if (value < bound) value = 0;
   }
@@ -89,16 +92,42 @@ void validate(const SampleOptions& options) {
   require("min_p", options.min_p, Range<float>{0, 1});
   for (const std::string& stop : options.stop)
     if (stop.empty()) refuse_value("a stop string", "empty", "at least one byte long");
+  if (options.allowed && options.allowed->empty())
+    refuse_value("allowed", "empty", "at least one byte");
+  require("repetition_penalty", options.repetition_penalty, Range<float>{0, kMax, true, false});
+  for (const auto& [byte, bias] : options.logit_bias)
+    if (!(bias < std::numeric_limits<float>::infinity()))
+      refuse_value("the logit_bias of byte " + std::to_string(byte), number_text(bias),
+                   "a finite number or -inf, which bans the byte");
 }
 
-void next_byte_distribution(const float* logits, const SampleOptions& options, float* probs) {
+ByteSet allowed_bytes(const SampleOptions& options, const std::optional<ByteSet>& seen_bytes) {
+  ByteSet allowed = seen_bytes && !seen_bytes->empty() ? *seen_bytes : ByteSet::all();
+  if (options.allowed) allowed = *options.allowed;
+  for (const auto& [byte, bias] : options.logit_bias)
+    if (std::isinf(bias)) allowed.remove(byte);
+  return allowed;
+}
+
+LogitRules::LogitRules(const SampleOptions& options)
+    : repetition_penalty(options.repetition_penalty) {
+  for (const auto& [byte, value] : options.logit_bias)
+    if (std::isfinite(value)) bias[byte] = value;
+}
+
+void next_byte_distribution(const float* logits, const SampleOptions& options,
+                            const LogitRules& rules, const SampleRequest& at, float* probs) {
   require_finite(logits);
+  Values adjusted;
+  for (size_t i = 0; i < adjusted.size(); ++i)
+    adjusted[i] = adjusted_logit(logits[i], static_cast<uint8_t>(i), rules, at);
   if (options.temperature == 0) {
     std::fill(probs, probs + kVocabSize, 0.0f);
-    probs[std::max_element(logits, logits + kVocabSize) - logits] = 1.0f;  // the first of equals
+    const auto best = std::max_element(adjusted.begin(), adjusted.end());  // the first of equals
+    probs[best - adjusted.begin()] = 1.0f;
     return;
   }
-  Probabilities p = softmax(logits, options.temperature);
+  Values p = softmax(adjusted, options.temperature);
   if (options.top_k > 0) keep_top_k(static_cast<size_t>(options.top_k), p);
   if (options.top_p < 1) keep_nucleus(options.top_p, p);
   drop_below(options.min_p * *std::max_element(p.begin(), p.end()) * (1 - kSampleSlack), p);
@@ -120,10 +149,11 @@ uint8_t sample_byte(const float* probs, double uniform) {
 
 void sample_bytes(const float* logits, const SampleOptions& options, const SampleRequest* requests,
                   int64_t count, uint8_t* bytes) {
+  const LogitRules rules(options);
   for (int64_t i = 0; i < count; ++i) {
     const SampleRequest& at = requests[i];
     float probs[kVocabSize];
-    next_byte_distribution(logits + at.row * kVocabSize, options, probs);
+    next_byte_distribution(logits + at.row * kVocabSize, options, rules, at, probs);
     const Philox random(options.seed, PhiloxStream::sample, at.sample);
     bytes[i] = sample_byte(probs, random.uniform_double(at.position));
   }

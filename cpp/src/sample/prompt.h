@@ -1,7 +1,10 @@
 #pragma once
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "slm/model.h"
+#include "util/utf8.h"
 
 namespace slm {
 
@@ -9,12 +12,15 @@ namespace slm {
 struct PromptState {
   State state;  // of one text
   uint8_t last_byte;
+  ByteSet bytes;  // of the prompt; in a model of documents without those that need an escape
+  Utf8Checker characters;
 };
 
-// Reads "\n" and then `prompt`, in memory that does not depend on the prompt's length.
+// Reads "\n" and then `prompt`, in memory that does not depend on the prompt's length, but for a
+// model of documents, which reads an escaped copy.
 PromptState read_prompt(const Model& model, std::string_view prompt);
 
-// A state of `rows` texts that are all where the text of `one` is.
-State repeat_state(const Model& model, const State& one, int64_t rows);
+// The state of as many texts as there are prompts, each where that prompt's is.
+State joined_state(const Model& model, const std::vector<std::shared_ptr<PromptState>>& prompts);
 
 }  // namespace slm

@@ -28,12 +28,11 @@ size_t possible_stop(std::string_view text, const std::vector<std::string>& stop
 
 void TextStreamer::push(uint8_t byte) {
   held_ += static_cast<char>(byte);
-  size_t stop_size = 0;
   for (const std::string& stop : stops_) {
-    if (ends_with(held_, stop)) stop_size = std::max(stop_size, stop.size());
+    if (stop.size() > stop_.size() && ends_with(held_, stop)) stop_ = stop;
   }
-  if (stop_size > 0) {
-    held_.resize(held_.size() - stop_size);
+  if (!stop_.empty()) {
+    if (!include_stop_) held_.resize(held_.size() - stop_.size());
     close();
     return;
   }
@@ -42,6 +41,8 @@ void TextStreamer::push(uint8_t byte) {
   ready_.append(held_, 0, count);
   held_.erase(0, count);
 }
+
+void TextStreamer::drop_incomplete_character() { held_.resize(whole_characters(held_)); }
 
 void TextStreamer::close() {
   ready_ += std::exchange(held_, {});

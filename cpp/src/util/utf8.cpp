@@ -1,7 +1,6 @@
 #include "util/utf8.h"
 
 #include <algorithm>
-#include <cstdint>
 
 namespace slm {
 namespace {
@@ -48,6 +47,16 @@ size_t whole_characters(std::string_view bytes) {
       return bytes.size() - held;
   }
   return bytes.size();
+}
+
+void Utf8Checker::push(uint8_t byte) {
+  if (!valid_) return;
+  character_[size_++] = static_cast<char>(byte);
+  const std::string_view bytes(character_, size_);
+  if (utf8_character(bytes) == size_)
+    size_ = 0;
+  else if (whole_characters(bytes) > 0)
+    valid_ = false;
 }
 
 }  // namespace slm

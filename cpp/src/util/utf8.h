@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace slm {
@@ -11,5 +12,17 @@ size_t utf8_character(std::string_view text);
 // are left out, and only ones that a following byte could still complete: what is not UTF-8 counts
 // as whole, byte by byte. `bytes` must start at a character.
 size_t whole_characters(std::string_view bytes);
+
+// Whether a text that comes byte by byte is UTF-8 so far. Its last character may be incomplete.
+class Utf8Checker {
+ public:
+  void push(uint8_t byte);
+  bool valid() const { return valid_; }
+
+ private:
+  char character_[4] = {};
+  size_t size_ = 0;  // of the incomplete character
+  bool valid_ = true;
+};
 
 }  // namespace slm

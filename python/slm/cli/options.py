@@ -22,7 +22,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DEFAULT_MODEL = "slm.safetensors"
 
 #: Fields whose options the commands add themselves.
-OWN_OPTIONS = ("seed", "stop", "documents")
+OWN_OPTIONS = ("seed", "stop", "documents", "allowed", "logit_bias")
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
