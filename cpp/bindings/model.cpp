@@ -90,6 +90,12 @@ FloatArray step(const Model& model, py::handle tokens, py::handle state_in) {
   return out;
 }
 
+py::dict score_dict(const Score& s, const FloatArray& log_probs) {
+  return py::dict("nats_per_byte"_a = s.nats_per_byte, "bits_per_byte"_a = s.bits_per_byte,
+                  "perplexity"_a = s.perplexity, "num_bytes"_a = s.num_bytes,
+                  "log_probs"_a = log_probs);
+}
+
 py::dict score(Model& model, py::handle text, bool want_log_probs, bool adapt, bool keep) {
   const ByteArray bytes = byte_array(text, "text", "(num_bytes,)", 1);
   FloatArray log_probs(want_log_probs ? bytes.size() : 0);
@@ -100,9 +106,42 @@ py::dict score(Model& model, py::handle text, bool want_log_probs, bool adapt, b
     return keep ? model.adapt(bytes.data(), size, to)
                 : model.score_adapting(bytes.data(), size, to);
   });
-  return py::dict("nats_per_byte"_a = s.nats_per_byte, "bits_per_byte"_a = s.bits_per_byte,
-                  "perplexity"_a = s.perplexity, "num_bytes"_a = s.num_bytes,
-                  "log_probs"_a = log_probs);
+  return score_dict(s, log_probs);
+}
+
+// In a loop over the items of a list, which may be long.
+void check_signals(size_t item) {
+  if (item % 4096 == 0 && PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+// The log-probabilities of the texts are parts of one array.
+py::list score_many(const Model& model, const py::list& texts, bool want_log_probs) {
+  std::vector<ByteArray> arrays;
+  std::vector<std::string_view> views;
+  int64_t num_bytes = 0;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    check_signals(i);
+    const std::string what = "texts[" + std::to_string(i) + "]";
+    arrays.push_back(byte_array(texts[i], what.c_str(), "(num_bytes,)", 1));
+    views.push_back(view(arrays.back()));
+    num_bytes += arrays.back().size();
+  }
+  FloatArray all(want_log_probs ? num_bytes : 0);
+  float* to = want_log_probs ? all.mutable_data() : nullptr;
+  const std::vector<Score> scores = run_long([&] { return model.score_many(views, to); });
+  py::list result;
+  for (size_t i = 0; i < scores.size(); ++i) {
+    check_signals(i);
+    const int64_t size = want_log_probs ? scores[i].num_bytes : 0;
+    result.append(score_dict(scores[i], FloatArray(size, to, all)));
+    to += size;
+  }
+  return result;
+}
+
+py::array_t<double> next_byte_probs(const Model& model, const std::string& prefix) {
+  const std::vector<double> probs = run_long([&] { return model.next_byte_probs(prefix); });
+  return py::array_t<double>(static_cast<py::ssize_t>(probs.size()), probs.data());
 }
 
 }  // namespace
@@ -161,7 +200,9 @@ void register_model(py::module_& m) {
       .def("loss", &loss, py::arg("inputs"), py::arg("targets"), py::arg("state"))
       .def("gradients", &gradients, py::arg("inputs"), py::arg("targets"), py::arg("state"))
       .def("score", &score, py::arg("text"), py::arg("log_probs"), py::arg("adapt"),
-           py::arg("keep"));
+           py::arg("keep"))
+      .def("score_many", &score_many, py::arg("texts"), py::arg("log_probs"))
+      .def("next_byte_probs", &next_byte_probs, py::arg("prefix"));
 }
 
 }  // namespace slm::python

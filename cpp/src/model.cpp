@@ -4,12 +4,10 @@
 #include <cmath>
 
 #include "check_window.h"
-#include "evaluate/score.h"
 #include "io/model_file.h"
 #include "model_impl.h"
 #include "pass/training_pass.h"
 #include "text/bytes_of.h"
-#include "train/dynamic_evaluation.h"
 #include "util/memory_count.h"
 
 namespace slm {
@@ -176,26 +174,6 @@ float Model::gradients(const uint8_t* inputs, const uint8_t* targets, int64_t se
   backend.read_gradients(*grads, out);
   if (state != nullptr) pass.save_state(impl_of(*state).h);
   return mean(losses);
-}
-
-Score Model::score(const uint8_t* data, size_t size, float* log_probs) const {
-  return score_text(*impl_, data, size, log_probs);
-}
-
-Score Model::score_adapting(const uint8_t* data, size_t size, float* log_probs) const {
-  return evaluate_dynamically(*impl_, data, size, log_probs).score;
-}
-
-Score Model::adapt(const uint8_t* data, size_t size, float* log_probs) {
-  Adapted adapted = evaluate_dynamically(*impl_, data, size, log_probs);
-  impl_->weights = std::move(adapted.weights);
-  if (impl_->seen_bytes)
-    impl_->seen_bytes->add(bytes_of({reinterpret_cast<const char*>(data), size}));
-  return adapted.score;
-}
-
-Score Model::score(std::string_view text) const {
-  return score(reinterpret_cast<const uint8_t*>(text.data()), text.size());
 }
 
 State::State(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

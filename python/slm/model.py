@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import numpy as np
 import numpy.typing as npt
 
 from slm import _core
@@ -27,8 +28,8 @@ from slm.generate import (
 )
 from slm.history import Callback, History
 from slm.parameters import FloatArray, checked_parameter
-from slm.score import Score
-from slm.text import ByteArray, Text, file_name, to_array
+from slm.score import Score, score_texts
+from slm.text import ByteArray, Text, encode, file_name, to_array
 from slm.train import run_training
 
 if TYPE_CHECKING:
@@ -175,6 +176,26 @@ class Model:
         if keep and not adapt:
             raise ConfigError("keep=True keeps what adapt=True learns; give both")
         return Score(**self._core.score(to_array(text), log_probs, adapt, keep))
+
+    def score_many(self, texts: Iterable[Text], *, log_probs: bool = True) -> list[Score]:
+        """The score of each text by itself, in their order: what `score` gives for it alone, but
+        many short texts are computed as one batch.
+
+        texts: any iterable of what `score` takes. A text may be empty; its score has 0 bytes and is
+        NaN. log_probs: also return the log-probability of every byte.
+        """
+        return score_texts(self._core, texts, log_probs)
+
+    def log_probs(self, text: Text) -> FloatArray:
+        """The natural logarithm of the probability of every byte of `text`: (num_bytes,) float32,
+        `score(text).log_probs`."""
+        return self.score(text).log_probs
+
+    def next_byte_probs(self, prefix: str | bytes = "") -> npt.NDArray[np.float64]:
+        """The model's probabilities (256,) float64 of the byte after `prefix`, with nothing before
+        it. They sum to 1, in a model of documents to 1 less the probability that the document ends.
+        """
+        return self._core.next_byte_probs(encode(prefix, "prefix"))
 
     def save(self, path: str | os.PathLike[str], dtype: str = "float32") -> None:
         """Writes the model to one safetensors file, which is never half-written: it is written

@@ -1,16 +1,22 @@
-"""Score: the result of Model.score."""
+"""Score: the result of Model.score, and scores of many texts."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from slm import _core
+from slm.text import Text, to_array
+
 
 @dataclass(frozen=True)
 class Score:
-    """Cross-entropy of a text under a model, by the protocol of docs/evaluation.md."""
+    """Cross-entropy of a text under a model, by the protocol of docs/evaluation.md; NaN for a text
+    of no bytes."""
 
     nats_per_byte: float
     bits_per_byte: float
@@ -18,3 +24,12 @@ class Score:
     num_bytes: int
     #: (num_bytes,) natural logarithms, or empty
     log_probs: npt.NDArray[np.float32] = field(repr=False)
+
+
+def score_texts(core: _core.Model, texts: Iterable[Text], log_probs: bool) -> list[Score]:
+    if isinstance(texts, (str, bytes, np.ndarray, os.PathLike)):
+        raise TypeError(
+            f"texts must be a list of texts, got {type(texts).__name__}; score() scores one text"
+        )
+    arrays = [to_array(text, f"texts[{i}]") for i, text in enumerate(texts)]
+    return [Score(**score) for score in core.score_many(arrays, log_probs)]

@@ -210,9 +210,10 @@ int main() {
   test_protocol(make_rich_model(1));
   test_independence(make_model, 66);  // more than one batch of 64
   test_independence(make_rich_model, 3);
-  test_texts(make_model, 30);
-  test_texts(make_rich_model, 3);
-  test_documents(make_model(1), 30);
+  test_texts(make_model, 200);
+  test_texts(make_rich_model, 200);
+  test_documents(make_model(1), 200);
+  test_documents(make_rich_model(1), 50);
   test_errors();
   test_estimate();
   return test_result();

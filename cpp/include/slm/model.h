@@ -50,7 +50,8 @@ class State {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Cross-entropy of a text under a model, by the protocol of docs/evaluation.md.
+/// Cross-entropy of a text under a model, by the protocol of docs/evaluation.md. NaN for a text of
+/// no bytes.
 struct Score {
   double nats_per_byte = 0;
   double bits_per_byte = 0;
@@ -124,6 +125,13 @@ class Model {
   /// batch.
   Score score(const uint8_t* data, size_t size, float* log_probs = nullptr) const;
   Score score(std::string_view text) const;
+  /// What `score` gives for each of the texts alone, computed in batches; texts may be empty.
+  /// `log_probs`, if given, takes the values of all texts, one text after the other.
+  std::vector<Score> score_many(const std::vector<std::string_view>& texts,
+                                float* log_probs = nullptr) const;
+  /// The model's own probabilities (256) of the byte after `prefix`, with nothing before it. In a
+  /// model of documents they sum to 1 less the probability that the document ends.
+  std::vector<double> next_byte_probs(std::string_view prefix = {}) const;
 
   /// Dynamic evaluation: scores a text as one stream in short windows, and updates a copy of the
   /// weights after each. A byte's probability depends on all bytes before it.

@@ -2,6 +2,11 @@
 
 --per-byte prints a line of four columns for each byte: file, offset, byte, and the natural
 logarithm of its probability. The summary then goes to standard error.
+
+--lines scores each line by itself, without its newline, and prints a line of four columns for it:
+bits per byte, bytes, file and line number, and how the line begins. The odd lines of a log:
+
+    slm score --lines app.log | sort -rn | head
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ import argparse
 import sys
 
 import slm
+from slm.cli import score_lines
 from slm.cli.options import (
     Commands,
     add_device_options,
@@ -38,11 +44,21 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--per-byte", action="store_true", help="print the log-probability of every byte"
     )
+    parser.add_argument(
+        "--lines",
+        action="store_true",
+        help="score each line of the FILEs, - for standard input, by itself",
+    )
     add_device_options(parser)
     add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.lines:
+        if args.adapt or args.per_byte:
+            raise slm.ConfigError("--lines goes neither with --adapt nor with --per-byte")
+        score_lines.run(args)
+        return
     texts = [slm.load_text(name) for name in args.files]  # none is scored unless all can be read
     model = open_model(args)
     for name, text in zip(args.files, texts, strict=True):

@@ -1,0 +1,93 @@
+"""slm score --lines: each line of files or of standard input is scored by itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from typing import BinaryIO
+
+import numpy as np
+
+import slm
+from slm.cli.options import message, open_model, print_json
+
+# What is read and scored at once, so that memory is bounded and results come while a file is read.
+BATCH_BYTES = 1 << 18
+SHOWN_CHARACTERS = 100
+
+
+def run(args: argparse.Namespace) -> None:
+    with ExitStack() as stack:  # none is scored unless all can be opened
+        files = [stack.enter_context(_open(name)) for name in args.files]
+        model = open_model(args)
+        for name, file in zip(args.files, files, strict=True):
+            _score_file(args, model, name, file)
+
+
+def _score_file(args: argparse.Namespace, model: slm.Model, name: str, file: BinaryIO) -> None:
+    numbers = count(1)
+    num_lines = num_bytes = 0
+    nats = 0.0
+    for lines in read_lines(file):
+        scores = model.score_many(lines, log_probs=False)
+        for line, score in zip(lines, scores, strict=True):
+            _print(args, name, next(numbers), line, score)
+            num_lines += 1
+            num_bytes += score.num_bytes
+            if score.num_bytes > 0:
+                nats += score.nats_per_byte * score.num_bytes
+        sys.stdout.flush()
+    mean = nats / num_bytes if num_bytes > 0 else 0
+    message(
+        args,
+        f"{name}: {num_lines} lines, {num_bytes} bytes without their ends, {mean:.4f} nats per "
+        f"byte, {mean / np.log(2):.4f} bits per byte",
+    )
+
+
+def _print(args: argparse.Namespace, name: str, number: int, line: bytes, score: slm.Score) -> None:
+    if args.json:
+        result = {
+            "file": name,
+            "line": number,
+            "num_bytes": score.num_bytes,
+            "nats_per_byte": score.nats_per_byte,
+            "bits_per_byte": score.bits_per_byte,
+            "perplexity": score.perplexity,
+        }
+        print_json(result)
+    else:
+        bits = f"{score.bits_per_byte:.4f}" if score.num_bytes > 0 else "-"
+        print(f"{bits}\t{score.num_bytes}\t{name}:{number}\t{shown(line)}")
+
+
+def shown(line: bytes) -> str:
+    """The beginning of a line; what a terminal might obey, and what is not UTF-8, is escaped."""
+    text = line[: 4 * SHOWN_CHARACTERS].decode(errors="backslashreplace")
+    cut = text[:SHOWN_CHARACTERS] + "…" if len(text) > SHOWN_CHARACTERS else text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def read_lines(file: BinaryIO) -> Iterator[list[bytes]]:
+    """The lines of a file without their newlines, as many at once as have come."""
+    unfinished: list[bytes] = []
+    while data := file.read1(BATCH_BYTES):  # type: ignore[attr-defined]
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*unfinished, lines[0]])
+            unfinished.clear()
+            yield lines
+        if rest:
+            unfinished.append(rest)
+    if unfinished:
+        yield [b"".join(unfinished)]
+
+
+def _open(name: str) -> BinaryIO:
+    if name == "-":
+        return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    return open(name, "rb")
