@@ -173,6 +173,17 @@ void register_model(py::module_& m) {
       .def_property_readonly("config", [](const Model& model) { return to_dict(model.config()); })
       .def_property_readonly("train_config",
                              [](const Model& model) { return to_dict(model.train_config()); })
+      .def(
+          "set_train_config",
+          [](Model& model, const py::dict& config) {
+            model.set_train_config(from_dict<TrainConfig>(config));
+          },
+          py::arg("config"))
+      .def_property_readonly("last_run",
+                             [](const Model& model) -> py::object {
+                               if (!model.last_run()) return py::none();
+                               return to_dict(*model.last_run());
+                             })
       .def_property_readonly("device", &Model::device)
       .def_property_readonly("precision", &Model::precision)
       .def_property_readonly("num_parameters", &Model::num_parameters)

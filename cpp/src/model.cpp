@@ -72,6 +72,7 @@ Model Model::load(const std::string& path, const ModelOptions& options) {
   impl.backend->write(file.parameters.data(), impl.table.num_parameters(), impl.weights->flat(), 0);
   impl.backend->params_changed(*impl.weights);
   impl.seen_bytes = file.seen_bytes;
+  impl.last_run = file.last_run;
   return model;
 }
 
@@ -84,11 +85,16 @@ void Model::save(const std::string& path, const std::string& dtype) const {
   std::vector<float> values(static_cast<size_t>(num_parameters()));
   parameters(values.data());
   save_model_file(path, impl_->config, impl_->train_config, impl_->table, values.data(), dtype,
-                  impl_->seen_bytes);
+                  impl_->seen_bytes, impl_->last_run);
 }
 
 const Config& Model::config() const { return impl_->config; }
 const TrainConfig& Model::train_config() const { return impl_->train_config; }
+void Model::set_train_config(const TrainConfig& train_config) {
+  validate(train_config);
+  impl_->train_config = train_config;
+}
+const std::optional<TrainConfig>& Model::last_run() const { return impl_->last_run; }
 const std::string& Model::device() const { return impl_->device; }
 const std::string& Model::precision() const { return impl_->precision; }
 int64_t Model::num_parameters() const { return impl_->table.num_parameters(); }

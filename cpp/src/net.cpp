@@ -25,6 +25,7 @@ Net::Net(const Config& net_config, const TrainConfig& how, std::shared_ptr<const
 Net::Net(const Net& other)
     : config(other.config),
       train_config(other.train_config),
+      last_run(other.last_run),
       table(other.table),
       backend(other.backend),
       precision(other.precision),

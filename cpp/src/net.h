@@ -21,7 +21,8 @@ struct Net {
   Net& operator=(const Net&) = delete;
 
   Config config;
-  TrainConfig train_config;  // how it was trained, or is to be
+  TrainConfig train_config;             // how it is to be trained
+  std::optional<TrainConfig> last_run;  // how Trainer::fit last did that, as used
   TensorTable table;
   std::shared_ptr<const Backend> backend;
   std::string precision;  // of the backend; "auto" is resolved

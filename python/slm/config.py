@@ -69,7 +69,10 @@ class TrainConfig:
         "AdamW: decoupled weight decay, which scales weights by 1 - learning_rate * weight_decay"
     )
     clip_norm: float = option("gradient clipping: largest norm of the whole gradient; 0: none")
-    warmup_steps: int = option("steps of linear warm-up to the peak learning rate")
+    warmup_steps: int = option(
+        "steps of linear warm-up to the peak learning rate; a run of fewer than ten times as many "
+        "steps warms up in a tenth of them"
+    )
     schedule: str = option('learning rate after the warm-up: "cosine" decay, or "constant"')
     sampling: str = option(
         '"random" windows, each from a zero state, or "stream": windows in the order of the text, '

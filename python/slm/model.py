@@ -82,8 +82,23 @@ class Model:
 
     @property
     def train_config(self) -> TrainConfig:
-        """How the model was trained, or how its preset trains. `train` starts from it."""
+        """How `train` and `Trainer` train where they are not told otherwise: as the preset or the
+        file says, until another TrainConfig is assigned. Training does not change it."""
         return TrainConfig(**self._core.train_config)
+
+    @train_config.setter
+    def train_config(self, value: TrainConfig) -> None:
+        if not isinstance(value, TrainConfig):
+            raise TypeError(f"train_config must be a TrainConfig, got {type(value).__name__}")
+        self._core.set_train_config(override(Model.train, TrainFields, value, {}))
+
+    @property
+    def last_run(self) -> TrainConfig | None:
+        """The config of the latest call of `train` as it was used (`History.config`): with the
+        planned steps, the shortened window and warm-up, and the dropout that was chosen. None if
+        there was none. The file keeps it."""
+        config = self._core.last_run
+        return None if config is None else TrainConfig(**config)
 
     @property
     def device(self) -> str:

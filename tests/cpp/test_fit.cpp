@@ -1,9 +1,11 @@
 // fit: what it reports, what it keeps, when it ends.
 #include <cmath>
 
+#include "config_fields.h"
 #include "evaluate/score.h"
 #include "fit_case.h"
 #include "model_impl.h"
+#include "temporary_folder.h"
 #include "train/schedule.h"
 
 namespace {
@@ -144,6 +146,7 @@ void test_windows_know_what_is_before(slm::Cell cell, slm::Sampling sampling) {
   how.dropout = 0.3f;
   how.seed = 3;
   how.steps = 7;
+  how.warmup_steps = 0;
   FitOptions options;
   options.validation_fraction = 0;
   Model model(preset);
@@ -203,13 +206,41 @@ void test_short_texts() {
   CHECK_EQ(history.notes.size(), 1);
   CHECK(history.notes.front().find("the window is 9 bytes instead of 16") != std::string::npos);
   CHECK_EQ(history.config.seq_len, 9);
-  CHECK_EQ(model.train_config().seq_len, 9);
-  CHECK_EQ(model.train_config().steps, 2);
+  CHECK_EQ(model.last_run()->seq_len, 9);
+  CHECK_EQ(model.last_run()->steps, 2);
+  CHECK(same_fields(model.train_config(), tiny().train_config));  // for the next run
+  const TemporaryFolder folder("test_fit");
+  model.save(folder.path("model"));
+  const Model loaded = Model::load(folder.path("model"));
+  CHECK(same_fields(loaded.train_config(), tiny().train_config));
+  CHECK(same_fields(*loaded.last_run(), history.config));
+  Model(tiny()).save(folder.path("new"));
+  CHECK(!Model::load(folder.path("new")).last_run());
+  CHECK_EQ(trainer.fit(kText, options).config.seq_len, 16);
 
   CHECK_EQ(trainer.fit("x", options).notes.front(),
            "the text has 1 byte, too few to cut off a validation part of 0.1, so there is no "
            "validation");
   CHECK_THROWS(ErrorKind::config, "the text to train on is empty", trainer.fit(""));
+}
+
+// A tenth of the run at most, which may be none of its steps.
+void test_warmup() {
+  slm::TrainConfig how = tiny().train_config;
+  how.schedule = slm::Schedule::constant;
+  how.warmup_steps = 5;
+  for (const auto& [steps, warmup] : {std::pair{100, 5}, {40, 4}, {19, 1}, {3, 0}}) {
+    how.steps = steps;
+    Model model(tiny());
+    std::vector<float> rates;
+    const History history = Trainer(model, how).fit(kText, {}, [&](const Progress& progress) {
+      rates.push_back(progress.learning_rate / how.learning_rate);
+      return true;
+    });
+    CHECK_EQ(history.config.warmup_steps, warmup);
+    for (int s = 0; s < steps; ++s)
+      CHECK_NEAR(rates.at(static_cast<size_t>(s)), s < warmup ? (s + 1.0) / warmup : 1.0, 1e-6);
+  }
 }
 
 void test_bad_options() {
@@ -294,6 +325,7 @@ int main() {
   }
   test_no_validation_and_stop();
   test_short_texts();
+  test_warmup();
   test_bad_options();
   test_not_finite();
   test_validation_that_is_not_finite();

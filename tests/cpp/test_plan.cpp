@@ -65,7 +65,7 @@ void test_time() {
   CHECK_NEAR(static_cast<double>(planned), 200, 1);
   CHECK_EQ(history.steps, planned);
   CHECK_EQ(history.config.steps, planned);
-  CHECK_EQ(model.train_config().steps, planned);
+  CHECK_EQ(model.last_run()->steps, planned);
   CHECK_NEAR(history.seconds, 2, 0.02);
   CHECK_EQ(history.evaluations.size(), 10);
   CHECK(history.notes.empty());
@@ -148,8 +148,8 @@ void test_dropout_is_chosen() {
   const History history = Trainer(chosen, automatic).fit(kText);
   CHECK_EQ(history.config.dropout, slm::auto_dropout(passes));
   CHECK_EQ(history.config.locked_dropout, slm::auto_locked_dropout(passes));
-  CHECK_EQ(chosen.train_config().dropout, slm::kAutoDropout);  // another text, another choice
-  CHECK_EQ(chosen.train_config().locked_dropout, slm::kAutoDropout);
+  CHECK_EQ(chosen.last_run()->dropout, history.config.dropout);
+  CHECK_EQ(chosen.train_config().dropout, how.dropout);  // another text, another choice
   CHECK_EQ(chosen.train_config().steps, kSteps);
   how.dropout = history.config.dropout;
   how.locked_dropout = history.config.locked_dropout;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -28,8 +29,33 @@ def test_train_reports_every_step() -> None:
     assert [e.step for e in history.evaluations] == [8, 16, 20]
     assert history.steps == 20 and not history.stopped
     assert history.best_loss == min(e.validation_loss for e in history.evaluations)
-    assert history.config.learning_rate == 0.02 and model.train_config == history.config
+    assert history.config.learning_rate == 0.02 and model.last_run == history.config
     assert model.score(TEXT).nats_per_byte < slm.Model(**TINY).score(TEXT).nats_per_byte
+
+
+def test_training_leaves_the_train_config_as_it_was(tmp_path: Path) -> None:
+    model = slm.Model(**TINY)
+    given = model.train_config
+    assert model.last_run is None
+    with pytest.warns(UserWarning, match="the window is 9 bytes instead of 128"):
+        short = model.train("hello world", steps=1, dropout="auto")
+    slm.Trainer(model, learning_rate=0.5)
+    assert model.train_config == given and model.last_run == short.config
+    assert short.config.seq_len == 9 and short.config.steps == 1 and short.config.warmup_steps == 0
+    assert short.config.dropout > 0
+    assert model.train(TEXT, steps=2).config.seq_len == given.seq_len
+
+    model.train_config = chosen = dataclasses.replace(given, learning_rate=0.02, steps=3)
+    history = model.train(TEXT)
+    assert history.steps == 3 and history.config.learning_rate == 0.02
+    model.save(tmp_path / "m.safetensors")
+    loaded = slm.load(tmp_path / "m.safetensors")
+    assert loaded.train_config == chosen and loaded.last_run == history.config
+    with pytest.raises(slm.ConfigError, match="steps is 0"):
+        model.train_config = dataclasses.replace(given, steps=0)
+    with pytest.raises(TypeError, match="train_config must be a TrainConfig, got dict"):
+        model.train_config = {}  # type: ignore[assignment]
+    assert model.train_config == chosen
 
 
 def test_callback_stops_on_false_alone() -> None:

@@ -75,7 +75,8 @@ struct TrainConfig {
   float epsilon = 1e-8f;
   float weight_decay = 0.01f;  ///< decoupled: w is scaled by 1 - lr * weight_decay
   float clip_norm = 1.0f;      ///< largest global gradient norm; 0 does not clip
-  int64_t warmup_steps = 50;   ///< linear from lr / warmup_steps to lr
+  /// Linear from lr / warmup_steps to lr. Trainer::fit warms up in at most a tenth of its steps.
+  int64_t warmup_steps = 50;
   Schedule schedule = Schedule::cosine;
   float min_lr_ratio = 0;    ///< learning rate at the end of the cosine / learning_rate
   float table_lr_scale = 3;  ///< learning rate of the n-gram and match tables / learning_rate

@@ -87,8 +87,12 @@ class Model {
   void save(const std::string& path, const std::string& dtype = "float32") const;
 
   const Config& config() const;
-  /// How this model was trained, or how its preset says to.
+  /// How to train this model where a Trainer is not told otherwise: as its preset or its file says.
+  /// Training does not change it. set_train_config throws Error(config) for values out of range.
   const TrainConfig& train_config() const;
+  void set_train_config(const TrainConfig& train_config);
+  /// The config of its latest Trainer::fit as used (History::config); nothing if there was none.
+  const std::optional<TrainConfig>& last_run() const;
   const std::string& device() const;
   const std::string& precision() const;  ///< "auto" is resolved
   int64_t num_parameters() const;

@@ -144,6 +144,7 @@ CheckpointHeader read_header(const TensorFile& file) {
   header.train_config =
       train_config_from_json(metadata_json(file, "slm.train_config"), where("slm.train_config"));
   header.seen_bytes = read_seen_bytes(file);
+  header.last_run = read_last_run(file);
   const Json json = metadata_json(file, kKey);
   JsonFields fields(json, where(kKey));
   header.plan = current_plan(fields.at("plan"), where(kKey));
@@ -160,8 +161,8 @@ void save_checkpoint(const std::string& path, const TensorTable& table,
   Json json(Json::Object{});
   json.set("plan", checkpoint.plan);
   json.set("state", run_state_to_json(checkpoint.state));
-  Metadata metadata =
-      model_metadata(checkpoint.config, checkpoint.train_config, checkpoint.seen_bytes);
+  Metadata metadata = model_metadata(checkpoint.config, checkpoint.train_config,
+                                     checkpoint.seen_bytes, checkpoint.last_run);
   metadata.emplace_back(kKey, json.dump());
 
   std::vector<TensorSource> sources;

@@ -32,7 +32,9 @@ struct RunState {
 // All of a checkpoint but its tensors.
 struct CheckpointHeader {
   Config config;
-  TrainConfig train_config;
+  TrainConfig train_config;  // that the run was given
+  std::optional<TrainConfig>
+      last_run;                       // the same as used; a former slm has only that, in its place
   std::optional<ByteSet> seen_bytes;  // as in Net
   Json plan;  // an object of what a resumed run must have the same, beside the two configs
   RunState state;

@@ -11,6 +11,7 @@ namespace slm {
 namespace {
 
 constexpr char kBytesKey[] = "slm.bytes";
+constexpr char kRunKey[] = "slm.last_run";
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 // A bit for each byte, that of byte 0 first.
@@ -29,14 +30,15 @@ std::string hex_digits(const ByteSet& set) {
 
 void save_model_file(const std::string& path, const Config& config, const TrainConfig& train_config,
                      const TensorTable& table, const float* parameters, const std::string& dtype,
-                     const std::optional<ByteSet>& seen_bytes) {
+                     const std::optional<ByteSet>& seen_bytes,
+                     const std::optional<TrainConfig>& last_run) {
   const Storage storage = storage_named(dtype);
   std::vector<TensorSource> sources;
   for (const Tensor& tensor : table.tensors()) {
     expect_in_range(tensor, parameters + tensor.offset, storage);
     add_sources(tensor, parameters + tensor.offset, storage, sources);
   }
-  write_tensor_file(path, model_metadata(config, train_config, seen_bytes), sources);
+  write_tensor_file(path, model_metadata(config, train_config, seen_bytes, last_run), sources);
 }
 
 ModelFile load_model_file(const std::string& path) {
@@ -54,6 +56,7 @@ ModelFile load_model_file(const std::string& path) {
   model.train_config = train_config_from_json(metadata_json(file, "slm.train_config"),
                                               "slm.train_config in " + quote(path));
   model.seen_bytes = read_seen_bytes(file);
+  model.last_run = read_last_run(file);
 
   // Only once the file is known to hold them all is there memory for them.
   const TensorTable table(model.config);
@@ -70,14 +73,22 @@ ModelFile load_model_file(const std::string& path) {
 }
 
 Metadata model_metadata(const Config& config, const TrainConfig& train_config,
-                        const std::optional<ByteSet>& seen_bytes) {
+                        const std::optional<ByteSet>& seen_bytes,
+                        const std::optional<TrainConfig>& last_run) {
   validate(config);
   validate(train_config);  // what is written can be read
   Metadata metadata = {{"slm.format", std::to_string(kFormatVersion)},
                        {"slm.config", config_to_json(config).dump()},
                        {"slm.train_config", train_config_to_json(train_config).dump()}};
   if (seen_bytes) metadata.emplace_back(kBytesKey, hex_digits(*seen_bytes));
+  if (last_run) metadata.emplace_back(kRunKey, train_config_to_json(*last_run).dump());
   return metadata;
+}
+
+std::optional<TrainConfig> read_last_run(const TensorFile& file) {
+  if (file.metadata(kRunKey) == nullptr) return {};
+  return train_config_from_json(metadata_json(file, kRunKey),
+                                std::string(kRunKey) + " in " + quote(file.path()));
 }
 
 std::optional<ByteSet> read_seen_bytes(const TensorFile& file) {

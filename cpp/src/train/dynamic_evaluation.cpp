@@ -28,7 +28,8 @@ Adapted evaluate_dynamically(const Net& model, const uint8_t* data, size_t size,
   expect_text_to_score(size);
   const auto num_bytes = static_cast<int64_t>(size);
   Net learner(model);
-  Trainer::Impl trainer(learner, online(options, model.train_config.max_spectral_radius));
+  const TrainConfig& how = model.last_run ? *model.last_run : model.train_config;
+  Trainer::Impl trainer(learner, online(options, how.max_spectral_radius));
   auto state = model.backend->make_buffer(state_size(model.config, 1));
 
   // The inputs of all but the first window are where the text is.

@@ -12,6 +12,8 @@ namespace slm {
 namespace {
 
 constexpr double kHardStop = 1.05;  // share of the time of a run by time
+// A longer warm-up than a tenth of a run would leave it too little time at its rate.
+constexpr int64_t kLeastStepsPerWarmup = 10;
 
 }  // namespace
 
@@ -48,7 +50,6 @@ Run::Run(Trainer::Impl& trainer, const TrainingText& text, const FitOptions& opt
     start_afresh();
   seen_bytes_ = trainer.model.seen_bytes;
   if (seen_bytes_) seen_bytes_->add(read);
-  remember_train_config();
   trainer.model.config = model_config();
 }
 
@@ -68,8 +69,6 @@ void Run::make_window_state() {
   window_state_ = model.backend->make_buffer(size);
   start_values_.resize(static_cast<size_t>(size));
 }
-
-void Run::remember_train_config() { trainer_.model.train_config = config_; }
 
 // Rates that are chosen depend on the plan. Until there is one, in the first part of a run by time,
 // nothing is dropped.
@@ -117,7 +116,16 @@ void Run::set_plan(const Plan& plan) {
   state_.planned_steps = plan.steps;
   state_.eval_every = plan.eval_every;
   config_.steps = plan.steps;
-  remember_train_config();
+  config_.warmup_steps = std::min(trainer_.config.warmup_steps, plan.steps / kLeastStepsPerWarmup);
+}
+
+TrainConfig Run::used_config() const {
+  TrainConfig used = config_;
+  const Dropout drops = dropout(state_.step);
+  used.dropout = drops.rate;
+  used.locked_dropout = drops.locked_rate;
+  used.input_noise = noise();
+  return used;
 }
 
 bool Run::finished() {
@@ -177,6 +185,7 @@ void Run::take_step() {
   const double seconds = now_() - start;
   ++state_.step;
   trainer_.model.seen_bytes = seen_bytes_;
+  trainer_.model.last_run = used_config();
   state_.loss_sum += loss_;
   ++state_.loss_count;
   state_.training_seconds += seconds;
@@ -220,10 +229,7 @@ History Run::history(bool stopped) const {
   history.best_loss = best_.empty() ? state_.evaluations.back().train_loss : state_.best_loss;
   history.seconds = elapsed();
   history.bytes_per_second = bytes_per_second();
-  history.config = config_;
-  history.config.dropout = dropout(state_.step).rate;
-  history.config.locked_dropout = dropout(state_.step).locked_rate;
-  history.config.input_noise = noise();
+  history.config = used_config();
   history.stopped = stopped || stopped_early_;
   return history;
 }

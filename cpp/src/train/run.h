@@ -43,8 +43,9 @@ class Run {
  private:
   void start_afresh();
   void resume();
+  void expect_same_training(TrainConfig then, const std::string& path) const;
   void make_window_state();
-  void remember_train_config();
+  TrainConfig used_config() const;
   Config model_config() const;
   Json run_spec() const;
   void use_validation(int64_t num_bytes);

@@ -12,12 +12,11 @@ std::string description(std::string_view text) {
              : std::to_string(text.size()) + " bytes with fingerprint " + fingerprint(text);
 }
 
-// Every member of `now` must be the same in `then`, except `free`.
-void expect_same(const Json& then, const Json& now, const std::string& path,
-                 const char* free = "") {
+// Every member of `now` must be the same in `then`.
+void expect_same(const Json& then, const Json& now, const std::string& path) {
   for (const auto& [name, value] : *now.get_if<Json::Object>()) {
     const Json* stored = then.find(name);
-    if (name == free || (stored && stored->dump() == value.dump())) continue;
+    if (stored && stored->dump() == value.dump()) continue;
     throw Error(ErrorKind::training, "cannot resume from " + quote(path) + ": its " + name +
                                          " is " + (stored ? stored->dump() : "missing") +
                                          ", and this run's is " + value.dump());
@@ -41,15 +40,23 @@ Json Run::run_spec() const {
   return plan;
 }
 
+// The number of steps is part of the plan, where a run by time can be compared too.
+void Run::expect_same_training(TrainConfig then, const std::string& path) const {
+  TrainConfig now = trainer_.config;
+  for (TrainConfig* config : {&then, &now}) {
+    config->steps = config_.steps;
+    config->seq_len = fitting_window(split_.training, config->seq_len);
+  }
+  expect_same(train_config_to_json(then), train_config_to_json(now), path);
+}
+
 void Run::resume() {
   const std::string& path = options_.checkpoint;
   Net& model = trainer_.model;
   const Backend& backend = *model.backend;
   const Checkpoint checkpoint = load_checkpoint(path);
   expect_same(config_to_json(checkpoint.config), config_to_json(model_config()), path);
-  // The number of steps is part of the plan, where a run by time can be compared too.
-  expect_same(train_config_to_json(checkpoint.train_config), train_config_to_json(config_), path,
-              "steps");
+  expect_same_training(checkpoint.train_config, path);
   expect_same(checkpoint.plan, run_spec_, path);
 
   const auto size = static_cast<int64_t>(checkpoint.weights.size());
@@ -63,7 +70,10 @@ void Run::resume() {
   if (!checkpoint.stream.empty())
     backend.write(checkpoint.stream.data(), window_state_->size(), *window_state_, 0);
   trainer_.updates = checkpoint.state.step;
-  config_.steps = checkpoint.train_config.steps;
+  const TrainConfig& used = checkpoint.last_run.value_or(checkpoint.train_config);
+  config_.steps = used.steps;
+  config_.warmup_steps = used.warmup_steps;
+  model.last_run = checkpoint.last_run;
   state_ = checkpoint.state;
   if (state_.validation_bytes < static_cast<int64_t>(split_.validation.size()))
     use_validation(state_.validation_bytes);
@@ -83,7 +93,8 @@ void Run::save() {
   };
   Checkpoint checkpoint;
   checkpoint.config = model.config;
-  checkpoint.train_config = config_;
+  checkpoint.train_config = trainer_.config;
+  checkpoint.last_run = used_config();
   checkpoint.seen_bytes = model.seen_bytes;
   checkpoint.plan = run_spec_;
   checkpoint.state = state_;

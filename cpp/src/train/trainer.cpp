@@ -122,7 +122,6 @@ Trainer::Trainer(Model& model, const TrainConfig& config) {
         "max_spectral_radius is above 0, which bounds the matrix A of cell \"dense\", and this "
         "model's cell is \"gated\", which has none");
   impl_ = std::make_unique<Impl>(impl_of(model), config);
-  impl_of(model).train_config = config;
 }
 
 Trainer::Trainer(Trainer&&) noexcept = default;

@@ -54,7 +54,7 @@ def _installation() -> dict[str, Any]:
 
 def _model(args: argparse.Namespace) -> dict[str, Any]:
     model = slm.load(args.model)
-    config, train_config = model.config, model.train_config
+    config, train_config, last_run = model.config, model.train_config, model.last_run
     facts: dict[str, Any] = {
         "file": args.model,
         "bytes": os.path.getsize(args.model),
@@ -68,7 +68,10 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
     tables = ngram_tables(model)
     seen = model.seen_bytes
     if args.json:
+        facts["last_run"] = last_run and asdict(last_run)
         return {**facts, "table rows": tables, "seen bytes": None if seen is None else list(seen)}
+    if last_run:
+        facts["latest run used"] = _differences(train_config, last_run)
     facts["bytes of its text"] = "not known" if seen is None else _in_words(seen)
     if tables:
         used, rows = (sum(counts) for counts in zip(*tables.values(), strict=True))
@@ -76,6 +79,13 @@ def _model(args: argparse.Namespace) -> dict[str, Any]:
         # The summary above stands for a line per table.
         facts["tensors"] = {k: v for k, v in facts["tensors"].items() if k not in tables}
     return facts
+
+
+def _differences(given: slm.TrainConfig, used: slm.TrainConfig) -> str:
+    """The fields that a run changed, such as a window that was longer than the text."""
+    before, after = asdict(given), asdict(used)
+    changed = [f"{name} {after[name]:g}" for name in after if after[name] != before[name]]
+    return ", ".join(changed) or "train_config as it is"
 
 
 def _in_words(seen: bytes) -> str:

@@ -29,6 +29,7 @@ from slm.cli.options import (
     overrides_from_args,
     print_json,
 )
+from slm.config import TrainFields, override
 from slm.config import preset as fitting_preset
 from slm.documents import Corpus, num_bytes, read_corpus
 from slm.progress import say, speed
@@ -143,6 +144,10 @@ def run(args: argparse.Namespace) -> None:
     _check_output(args, output, checkpoint)
     text = read_corpus([Path(file) for file in args.files] or slm.sample_text(), args.documents)
     model = _model(args, checkpoint, num_bytes(text))
+    given = {**overrides_from_args(args, slm.TrainConfig), "seed": args.seed}
+    model.train_config = slm.TrainConfig(
+        **override(slm.Model.train, TrainFields, model.train_config, given)
+    )
     what = " ".join(args.files) or "the bundled corpus (tinyshakespeare)"
     if isinstance(text, _core.Documents):
         what = f"{len(text):,} documents of {what}"
@@ -218,7 +223,6 @@ def _train(
             text,
             documents=args.documents,
             seconds=args.seconds,
-            seed=args.seed,
             validation=args.validation,
             eval_every=args.eval_every,
             patience=args.patience,
@@ -227,7 +231,6 @@ def _train(
             resume=args.resume,
             callback=show_sample,
             progress=not args.quiet,
-            **overrides_from_args(args, slm.TrainConfig),
         )
 
 
