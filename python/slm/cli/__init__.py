@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from slm import __version__
 from slm.cli import bench, export, generate, info, presets, score, train
+from slm.cli.options import Parser
 from slm.errors import Error
 
 
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"slm {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for command in (train, generate, score, export, info, presets, bench):
         command.add_parser(commands)
     return parser

@@ -17,12 +17,26 @@ from slm.config import AUTO, AUTO_FIELDS
 from slm.generate import SampleOptions
 
 Options: TypeAlias = "argparse._ActionsContainer"  # a parser or a group of its options
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 DEFAULT_MODEL = "slm.safetensors"
 
 #: Fields whose options the commands add themselves.
 OWN_OPTIONS = ("seed", "stop", "documents", "allowed", "logit_bias")
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes what follows one of `text_options` as its value, even where it begins with a dash."""
+
+    text_options: tuple[str, ...] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        rest = iter(sys.argv[1:] if args is None else args)
+        joined = []
+        for word in rest:
+            value = next(rest, None) if word in self.text_options else None
+            joined.append(word if value is None else f"{word}={value}")
+        return super().parse_known_args(joined, namespace)
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
@@ -50,7 +64,7 @@ _OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
-def new_parser(commands: Commands, name: str, doc: str | None) -> argparse.ArgumentParser:
+def new_parser(commands: Commands, name: str, doc: str | None) -> Parser:
     """A command's parser; its help is the docstring of the command's file."""
     description = doc or ""
     summary = description.partition("\n")[0].rstrip(".")
