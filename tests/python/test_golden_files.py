@@ -10,11 +10,19 @@ import numpy as np
 import pytest
 import slm
 
-GOLDEN = Path(__file__).with_name("data") / "golden"
-EXPECTED = json.loads((GOLDEN / "expected.json").read_text("utf-8"))
-TEXT = EXPECTED["text"] * EXPECTED["repeats"]
-MODELS = [name for name in EXPECTED["files"] if "ckpt" not in name]
-CHECKPOINTS = [name for name in EXPECTED["files"] if "ckpt" in name]
+DATA = Path(__file__).with_name("data")
+FOLDERS = ["golden", "golden-before-documents"]
+RECORDS = {name: json.loads((DATA / name / "expected.json").read_text("utf-8")) for name in FOLDERS}
+((SENTENCE, REPEATS),) = {(record["text"], record["repeats"]) for record in RECORDS.values()}
+TEXT = SENTENCE * REPEATS
+#: What is known of each file, by its path in DATA.
+EXPECTED = {
+    f"{folder}/{name}": facts
+    for folder, record in RECORDS.items()
+    for name, facts in record["files"].items()
+}
+MODELS = [name for name in EXPECTED if "ckpt" not in name]
+CHECKPOINTS = [name for name in EXPECTED if "ckpt" in name]
 #: Former names of fields of a train config, which those files have.
 RENAMED = {
     "final_rate": "min_lr_ratio",
@@ -30,13 +38,14 @@ def renamed(fields: dict[str, object]) -> dict[str, object]:
 
 
 def test_every_golden_file_is_tested() -> None:
-    assert {path.name for path in GOLDEN.glob("*.safetensors")} == {*MODELS, *CHECKPOINTS}
+    files = {path.relative_to(DATA).as_posix() for path in DATA.glob("golden*/*.safetensors")}
+    assert files == {*MODELS, *CHECKPOINTS}
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_model_of_an_earlier_version(name: str, tmp_path: Path) -> None:
-    expected = EXPECTED["files"][name]
-    model = slm.load(GOLDEN / name)
+    expected = EXPECTED[name]
+    model = slm.load(DATA / name)
     lists = {"ngram_orders": tuple, "match_lengths": tuple}
     config = {k: lists.get(k, lambda v: v)(v) for k, v in expected["config"].items()}
     # Fields that were added since then have their defaults.
@@ -58,9 +67,9 @@ def test_model_of_an_earlier_version(name: str, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::UserWarning")  # notes of a run by time, which depend on speed
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_checkpoint_of_an_earlier_version(name: str, tmp_path: Path) -> None:
-    expected = EXPECTED["files"][name]
-    checkpoint = tmp_path / name
-    shutil.copy(GOLDEN / name, checkpoint)
+    expected = EXPECTED[name]
+    checkpoint = tmp_path / Path(name).name
+    shutil.copy(DATA / name, checkpoint)
     model = slm.Model("seed-small", **expected["config"], seed=3, device="cpu")
     options = {**expected["run"], **renamed(expected["train"]), "checkpoint": checkpoint}
     history = model.train(TEXT, resume=True, progress=False, **options)
