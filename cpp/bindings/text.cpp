@@ -27,6 +27,14 @@ void register_text(py::module_& m) {
           },
           py::arg("text"), py::arg("field"), py::arg("name"))
       .def("__len__", &Documents::size)
+      // Valid until the next document is added.
+      .def_property_readonly("encoded",
+                             [](py::object self) {
+                               const auto& text = self.cast<const Documents&>().encoded();
+                               const auto size = static_cast<py::ssize_t>(text.size());
+                               const auto* data = reinterpret_cast<const uint8_t*>(text.data());
+                               return read_only(ByteArray(size, data, self));
+                             })
       .def_property_readonly("num_bytes",
                              [](const Documents& documents) { return documents.encoded().size(); });
 

@@ -9,40 +9,47 @@ from typing import TypeAlias
 
 from slm import _core
 from slm.errors import ConfigError
-from slm.text import ByteArray, Text, file_name, to_array
+from slm.text import ByteArray, Text, check_array, file_name, to_array
 
 Corpus: TypeAlias = ByteArray | _core.Documents
 
 MODES = '"auto", "none", "files", "lines" or "jsonl:FIELD"'
 
 
-def read_corpus(text: Text, documents: str, what: str = "text") -> Corpus:
+def read_corpus(
+    text: Text, documents: str, what: str = "text", encoding: str | None = None
+) -> Corpus:
     """The bytes of a text, or its documents where there are some, as `Model.train` explains."""
     mode, field = _parse_mode(documents)
     if mode == "none":
-        return to_array(text, what)
+        return to_array(text, what, encoding)
     parts = list(_parts(text, what))
     if mode == "auto" and len(parts) < 2:
-        return to_array(text, what)
-    return _collect(parts, mode, field)
+        return to_array(text, what, encoding)
+    return _collect(parts, mode, field, encoding)
 
 
 def num_bytes(corpus: Corpus) -> int:
     return corpus.num_bytes if isinstance(corpus, _core.Documents) else corpus.size
 
 
-def read_documents(text: Text, documents: str, what: str) -> _core.Documents:
+def read_documents(
+    text: Text, documents: str, what: str, encoding: str | None = None
+) -> _core.Documents:
     """The same, where a single text is a document, too."""
     mode, field = _parse_mode(documents)
-    return _collect(list(_parts(text, what)), mode, field)
+    return _collect(list(_parts(text, what)), mode, field, encoding)
 
 
-def _collect(parts: list[tuple[str, Text]], mode: str, field: str) -> _core.Documents:
+def _collect(
+    parts: list[tuple[str, Text]], mode: str, field: str, encoding: str | None
+) -> _core.Documents:
     collected = _core.Documents()
     for name, part in parts:
         if isinstance(part, Path) and part.is_file() and part.stat().st_size == 0:
             continue  # load_text would refuse it
-        array = to_array(part, name)
+        array = to_array(part, name, encoding)
+        check_array(array, name)
         if mode == "lines":
             collected.add_lines(array)
         elif mode == "jsonl":

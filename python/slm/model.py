@@ -229,6 +229,7 @@ class Model:
         text: Text | _core.Documents,
         *,
         documents: str = "auto",
+        encoding: str | None = None,
         seconds: float | None = None,
         validation: float | Text | None = 0.1,
         eval_every: int = 0,
@@ -250,6 +251,8 @@ class Model:
         one without an end. "files": the same, but a single text is a document, too. "lines": every
         line that is not empty. "jsonl:FIELD": every line is a JSON object whose string FIELD is a
         document. "none": everything is joined to one text. Empty documents are left out.
+        encoding: the encoding of files, bytes and arrays, such as "latin-1" or "utf-16", which are
+        converted to UTF-8; that of the validation text, too. None takes bytes as they are.
         seconds: wall time, with evaluation; give this or `steps`, or neither for the training
         config's steps.
         validation: the fraction of the text that is held out (at most 1 MiB), taken from its end,
@@ -290,7 +293,7 @@ class Model:
             "resume": resume,
         }
         return run_training(
-            self._core, config, text, documents, validation, options, callback, progress
+            self._core, config, text, documents, encoding, validation, options, callback, progress
         )
 
     # fmt: off

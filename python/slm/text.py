@@ -20,16 +20,29 @@ Path: TypeAlias = "os.PathLike[str]"
 Text: TypeAlias = Union[str, bytes, ByteArray, Path, "Sequence[Text]"]
 
 
-def load_text(*paths: str | Path) -> ByteArray:
+def load_text(*paths: str | Path, encoding: str | None = None) -> ByteArray:
     """The bytes of files, joined in the order given, as a read-only array (num_bytes,) of uint8.
 
     A folder stands for the `.txt` files in it, at any depth, in the order of their names. A single
     file is memory-mapped, so that it may be larger than memory.
 
+    encoding: the encoding of the files, such as "latin-1" or "utf-16"; they are read into memory
+    and converted to UTF-8. None takes the bytes as they are.
+
     Raises FileNotFoundError, PermissionError or another OSError that names the path, and
-    ConfigError where there is no byte at all.
+    ConfigError where there is no byte at all or bytes are none of the encoding's characters.
     """
-    return _core.load_text([file_name(path) for path in paths])
+    names = [file_name(path) for path in paths]
+    if encoding is None:
+        return _core.load_text(names)
+    parts = []
+    for name in _core.text_files(names):
+        with open(name, "rb") as file:
+            parts.append(decode(file.read(), encoding, repr(os.fsdecode(name))))
+    text = b"".join(parts)
+    if not text:
+        raise ConfigError(f"the text is empty: {names[0]!r} has no byte")
+    return np.frombuffer(text, np.uint8)
 
 
 @lru_cache(maxsize=1)
@@ -49,24 +62,28 @@ def file_name(path: str | Path) -> bytes:
     return name
 
 
-def to_array(text: Text, what: str = "text") -> ByteArray:
-    """A text as an array (num_bytes,) of uint8, without a copy where possible."""
+def to_array(text: Text, what: str = "text", encoding: str | None = None) -> ByteArray:
+    """A text as an array (num_bytes,) of uint8, without a copy where possible. `encoding` is that
+    of all that is not a str; None takes bytes as they are."""
     if isinstance(text, str):
         _refuse_file_name(text, what)
         return np.frombuffer(encode(text, what), np.uint8)
     if isinstance(text, bytes):
-        return np.frombuffer(text, np.uint8)
+        return np.frombuffer(text if encoding is None else decode(text, encoding, what), np.uint8)
     if isinstance(text, os.PathLike):
-        return load_text(text)
+        return load_text(text, encoding=encoding)
     if isinstance(text, np.ndarray):
-        return text  # its dtype and shape are checked where it is used
+        if encoding is None:
+            return text  # its dtype and shape are checked where it is used
+        check_array(text, what)
+        return np.frombuffer(decode(text, encoding, what), np.uint8)
     if isinstance(text, (list, tuple)):
         paths = [part for part in text if isinstance(part, os.PathLike)]
         if paths and len(paths) == len(text):
-            return load_text(*paths)
-        parts = [to_array(part, f"{what}[{i}]") for i, part in enumerate(text)]
+            return load_text(*paths, encoding=encoding)
+        parts = [to_array(part, f"{what}[{i}]", encoding) for i, part in enumerate(text)]
         for i, part in enumerate(parts):
-            _check_array(part, f"{what}[{i}]")
+            check_array(part, f"{what}[{i}]")
         return np.concatenate(parts) if parts else np.empty(0, np.uint8)
     raise TypeError(
         f"{what} must be a str, bytes, an array of uint8, a pathlib.Path to a file or a folder, "
@@ -88,7 +105,31 @@ def encode(text: str | bytes, what: str) -> bytes:
         ) from None
 
 
-def _check_array(array: ByteArray, what: str) -> None:
+def decode(data: bytes | ByteArray, encoding: str, what: str) -> bytes:
+    """The UTF-8 of a text in another encoding. Raises ConfigError for an unknown one, and for
+    bytes that are none of its characters."""
+    if not isinstance(encoding, str):
+        raise TypeError(f"encoding must be a str or None, got {type(encoding).__name__}")
+    try:
+        return bytes(data).decode(encoding).encode()
+    except LookupError:
+        raise ConfigError(
+            f"encoding is {encoding!r}, but must be a text encoding that Python knows, such as "
+            '"latin-1", "utf-16" or "shift_jis"'
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{what} is not {encoding}: byte 0x{error.object[error.start]:02x} at offset "
+            f"{error.start} cannot be decoded ({error.reason})"
+        ) from None
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{what} in {encoding} has a lone surrogate at character {error.start}, which UTF-8 "
+            "cannot encode"
+        ) from None
+
+
+def check_array(array: ByteArray, what: str) -> None:
     if array.dtype != np.uint8:
         raise TypeError(f"{what} must be an array of uint8, got dtype {array.dtype}")
     if array.ndim != 1:

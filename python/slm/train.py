@@ -10,6 +10,7 @@ import numpy as np
 from slm import _core
 from slm.config import TrainConfig
 from slm.documents import Corpus, read_corpus, read_documents
+from slm.encodings import note_on
 from slm.errors import ConfigError
 from slm.history import Callback, Evaluation, History, Progress
 from slm.progress import display
@@ -24,14 +25,22 @@ def run_training(
     config: dict[str, Any],
     text: Text | _core.Documents,
     documents: str,
+    encoding: str | None,
     validation: float | Text | None,
     options: dict[str, Any],
     callback: Callback | None,
     progress: bool | None,
 ) -> History:
     """`config` holds the fields of a TrainConfig, `options` those of the C++ FitOptions."""
-    corpus = text if isinstance(text, _core.Documents) else read_corpus(text, documents)
-    fraction, validation_text = _validation(validation, documents, corpus)
+    corpus = (
+        text
+        if isinstance(text, _core.Documents)
+        else read_corpus(text, documents, encoding=encoding)
+    )
+    fraction, validation_text = _validation(validation, documents, encoding, corpus)
+    text_note = note_on(corpus)
+    if text_note:
+        warnings.warn(text_note, UserWarning, stacklevel=USER_FRAME)
     options = {**options, "validation_fraction": fraction}
     num_reported = 0
     with display(progress) as show:
@@ -50,13 +59,15 @@ def run_training(
         fields = trainer.fit(corpus, validation_text, options, on_step)
     for note in fields["notes"][num_reported:]:  # such as why the run ended, after its last step
         warnings.warn(note, UserWarning, stacklevel=USER_FRAME)
+    if text_note:
+        fields["notes"].insert(0, text_note)
     fields["evaluations"] = [Evaluation(**e) for e in fields["evaluations"]]
     fields["config"] = TrainConfig(**fields["config"])
     return History(**fields)
 
 
 def _validation(
-    validation: float | Text | None, documents: str, corpus: Corpus
+    validation: float | Text | None, documents: str, encoding: str | None, corpus: Corpus
 ) -> tuple[float, Corpus | None]:
     """The fraction of the corpus that is held out, and the text that is used instead of it, which
     is of documents where the corpus is."""
@@ -68,9 +79,9 @@ def _validation(
         return float(validation), None
     text: Corpus
     if isinstance(corpus, _core.Documents):
-        text = read_documents(validation, documents, "validation")
+        text = read_documents(validation, documents, "validation", encoding)
     else:
-        text = to_array(validation, "validation")
+        text = to_array(validation, "validation", encoding)
     if len(text) == 0:
         raise ConfigError("the validation text is empty; None trains without validation")
     return 0.0, text

@@ -69,6 +69,11 @@ void test_overfitting_note() {
   const std::string note = best.weights.overfitting_note(3.0);
   for (const char* part : {"best at step 1 of 2", "2.000", "3.000", "the weights of step 1"})
     CHECK(note.find(part) != std::string::npos);
+  CHECK(note.find("first evaluation") == std::string::npos);
+  CHECK(note.find("slm train --from") != std::string::npos);
+  best.state.evaluations.resize(2);
+  best.state.evaluations[0].step = 1;
+  CHECK(best.weights.overfitting_note(3.0).find("first evaluation") != std::string::npos);
 }
 
 }  // namespace

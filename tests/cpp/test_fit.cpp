@@ -103,8 +103,14 @@ void test_best_is_said() {
                   static_cast<int>(history.steps), history.best_loss,
                   history.evaluations.back().validation_loss);
     const std::string step = "step " + std::to_string(history.best_step);
+    const bool first = history.best_step == history.evaluations.front().step;
     return "the validation loss was best at " + step + losses + "; the model has the weights of " +
-           step;
+           step +
+           (first ? "; that was the first evaluation, so the run overfits from its start or its "
+                    "learning rate is too high"
+                  : "") +
+           "; what helps against overfitting: more text, fewer steps, a smaller preset, or to "
+           "start from a trained model (slm train --from)";
   };
   std::vector<std::string> reported;
   const History history =
@@ -288,6 +294,28 @@ void test_not_finite() {
   CHECK(parameters(model) == last);
 }
 
+// What cannot be learned is said: a learning rate of almost 0, and a model that prefers a byte
+// which never comes.
+void test_loss_above_uniform() {
+  slm::Preset preset = tiny();
+  preset.train_config.learning_rate = 1e-20f;
+  preset.train_config.steps = 20;
+  Model model(preset);
+  std::vector<float> D(256 * 12, 0.0f);
+  for (size_t i = 0; i < 12; ++i) D['#' * 12 + i] = 3;
+  model.set_parameter("layers.0.D", D.data(), 256 * 12);
+  std::vector<float> ones(256 * 12, 1.0f);
+  model.set_parameter("embedding.weight", ones.data(), 256 * 12);
+  for (const double validation : {0.0, 0.1}) {
+    FitOptions options;
+    options.validation_fraction = validation;
+    const History history = Trainer(model, preset.train_config).fit(kText, options);
+    CHECK(history.best_loss > std::log(256.0));
+    CHECK_EQ(history.notes.size(), 1);
+    CHECK(history.notes.at(0).find("above ln 256 = 5.5452") != std::string::npos);
+  }
+}
+
 // A recurrence that doubles its state at every byte: fine within a window, and not finite after a
 // validation text of some hundred bytes.
 void test_validation_that_is_not_finite() {
@@ -329,5 +357,6 @@ int main() {
   test_bad_options();
   test_not_finite();
   test_validation_that_is_not_finite();
+  test_loss_above_uniform();
   return test_result();
 }

@@ -131,7 +131,9 @@ def test_notes_are_warnings_and_reported_once() -> None:
     with pytest.warns(UserWarning) as warned:
         history = model.train(b"to be or not to be", steps=30, **options, callback=stop)
     assert history.config.seq_len == 18
-    assert "window" in history.notes[0] and "best" in history.notes[1] and len(history.notes) == 2
+    expected = ["window", "best at step", "above ln 256 = 5.5452"]
+    assert len(history.notes) == 3
+    assert all(part in note for part, note in zip(expected, history.notes, strict=True))
     assert reported == history.notes[:1]
     assert [str(warning.message) for warning in warned] == history.notes
     assert {warning.filename for warning in warned} == {__file__}

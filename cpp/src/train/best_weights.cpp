@@ -7,6 +7,12 @@ namespace slm {
 namespace {
 
 constexpr double kClearlyWorse = 1.005;  // than the best loss: worth a note
+constexpr char kFromTheStart[] =
+    "; that was the first evaluation, so the run overfits from its start or its learning rate is "
+    "too high";
+constexpr char kRemedies[] =
+    "; what helps against overfitting: more text, fewer steps, a smaller preset, or to start from "
+    "a trained model (slm train --from)";
 
 }  // namespace
 
@@ -34,8 +40,10 @@ std::string BestWeights::overfitting_note(double last_loss) const {
   char losses[80];
   std::snprintf(losses, sizeof losses, " (%.3f) and %.3f at the end", state_.best_loss, last_loss);
   const std::string best = "step " + std::to_string(state_.best_step);
+  const bool was_first =
+      !state_.evaluations.empty() && state_.evaluations.front().step == state_.best_step;
   return "the validation loss was best at " + best + " of " + std::to_string(state_.step) + losses +
-         "; the model has the weights of " + best;
+         "; the model has the weights of " + best + (was_first ? kFromTheStart : "") + kRemedies;
 }
 
 }  // namespace slm

@@ -148,7 +148,7 @@ Progress Run::advance() {
   if (evaluation_due()) {
     progress.is_best = evaluate();
     progress.evaluation = &state_.evaluations.back();
-    if (state_.step == state_.planned_steps || best_.should_stop()) note_overfitting();
+    if (state_.step == state_.planned_steps || best_.should_stop()) note_outcome();
   }
   progress.step = state_.step;
   progress.steps = state_.planned_steps;

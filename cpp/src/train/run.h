@@ -64,7 +64,7 @@ class Run {
   bool evaluation_due() const;
   bool evaluate();  // returns whether it is the best so far
   double validation_loss();
-  void note_overfitting();
+  void note_outcome();
   double elapsed() const { return state_.seconds + now_() - start_; }
   double window_bytes() const;  // that a step reads
   double bytes_per_second() const;
@@ -90,7 +90,7 @@ class Run {
   float loss_ = 0;           // of the latest step
   size_t notes_reported_ = 0;
   bool stopped_early_ = false;  // which is why it ended
-  bool overfitting_noted_ = false;
+  bool outcome_noted_ = false;
   bool head_bias_started_ = false;  // by this run
 };
 

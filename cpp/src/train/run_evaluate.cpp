@@ -1,4 +1,6 @@
 // Run: evaluations and early stopping.
+#include <cmath>
+#include <cstdio>
 #include <limits>
 
 #include "evaluate/score.h"
@@ -6,6 +8,12 @@
 #include "train/run.h"
 
 namespace slm {
+namespace {
+
+const double kUniformLoss = std::log(static_cast<double>(kVocabSize));
+constexpr int64_t kFewSteps = 20;  // after fewer, a high loss says nothing
+
+}  // namespace
 
 bool Run::evaluation_due() const {
   if (state_.step == 0 || state_.planned_steps == 0) return false;
@@ -47,16 +55,31 @@ double Run::validation_loss() {
   }
 }
 
-void Run::note_overfitting() {
-  if (best_.empty() || overfitting_noted_) return;
-  overfitting_noted_ = true;
-  const std::string note = best_.overfitting_note(state_.evaluations.back().validation_loss);
+void Run::note_outcome() {
+  if (outcome_noted_) return;
+  outcome_noted_ = true;
+  const Evaluation& last = state_.evaluations.back();
+  const std::string note = best_.overfitting_note(last.validation_loss);
   if (!note.empty()) notes_.push_back(note);
+  if (state_.step < kFewSteps || (best_.empty() && !validation_.empty())) return;
+  const double loss = best_.empty() ? last.train_loss : state_.best_loss;
+  if (!(loss > kUniformLoss)) return;
+  char four_decimals[40];
+  std::snprintf(four_decimals, sizeof four_decimals, "%.4f", loss);
+  notes_.push_back(
+      std::string("the ") + (best_.empty() ? "training" : "validation") + " loss is " +
+      four_decimals +
+      " nats per byte, above ln 256 = 5.5452, that of a model for which all bytes are equally "
+      "likely: " +
+      (last.train_loss > kUniformLoss
+           ? "the text is random, as compressed or encrypted data is, or the learning rate is too "
+             "high"
+           : "the validation text is unlike the text to train on; it may be in another encoding"));
 }
 
 void Run::finish() {
   if (state_.evaluations.empty() || state_.evaluations.back().step != state_.step) evaluate();
-  note_overfitting();
+  note_outcome();
 }
 
 void Run::restore_best() {

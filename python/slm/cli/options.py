@@ -107,6 +107,15 @@ def add_device_options(parser: Options, precision: str = "float32") -> None:
     )
 
 
+def add_encoding_option(parser: Options) -> None:
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="encoding of the FILEs, such as latin-1, utf-16 or shift_jis, from which they are "
+        "converted to UTF-8 (default: their bytes as they are)",
+    )
+
+
 def add_model_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-m",

@@ -19,6 +19,7 @@ from slm.cli import score_lines
 from slm.cli.options import (
     Commands,
     add_device_options,
+    add_encoding_option,
     add_model_option,
     add_output_options,
     message,
@@ -35,6 +36,7 @@ def add_parser(commands: Commands) -> None:
         "files", nargs="+", metavar="FILE", help="text files, or folders of .txt files"
     )
     add_model_option(parser)
+    add_encoding_option(parser)
     parser.add_argument(
         "--adapt",
         action="store_true",
@@ -57,9 +59,12 @@ def run(args: argparse.Namespace) -> None:
     if args.lines:
         if args.adapt or args.per_byte:
             raise slm.ConfigError("--lines goes neither with --adapt nor with --per-byte")
+        if args.encoding:
+            raise slm.ConfigError("--lines takes no --encoding: convert the FILEs first (iconv)")
         score_lines.run(args)
         return
-    texts = [slm.load_text(name) for name in args.files]  # none is scored unless all can be read
+    # None is scored unless all can be read.
+    texts = [slm.load_text(name, encoding=args.encoding) for name in args.files]
     model = open_model(args)
     for name, text in zip(args.files, texts, strict=True):
         score = model.score(text, log_probs=args.per_byte, adapt=args.adapt)

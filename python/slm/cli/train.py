@@ -22,6 +22,7 @@ from slm.cli.options import (
     DEFAULT_MODEL,
     Commands,
     add_device_options,
+    add_encoding_option,
     add_fields,
     add_output_options,
     message,
@@ -33,6 +34,7 @@ from slm.config import TrainFields, override
 from slm.config import preset as fitting_preset
 from slm.documents import Corpus, num_bytes, read_corpus
 from slm.progress import say, speed
+from slm.text import Text
 
 
 def add_parser(commands: Commands) -> None:
@@ -71,6 +73,7 @@ def add_parser(commands: Commands) -> None:
         metavar="TIME",
         help="length of the run in wall time, instead of --steps: 90s, 5m, 2h",
     )
+    add_encoding_option(run_options)
     run_options.add_argument(
         "--documents",
         default="auto",
@@ -142,7 +145,10 @@ def run(args: argparse.Namespace) -> None:
     output = Path(args.output)
     checkpoint = output.with_name(output.stem + ".ckpt.safetensors")
     _check_output(args, output, checkpoint)
-    text = read_corpus([Path(file) for file in args.files] or slm.sample_text(), args.documents)
+    text: Corpus = slm.sample_text()
+    if args.files:
+        files = [Path(file) for file in args.files]
+        text = read_corpus(files, args.documents, encoding=args.encoding)
     model = _model(args, checkpoint, num_bytes(text))
     given = {**overrides_from_args(args, slm.TrainConfig), "seed": args.seed}
     model.train_config = slm.TrainConfig(
@@ -223,7 +229,7 @@ def _train(
             text,
             documents=args.documents,
             seconds=args.seconds,
-            validation=args.validation,
+            validation=_read_validation(args),
             eval_every=args.eval_every,
             patience=args.patience,
             checkpoint=checkpoint,
@@ -251,6 +257,14 @@ def _report(args: argparse.Namespace, history: slm.History, output: Path, checkp
             {k: v if v == v else None for k, v in e.items()} for e in result["evaluations"]
         ]
         print_json(result)
+
+
+def _read_validation(args: argparse.Namespace) -> float | Text:
+    validation: float | Path = args.validation
+    if args.encoding is None or not isinstance(validation, Path):
+        return validation
+    files = map(os.fsdecode, _core.text_files([os.fsencode(validation)]))
+    return [slm.load_text(file, encoding=args.encoding) for file in files]
 
 
 def _resume_command(argv: list[str]) -> str:
