@@ -12,8 +12,6 @@ namespace slm {
 namespace {
 
 constexpr double kHardStop = 1.05;  // share of the time of a run by time
-// A longer warm-up than a tenth of a run would leave it too little time at its rate.
-constexpr int64_t kLeastStepsPerWarmup = 10;
 
 }  // namespace
 
@@ -53,13 +51,6 @@ Run::Run(Trainer::Impl& trainer, const TrainingText& text, const FitOptions& opt
   trainer.model.config = model_config();
 }
 
-// Documents make the model one of documents.
-Config Run::model_config() const {
-  Config config = trainer_.model.config;
-  config.documents = config.documents || split_.documents;
-  return config;
-}
-
 // Streams carry their state; a window in the middle of a text also has the bytes before it, where
 // the model looks at them.
 void Run::make_window_state() {
@@ -68,30 +59,6 @@ void Run::make_window_state() {
   const int64_t size = state_size(model.config, config_.batch_size);
   window_state_ = model.backend->make_buffer(size);
   start_values_.resize(static_cast<size_t>(size));
-}
-
-// Rates that are chosen depend on the plan. Until there is one, in the first part of a run by time,
-// nothing is dropped.
-Dropout Run::dropout(int64_t step) const {
-  const bool has_norm = trainer_.model.config.norm != Norm::none;
-  Dropout dropout;
-  dropout.rate = config_.dropout;
-  if (config_.dropout == kAutoDropout) dropout.rate = auto_dropout(passes());
-  dropout.locked_rate = config_.locked_dropout;
-  if (config_.locked_dropout == kAutoDropout)
-    dropout.locked_rate = has_norm ? auto_locked_dropout(passes()) : 0;
-  dropout.seed = config_.seed;
-  dropout.first = dropout.row = first_position(step, config_.seq_len, config_.batch_size);
-  return dropout;
-}
-
-float Run::noise() const {
-  return config_.input_noise == kAutoDropout ? auto_input_noise(passes()) : config_.input_noise;
-}
-
-double Run::passes() const {
-  return static_cast<double>(state_.planned_steps) * window_bytes() /
-         static_cast<double>(split_.training.size());
 }
 
 void Run::start_afresh() {
@@ -110,22 +77,6 @@ void Run::use_validation(int64_t num_bytes) {
     notes_.push_back("the first " + std::to_string(num_bytes) + " of " +
                      std::to_string(split_.validation.size()) +
                      " validation bytes are used, so that evaluation leaves time to train");
-}
-
-void Run::set_plan(const Plan& plan) {
-  state_.planned_steps = plan.steps;
-  state_.eval_every = plan.eval_every;
-  config_.steps = plan.steps;
-  config_.warmup_steps = std::min(trainer_.config.warmup_steps, plan.steps / kLeastStepsPerWarmup);
-}
-
-TrainConfig Run::used_config() const {
-  TrainConfig used = config_;
-  const Dropout drops = dropout(state_.step);
-  used.dropout = drops.rate;
-  used.locked_dropout = drops.locked_rate;
-  used.input_noise = noise();
-  return used;
 }
 
 bool Run::finished() {
