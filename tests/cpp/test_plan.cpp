@@ -105,7 +105,7 @@ void test_costly_evaluation() {
   FitOptions options;
   options.seconds = 2;
   options.eval_every = 1;
-  const std::string validation(40 * slm::kScoreSegmentBytes, 'x');
+  const std::string validation = repeated(kText, 40 * slm::kScoreSegmentBytes);
   options.validation = validation;
   const History history = fit_by_time(model, clock, options);
   // One segment of it is left, and the run is evaluated at the end only.
