@@ -177,6 +177,7 @@ except KeyboardInterrupt:
     [
         "model.train(slm.sample_text(), checkpoint=sys.argv[1])",
         "model.score(slm.sample_text())",
+        "model.score_many([b'a line of a log'] * 500_000)",
         "model.generate('', 10**9)",
         "list(model.stream('', 10**9))",
         "slm.Trainer(model).step(*[slm.sample_text()[i:i + 2**14].reshape(-1, 8) for i in (0, 8)])",
