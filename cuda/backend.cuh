@@ -33,7 +33,7 @@ class CudaBackend : public Backend {
   void begin_window(Workspace&, const Window&, const Buffer* state, const Dropout&) const override;
   void begin_backward(Workspace&) const override;
   void save_state(const Workspace&, Buffer& state) const override;
-  void capture_or_run(Workspace&, const Weights&, const Gradients*, int64_t operations,
+  void capture_or_run(Workspace&, const Weights&, const Gradients*, GraphKey operations,
                       int64_t steps, const std::function<void()>& run) const override;
 
   void embed_forward(const Weights&, Workspace&, int64_t t0, int64_t t1) const override;

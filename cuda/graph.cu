@@ -47,7 +47,7 @@ void Graph::launch(cudaStream_t stream) const {
 // Operations are run without capture the first time: the initialization of a library cannot be
 // captured, and a window that occurs once is not worth capturing.
 void CudaBackend::capture_or_run(Workspace& any_workspace, const Weights& weights,
-                                 const Gradients* gradients, int64_t operations, int64_t steps,
+                                 const Gradients* gradients, GraphKey operations, int64_t steps,
                                  const std::function<void()>& run) const {
   auto& ws = static_cast<CudaWorkspace&>(any_workspace);
   Recordings::Key key = {

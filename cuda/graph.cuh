@@ -34,7 +34,8 @@ class Recordings {
   // time steps, whether there is dropout, locked dropout and a text that starts within the window,
   // and the memory that they use.
   struct Key {
-    int64_t operations, steps;
+    GraphKey operations;
+    int64_t steps;
     bool drops, locked_drops, has_starts;
     const float *weights, *gradients;
 

@@ -95,6 +95,9 @@ struct AdamWStep {
   float max_spectral_radius = 0;   // bound on A of every dense cell; 0: none
 };
 
+// Kinds of operations that a backend may capture (Backend::capture_or_run).
+enum class GraphKey { forward, forward_and_logits, backward };
+
 // Outcome of a training step: loss and gradient norm.
 struct StepResult {
   double loss = 0;       // the sum of all losses since the last update
@@ -175,7 +178,7 @@ class Backend {
   // Calls `run`, whose operations depend on the preceding arguments alone: the kind of operations
   // (a GraphKey), the time steps, the objects. So a backend may capture them as a graph and from
   // then on launch that instead. They must not include begin_window or a read_ call.
-  virtual void capture_or_run(Workspace&, const Weights&, const Gradients*, int64_t /*operations*/,
+  virtual void capture_or_run(Workspace&, const Weights&, const Gradients*, GraphKey /*operations*/,
                               int64_t /*steps*/, const std::function<void()>& run) const {
     run();
   }

@@ -174,7 +174,7 @@ std::set<std::string> added_fields() {
   return names;
 }
 
-// What one field allows where the others do not.
+// Whether a field allows a value that most fields do not.
 bool is_allowed(const std::string& name, const std::string& text) {
   if (name == "ngram_orders" || name == "match_lengths") return text == "[]";
   const bool may_be_auto = name == "dropout" || name == "locked_dropout" || name == "input_noise";

@@ -30,7 +30,7 @@ void test_ends() {
   }
 }
 
-// What was encoded, with '|' for the ends.
+// The encoded text, with '|' for the ends.
 std::string read_back(const slm::Documents& documents) {
   const std::string_view encoded = documents.encoded();
   std::string text;

@@ -137,8 +137,8 @@ void test_best_is_said() {
   CHECK(part.notes == std::vector<std::string>{sentence(part)});
 }
 
-// What stands before a window in the text is what its n-grams and matches reach back to. Against
-// steps made by hand; a window of one byte has none but those.
+// The n-grams and matches of a window reach back to the text before it: a run is compared with
+// steps made by hand. A window of one byte has no others.
 void test_windows_know_what_is_before(slm::Cell cell, slm::Sampling sampling) {
   slm::Preset preset = tiny();
   preset.config.cell = cell;
@@ -294,8 +294,8 @@ void test_not_finite() {
   CHECK(parameters(model) == last);
 }
 
-// What cannot be learned is said: a learning rate of almost 0, and a model that prefers a byte
-// which never comes.
+// A note says that nothing was learned: at a learning rate of almost 0, by a model that prefers a
+// byte which never occurs.
 void test_loss_above_uniform() {
   slm::Preset preset = tiny();
   preset.train_config.learning_rate = 1e-20f;

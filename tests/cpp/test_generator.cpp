@@ -32,7 +32,7 @@ SampleOptions seeded(uint64_t seed, float temperature = 0.3f) {
   return options;
 }
 
-// What docs/sampling.md says, one byte at a time.
+// Samples as docs/sampling.md says, one byte at a time.
 std::string by_hand(const slm::Model& model, const SampleOptions& options, std::string_view prompt,
                     int64_t max_bytes, uint32_t sample) {
   slm::State state = model.new_state();

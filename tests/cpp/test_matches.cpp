@@ -14,7 +14,7 @@ namespace {
 using slm::Config;
 using Rows = std::vector<int32_t>;
 
-// Of the last byte of a text by the definition, for each length.
+// The rows of the last byte of a text by the definition, for each length.
 Rows rows_at_end(const std::string& text, const Config& config) {
   Rows rows(config.match_lengths.size(), -1);
   const auto count = std::min(static_cast<int64_t>(text.size()), config.match_span + 1);

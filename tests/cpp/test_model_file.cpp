@@ -191,7 +191,7 @@ void test_damage(const TemporaryFolder& folder, const Example& example) {
       loaded += outcome(folder.write("x", bytes)) == 0;
     }
   }
-  // What stays a model: other digits in the training config, padding turned into other white space.
+  // Some changes leave a model: other digits in the training config, other white space as padding.
   CHECK(loaded < static_cast<int>(header));
   // NaN in any place is refused.
   const float nan = std::numeric_limits<float>::quiet_NaN();

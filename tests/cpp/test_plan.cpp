@@ -1,5 +1,5 @@
-// What a run decides for itself: where it cuts the text, how many steps fit into a time, what share
-// is dropped. Time is a clock of the test's own.
+// A run's own decisions: where it cuts the text, how many steps fit into a time, what share is
+// dropped. Time is a clock of the test's own.
 #include "evaluate/score.h"
 #include "fit_case.h"
 #include "model_impl.h"
@@ -42,7 +42,7 @@ void test_plan() {
   CHECK(plan.eval_every > 90 && plan.eval_every < 105);
   // An evaluation of 5 s is worth 950 steps of 0.1 s.
   CHECK_EQ(slm::plan_by_time(100, 2, 20, {0.1, 5}, 10).eval_every, 950);
-  // What no longer fits still ends, after one step at least.
+  // A run whose time is up ends, but takes one step at least.
   CHECK_EQ(slm::plan_by_time(1, 3, 1, {3, 1}, 0).steps, 1);
 }
 
@@ -70,7 +70,7 @@ void test_time() {
   CHECK_EQ(history.evaluations.size(), 10);
   CHECK(history.notes.empty());
 
-  // What was three times slower at first has a new plan after a fifth of the time.
+  // A run that was three times slower at first has a new plan after a fifth of the time.
   TestClock faster;
   int64_t first_plan = 0;
   Model other(tiny());
@@ -85,7 +85,7 @@ void test_time() {
   CHECK_NEAR(corrected.seconds, 2, 0.03);
   CHECK(corrected.notes.empty());
 
-  // What gets five times slower after that stops at 1.05 times the time.
+  // A run that gets five times slower after that stops at 1.05 times the time.
   TestClock slower;
   const History late = fit_by_time(model, slower, options, [&](const Progress& progress) {
     slower.time += progress.step > 50 ? 0.05 : 0.01;

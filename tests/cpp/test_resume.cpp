@@ -73,7 +73,7 @@ std::vector<float> parameters(const Model& model) {
   return out;
 }
 
-// What a run leaves, times left out.
+// The results of a run, without times.
 struct Outcome {
   std::vector<float> parameters;
   std::vector<float> latest;  // in the checkpoint

@@ -259,7 +259,7 @@ void test_atomic_file(const TemporaryFolder& folder) {
   CHECK(folder.list().find("-tmp") == std::string::npos);
 }
 
-// What stands where the temporary file would is neither waited for nor lost, and named.
+// A file in the place of the temporary one is neither waited for nor lost, and the error names it.
 void test_temporary_name_taken(const TemporaryFolder& folder) {
   const std::string taken = folder.path("taken.slm-tmp");
   const auto refused = [&] {

@@ -21,8 +21,8 @@ slm::Config dense(int64_t state_dim, int64_t num_layers = 1) {
   return config;
 }
 
-// What an update leaves of parameters by which nothing else happens to them: of rate 0. Every A is
-// `a`, and the last gradient is `gradient`.
+// The parameters after an update at rate 0, which changes nothing else. Every A is `a`, and the
+// last gradient is `gradient`.
 Floats updated(const slm::Config& config, const Floats& a, float max_spectral_radius,
                float gradient = 0, int threads = 1,
                const slm::Kernels& kernels = slm::active_kernels()) {

@@ -1,5 +1,4 @@
-// What a sample hands out and when: whole UTF-8 characters, and nothing that belongs to a stop
-// string.
+// A sample hands out whole UTF-8 characters, and nothing that belongs to a stop string.
 #include "check.h"
 #include "sample/text_streamer.h"
 #include "util/utf8.h"

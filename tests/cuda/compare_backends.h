@@ -1,35 +1,18 @@
 #pragma once
-// Comparisons of the CUDA backend with the CPU's, and arrays to feed them with. The same tests run
+// Comparisons of the CUDA backend with the CPU's. The same tests run
 // on the CPU through emulate.h and, in a build with CUDA, on a device (gpu/).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <random>
-#include <vector>
 
 #include "backend.cuh"
 #include "check.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/isa.h"
-
-using Floats = std::vector<float>;
-using Bytes = std::vector<uint8_t>;
+#include "random.h"
 
 // Between the two backends, by this test so far.
 inline int64_t values_compared = 0;
-
-inline Floats random_floats(int64_t size, uint32_t seed, float low = -1, float high = 1) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> uniform(low, high);
-  Floats values(static_cast<size_t>(size));
-  for (float& value : values) value = uniform(random);
-  return values;
-}
-
-inline bool same_bits(const Floats& a, const Floats& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
 
 // The largest of the differences, or NaN where there is one. A difference is divided by `scale` of
 // the expected value.
@@ -63,7 +46,7 @@ inline void check_close(const Floats& a, const Floats& b) {
   CHECK_NEAR(worst_difference(a, b, [](double) { return 1.0; }), 0, 1e-4 * largest);
 }
 
-// What a tensor has of values in the order of the table.
+// The values of one tensor, of all values in the order of the table.
 inline Floats part_of(const Floats& values, const slm::Tensor& tensor) {
   const auto begin = values.begin() + tensor.offset;
   return {begin, begin + tensor.info.size};

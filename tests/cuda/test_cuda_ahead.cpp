@@ -78,7 +78,7 @@ void test_same_bits(const slm::Config& config, slm::Sampling sampling, int64_t s
   check_same_bits(losses[0], losses[1]);
   check_same_model(ahead, waiting);
   if (stop_after == kSteps) return;
-  // What was begun and given up leaves nothing behind.
+  // A step that was begun and given up leaves nothing behind.
   ahead.fit(false);
   waiting.fit(true);
   check_same_model(ahead, waiting);

@@ -41,7 +41,7 @@ void test_heads(int64_t T, int64_t B, int64_t E, float scale) {
   }
 }
 
-// Of a model that is only read the logits stay what they are.
+// The logits of a workspace without training stay what they are.
 void test_reading() {
   const slm::CudaBackend cuda;
   const slm::Config config = config_of(5, true, true, false, true);

@@ -35,7 +35,7 @@ slm::CudaWorkspace& memory(const slm::CudaBackend&, slm::Workspace& ws) {
   return static_cast<slm::CudaWorkspace&>(ws);
 }
 
-// What the positions from `first` on take in, and where the gradient by that goes.
+// The inputs of the layers from time step t on, and the gradient by them.
 const float* inputs(slm::CpuWorkspace& ws, int64_t t) { return ws.u(0, t); }
 const float* inputs(slm::CudaWorkspace& ws, int64_t t) {
   return slm::device_data(ws.u) + t * ws.B * ws.E;
@@ -146,7 +146,7 @@ void test_training(const Case& c) {
   }
 }
 
-// Of a step that is not finite no row changes, and none counts as having occurred.
+// A step that is not finite changes no row, and no row counts as having occurred.
 void test_not_finite() {
   const Case c{{3}, 16, 5, 0, 7, 2, 0};
   const slm::CudaBackend backend;

@@ -1,5 +1,6 @@
 #pragma once
 // Models to train, texts to train them on, and what has become of them.
+#include "all_options.h"
 #include "compare_backends.h"
 #include "model_impl.h"
 #include "slm/model.h"
@@ -34,16 +35,7 @@ inline slm::Config gated() {
   return config;
 }
 
-inline slm::Config rich() {
-  slm::Config config = gated();
-  config.mlp_dim = 11;
-  config.tie_embeddings = true;
-  config.head_bias = true;
-  config.ngram_dim = 5;
-  config.match_lengths = {3, 6};
-  config.match_span = 50;
-  return config;
-}
+inline slm::Config rich() { return with_all_options(normed()); }
 
 inline std::string text_of(int64_t size) {
   const std::string words = "the cat sat on the mat, and then it ran; who knows what else?\n";

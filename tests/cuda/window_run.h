@@ -11,7 +11,7 @@ struct WindowCase {
   Bytes starts = {};  // (T, B), or empty: none
 };
 
-// What one may know of it afterwards.
+// The results of a window that can be read back.
 struct WindowRun {
   Floats logits, losses, logit_gradients, state, gradients;
 };
@@ -27,13 +27,6 @@ inline Floats random_parameters(const slm::TensorTable& table, uint32_t seed) {
       values[static_cast<size_t>(tensor.offset) + i] += start[i];
   }
   return values;
-}
-
-inline Bytes random_bytes(int64_t size, uint32_t seed) {
-  std::mt19937 random(seed);
-  Bytes bytes(static_cast<size_t>(size));
-  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
-  return bytes;
 }
 
 // A state that the model may be in: hidden values, and bytes as a state has them.

@@ -28,7 +28,7 @@ def is_slow(name: str) -> bool:
 def ctest(
     request: pytest.FixtureRequest, cpp_build: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, ElementTree.Element]:
-    """What ctest reports of the selected tests, by name."""
+    """The reports of ctest on the selected tests, by name."""
     selected = [
         item.callspec.params["name"]
         for item in request.session.items

@@ -47,7 +47,7 @@ void forward_pass(const Net& model, Workspace& workspace, const Window& window, 
       backend.begin_window(workspace, window.part(chunks.begin(i), chunks.end(i)), from, Dropout{});
     }
     poll_interrupt();
-    const GraphKey key = logits != nullptr ? kForwardAndLogits : kForward;
+    const GraphKey key = logits != nullptr ? GraphKey::forward_and_logits : GraphKey::forward;
     capture_or_run(model, workspace, nullptr, key, steps, [&] {
       forward_chunk(model, workspace, 0, steps, poll_interrupt);
       if (logits == nullptr) return;

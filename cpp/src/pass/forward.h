@@ -18,9 +18,6 @@ struct Chunks {
   int64_t end(int64_t i) const { return std::min(seq_len, (i + 1) * steps); }
 };
 
-// Kinds of operations that a backend may capture (Backend::capture_or_run).
-enum GraphKey : int64_t { kForward, kForwardAndLogits, kBackward };
-
 // Embedding and layers of the time steps [t0, t1); `poll` is called after each layer.
 void forward_chunk(const Net& model, Workspace& workspace, int64_t t0, int64_t t1,
                    const std::function<void()>& poll);

@@ -55,7 +55,7 @@ void ShardPass::run(const Window& window, const Buffer* state, const Dropout& dr
       const ScopedTimer timer("save_state");
       model_.backend->save_state(*workspace_, *states_.back());
     }
-    capture_or_run(model_, *workspace_, &grads, kBackward, end - begin,
+    capture_or_run(model_, *workspace_, &grads, GraphKey::backward, end - begin,
                    [&] { backward(end - begin, scale, grads); });
     if (losses == nullptr) continue;
     const ScopedTimer timer("read_losses");
@@ -73,7 +73,7 @@ void ShardPass::forward(const Window& window, const Buffer* state, const Dropout
   }
   const Chunks chunks{end - begin, model_.backend->chunk_steps(model_.config, window.batch_size)};
   poll();
-  capture_or_run(model_, *workspace_, nullptr, kForward, end - begin, [&] {
+  capture_or_run(model_, *workspace_, nullptr, GraphKey::forward, end - begin, [&] {
     for (int64_t i = 0; i < chunks.count(); ++i)
       forward_chunk(model_, *workspace_, chunks.begin(i), chunks.end(i), [this] { poll(); });
   });

@@ -89,7 +89,7 @@ class Block {
   bool run(const std::function<void()>& kernel, size_t shared_bytes) {
     kernel_ = &kernel;
     prepare();
-    // Of exactly the size that was asked for, so that a sanitizer sees what is outside it.
+    // It has exactly the size that was asked for, so that a sanitizer sees what is outside it.
     shared_.reset(new char[shared_bytes]);
     std::memset(shared_.get(), 0xFF, shared_bytes);
     while (left_ > 0) {
@@ -105,8 +105,8 @@ class Block {
   void sync_threads() { wait(barrier_); }
   void sync_warp() { wait(warp().barrier); }
 
-  // What each lane of this thread's warp passes; 0 where there is no lane. Stays until the warp's
-  // next exchange but one.
+  // The value that each lane of this thread's warp passes; 0 where there is no lane. The array
+  // stays until the warp's next exchange but one.
   const uint64_t* exchange(uint64_t value) {
     uint64_t* values = warp().values[fibers_[threadIdx.x].exchanges++ % 2];
     values[threadIdx.x % kWarpSize] = value;

@@ -1,5 +1,5 @@
 #pragma once
-// What kernels are written with: the words of CUDA that cuda/ uses.
+// The words of CUDA that the kernels of cuda/ are written with.
 #include <cmath>
 #include <type_traits>
 

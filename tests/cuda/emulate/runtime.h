@@ -48,7 +48,7 @@ class LateWork {
     const std::lock_guard<std::mutex> lock(mutex_);
     work_.push_back(std::move(work));
   }
-  // What has been called and what has been done of it, in pieces.
+  // The numbers of pieces of work that have been called, and that have been done.
   int64_t called() {
     const std::lock_guard<std::mutex> lock(mutex_);
     return done_ + static_cast<int64_t>(work_.size());
@@ -86,7 +86,7 @@ inline cudaError_t submit(cudaStream_t stream, Work work) {
   return cudaSuccess;
 }
 
-// What a stream that captures cannot do.
+// Fails on a stream that captures, for calls that cannot be captured.
 inline cudaError_t refuse_capture(cudaStream_t stream) {
   if (stream == nullptr || !stream->capturing) return cudaSuccess;
   stream->invalidated = true;
@@ -162,8 +162,8 @@ inline cudaError_t cudaFreeHost(void* data) {
   return cudaSuccess;
 }
 
-// Of exactly the size that was asked for, so that a sanitizer sees what is outside it, and filled
-// with NaN, so that nobody relies on fresh memory.
+// Memory of exactly the size that was asked for, so that a sanitizer sees what is outside it,
+// filled with NaN, so that nobody relies on fresh memory.
 template <class T>
 cudaError_t cudaMallocAsync(T** data, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return cudaErrorInvalidValue;

@@ -26,7 +26,7 @@ inline void jump(jmp_buf to) {
 
 constexpr size_t kStackSize = 256 * 1024;  // red zones take much of it
 
-// Of one fiber.
+// Tells the sanitizer of the switches to and from the stack of one fiber.
 class StackSwitch {
  public:
   void to_fiber(const void* stack) {
