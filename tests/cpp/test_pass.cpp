@@ -39,7 +39,7 @@ void test_recompute_takes_less_memory() {
   slm::TrainConfig bounded;
   bounded.max_spectral_radius = 0.9f;
   Model other = make_model(small());
-  slm::Trainer(other, bounded);
+  other.set_train_config(bounded);
   CHECK_EQ(other.memory().optimizer, 4 * (3 * model.num_parameters() + 3 * 20 * 20));
   CHECK(model.memory().weights >= 3 * 4 * model.num_parameters() - 4 * 256 * 9);
 }
