@@ -7,7 +7,6 @@
 #include "io/model_file.h"
 #include "model_impl.h"
 #include "pass/training_pass.h"
-#include "text/bytes_of.h"
 #include "util/memory_count.h"
 
 namespace slm {

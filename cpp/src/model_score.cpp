@@ -6,6 +6,7 @@
 #include "evaluate/symbols.h"
 #include "model_impl.h"
 #include "pass/forward.h"
+#include "text/bytes_of.h"
 #include "text/documents.h"
 #include "train/dynamic_evaluation.h"
 
@@ -59,6 +60,8 @@ Score Model::adapt(const uint8_t* data, size_t size, float* log_probs) {
   return score_bytes(*impl_, data, size, log_probs, [&](auto... text) {
     Adapted adapted = evaluate_dynamically(*impl_, text...);
     impl_->weights = std::move(adapted.weights);
+    if (impl_->seen_bytes)
+      impl_->seen_bytes->add(bytes_of({reinterpret_cast<const char*>(data), size}));
     return adapted.score;
   });
 }

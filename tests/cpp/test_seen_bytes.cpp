@@ -4,6 +4,7 @@
 #include "io/model_file.h"
 #include "temporary_folder.h"
 #include "text/bytes_of.h"
+#include "text/sample_blocks.h"
 
 using slm::bytes_of;
 using slm::ByteSet;
@@ -73,6 +74,24 @@ void test_training() {
   CHECK(model.seen_bytes() == ByteSet(kText));
   trainer.fit(kOther, steps(1));
   CHECK(model.seen_bytes() == both());
+}
+
+// Of a text that is too large to be read before the run, the bytes between the sampled blocks are
+// known once a window has had them.
+void test_large_text() {
+  std::string text(size_t{65} << 20, 'x');
+  std::vector<bool> sampled(text.size());
+  for (const std::string_view block : slm::sample_blocks(text)) {
+    const auto start = block.data() - text.data();
+    std::fill_n(sampled.begin() + start, block.size(), true);
+  }
+  for (size_t i = 0; i < text.size(); ++i)
+    if (!sampled[i]) text[i] = 'y';
+  slm::TrainConfig config = tiny().train_config;
+  config.batch_size = 256;
+  Model model(tiny());
+  Trainer(model, config).fit(text, steps(3));
+  CHECK(model.seen_bytes() == ByteSet("xy"));
 }
 
 // The validation text is not what the model is trained on.
@@ -197,6 +216,7 @@ int main() {
   test_sets();
   test_documents();
   test_training();
+  test_large_text();
   test_validation_is_not_seen();
   test_run_that_fails_at_its_first_step();
   test_other_ways_to_train();

@@ -5,6 +5,7 @@
 #include "io/atomic_file.h"
 #include "pass/profile.h"
 #include "text/bytes_of.h"
+#include "text/sample_blocks.h"
 #include "train/head_bias.h"
 #include "train/schedule.h"
 
@@ -39,7 +40,10 @@ Run::Run(Trainer::Impl& trainer, const TrainingText& text, const FitOptions& opt
     run_spec_ = run_spec();
   }
 
-  const ByteSet read = bytes_of(split_.training, model_config().documents);
+  const auto blocks = sample_blocks(split_.training);
+  adds_seen_bytes_ = blocks.size() > 1;
+  ByteSet read;
+  for (const std::string_view block : blocks) read.add(bytes_of(block, model_config().documents));
   sampler_ = std::make_unique<WindowSampler>(split_.training, config_, split_.documents);
   make_window_state();
   if (options.resume)
@@ -148,7 +152,13 @@ void Run::take_step() {
 void Run::begin_step(int64_t step) {
   start_window(step);
   const Dropout drops = dropout(step);
-  trainer_.begin(trainer_.noise.corrupt(sampler_->window(step), noise(), drops.seed, drops.first),
+  const Window window = sampler_->window(step);
+  if (adds_seen_bytes_ && seen_bytes_) {
+    const auto count = static_cast<size_t>(window.seq_len * window.batch_size);
+    seen_bytes_->add(bytes_of({reinterpret_cast<const char*>(window.targets), count},
+                              trainer_.model.config.documents));
+  }
+  trainer_.begin(trainer_.noise.corrupt(window, noise(), drops.seed, drops.first),
                  window_state_.get(), drops);
 }
 

@@ -77,6 +77,7 @@ class Run {
   std::string_view validation_;        // what is used of split_.validation
   TrainConfig config_;                 // as resolved
   std::optional<ByteSet> seen_bytes_;  // of the model, from its first step on
+  bool adds_seen_bytes_ = false;       // of each window, where the text was too large to be read
   Json run_spec_;                      // what a checkpoint's must equal
   RunState state_;                     // its `seconds` are those before this session
   BestWeights best_;
