@@ -165,8 +165,12 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     scores = []
     for args in ([str(path), "--encoding", "latin-1"], [str(plain)]):
         assert cli.main(["score", "-m", model, *args]) == 0
-        scores.append(capsys.readouterr().out.partition(": ")[2])
+        output = capsys.readouterr()
+        scores.append(output.out.partition(": ")[2])
+        assert "note" not in output.err
     assert scores[0] == scores[1]
+    assert cli.main(["score", "-m", model, str(path)]) == 0
+    assert f"slm: note: {path}: the text is not UTF-8" in capsys.readouterr().err
     assert cli.main(["score", "--lines", str(path), "--encoding", "latin-1"]) == 1
     assert "--lines takes no --encoding" in capsys.readouterr().err
     assert cli.main([*train, str(path), "--encoding", "ascii"]) == 1

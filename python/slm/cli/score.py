@@ -27,6 +27,7 @@ from slm.cli.options import (
     open_model,
     print_json,
 )
+from slm.encodings import note_on
 
 
 def add_parser(commands: Commands) -> None:
@@ -67,6 +68,8 @@ def run(args: argparse.Namespace) -> None:
     texts = [slm.load_text(name, encoding=args.encoding) for name in args.files]
     model = open_model(args)
     for name, text in zip(args.files, texts, strict=True):
+        if note := note_on(text):
+            message(args, f"note: {name}: {note}")
         score = model.score(text, log_probs=args.per_byte, adapt=args.adapt)
         summary = (
             f"{name}: {score.nats_per_byte:.4f} nats per byte, {score.bits_per_byte:.4f} bits per "
