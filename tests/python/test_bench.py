@@ -215,9 +215,9 @@ def peer_models(scan: bool, options: dict[str, Any], **training: Any) -> tuple[A
             if name.startswith(("ngram.", "match."))
         }
     )
-    trainer = slm.Trainer(
-        model, learning_rate=0.01, schedule="constant", warmup_steps=0, beta2=0.98, **training
-    )
+    how = {"learning_rate": 0.01, "schedule": "constant", "warmup_steps": 0, "beta2": 0.98}
+    model.train_config = replace(model.train_config, **how, **training)
+    trainer = slm.Trainer(model)
     return model, trainer, TorchModel(model, 0.01, scan=scan, threads=1)
 
 
