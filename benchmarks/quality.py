@@ -5,6 +5,7 @@
     python benchmarks/quality.py nanogpt                 needs PyTorch
     python benchmarks/quality.py search trials.json --text books --preset small --seconds 60
     python benchmarks/quality.py samples --preset nano --seconds 24      to docs/samples.md
+    python benchmarks/quality.py cold                    how texts begin
     python benchmarks/quality.py table [--write]
     python benchmarks/quality.py plot                    needs matplotlib
 
@@ -15,13 +16,15 @@ search.jsonl. The books are read from ../shared/data; tinyshakespeare comes with
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import slm
-from quality import records, runs, samples, search, tables, texts
+from quality import cold, records, runs, samples, search, tables, texts
+from quality.cold_table import cold_table
 from slm.cli.options import add_fields, overrides_from_args
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -60,12 +63,23 @@ def run_search(args: argparse.Namespace) -> None:
         keep(args.results, record)
 
 
+def run_cold(args: argparse.Namespace) -> None:
+    overrides = json.loads(args.overrides)
+    for case, seed in product(args.case, args.seed):
+        record = cold.run(cold.cases()[case], seed, overrides)
+        keep(args.results, {"kind": "cold", "name": args.name, **record})
+
+
 def table(args: argparse.Namespace) -> None:
-    text = tables.tables(records.read(args.results))
-    if args.write:
-        tables.write_between_markers(DOCS / "quality.md", "tables", text)
-    else:
-        print(text, end="")
+    parts = {
+        "tables": tables.tables(records.read(args.results)),
+        "cold": cold_table(records.read(records.COLD)),
+    }
+    for name, text in parts.items():
+        if args.write:
+            tables.write_between_markers(DOCS / "quality.md", name, text)
+        else:
+            print(text, end="")
 
 
 def write_samples(args: argparse.Namespace) -> None:
@@ -88,6 +102,7 @@ def keep(path: Path, record: dict[str, Any]) -> None:
     """Appends the record to the file and prints its most important fields."""
     records.append(path, record)
     what = ["kind", "name", "text", "preset", "overrides", "seed", "step", "seconds_taken", "loss"]
+    what += ["case", "good", "ended", "good_th", "first_bytes_cold", "first_bytes_warm"]
     what += ["nats_per_byte", "adapted", "int8_nats_per_byte", "int8_file_bytes", "load"]
     print(" ".join(f"{name}={record[name]}" for name in what if name in record), flush=True)
 
@@ -121,6 +136,11 @@ def parser() -> argparse.ArgumentParser:
     for config in (slm.Config, slm.TrainConfig):
         add_fields(one, config)
 
+    sub = command("cold", run_cold, records.COLD)
+    sub.add_argument("--case", choices=cold.cases(), nargs="+", default=list(cold.cases()))
+    sub.add_argument("--seed", type=int, nargs="+", default=[1, 2, 3])
+    sub.add_argument("--name", default="now", help="the state of slm, in the table")
+    sub.add_argument("--overrides", default="{}", help="of training, as JSON")
     sub = command("ppmd", run_ppmd)
     sub.add_argument("--text", choices=texts.names(), nargs="+", default=texts.names())
     sub = command("nanogpt", run_nanogpt)

@@ -14,6 +14,7 @@ from slm.bench.machine import cpu_name
 
 RESULTS = Path(__file__).parent / "results.jsonl"
 SEARCH = Path(__file__).parent / "search.jsonl"
+COLD = Path(__file__).parent / "cold.jsonl"
 
 
 def machine(threads: int | None = None, precision: str = "float32") -> dict[str, Any]:
