@@ -49,6 +49,7 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ng
   preset.train_config.warmup_steps = 100;
   preset.train_config.dropout = preset.train_config.locked_dropout = kAutoDropout;
   preset.train_config.input_noise = kAutoDropout;
+  preset.train_config.cold_fraction = 1.0f / 32;
   return preset;
 }
 
