@@ -82,5 +82,9 @@ int main() {
     test_window({config, 60, 5, true, {1, 34, 59}});
     test_recorded(config);
   }
+  // 0xFF, which ends documents, is what a byte before the text becomes where it is cast.
+  WindowCase repetitive{shared_rows(), 60, 5, true};
+  repetitive.repetitive = true;
+  test_window(repetitive);
   return comparison_result();
 }

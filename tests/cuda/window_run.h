@@ -8,7 +8,8 @@ struct WindowCase {
   bool carried = false;            // the window starts from a state
   std::vector<int64_t> cuts = {};  // inner bounds of the ranges of time
   slm::Dropout dropout = {};
-  Bytes starts = {};  // (T, B), or empty: none
+  Bytes starts = {};        // (T, B), or empty: none
+  bool repetitive = false;  // inputs of two bytes alone, so that nearly all have matches
 };
 
 // The results of a window that can be read back.
@@ -47,7 +48,10 @@ inline WindowRun run_window(const slm::Backend& backend, const WindowCase& c,
   const auto gradients = backend.make_gradients(c.config, table, T * B);
   const auto ws = backend.make_workspace(c.config, {T, B, true});
   const auto state = make_buffer(backend, random_state(c.config, B, 5));
-  const Bytes inputs = random_bytes(T * B, 6), targets = random_bytes(T * B, 7);
+  Bytes inputs = random_bytes(T * B, 6);
+  const Bytes targets = random_bytes(T * B, 7);
+  if (c.repetitive)
+    for (uint8_t& byte : inputs) byte = byte % 4 == 0 ? 'a' : 0xFF;
   std::vector<int64_t> bounds = c.cuts;
   bounds.insert(bounds.begin(), 0);
   bounds.push_back(T);
