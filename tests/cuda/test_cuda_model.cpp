@@ -66,6 +66,18 @@ void test_training(const slm::Config& config, int64_t seq_len, int64_t batch_siz
               read_all(*slm::impl_of(cpu).backend, *slm::impl_of(cpu_state).h));
 }
 
+// Parts of a text by themselves, more of them than a batch has rows.
+void test_lines(const slm::Model& cuda, const slm::Model& cpu, std::string_view text) {
+  std::vector<std::string_view> lines;
+  for (size_t i = 0; i < 70; ++i) lines.push_back(text.substr(i, i % 4));
+  const std::vector<slm::Score> on_cuda = cuda.score_many(lines), on_cpu = cpu.score_many(lines);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].empty()) continue;
+    check_near(on_cuda[i].nats_per_byte, on_cpu[i].nats_per_byte);
+    if (i > 64) CHECK_EQ(on_cuda[i].nats_per_byte, cuda.score(lines[i]).nats_per_byte);
+  }
+}
+
 void test_reading(const slm::Config& config) {
   const slm::Model cuda = make_model(config, "cuda"), cpu = make_model(config, "cpu");
   const std::string text = text_of(300);
@@ -75,6 +87,7 @@ void test_reading(const slm::Config& config) {
   const slm::Score on_cpu = cpu.score(bytes, text.size(), cpu_log_probs.data());
   check_near(on_cuda.nats_per_byte, on_cpu.nats_per_byte);
   check_close(cuda_log_probs, cpu_log_probs);
+  test_lines(cuda, cpu, text);
 
   Floats cuda_logits(text.size() * slm::kVocabSize), cpu_logits(cuda_logits.size());
   slm::State cuda_state = cuda.new_state(3), cpu_state = cpu.new_state(3);
