@@ -42,7 +42,6 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ng
   preset.config.match_span = match_span;
   preset.config.fixed_share = 2e-4f;
   preset.train_config.sampling = Sampling::stream;
-  preset.train_config.learning_rate = 8e-3f;
   preset.train_config.min_lr_ratio = 0.02f;
   preset.train_config.beta2 = 0.98f;
   preset.train_config.weight_decay = 0.05f;
@@ -53,10 +52,13 @@ Preset recommended(int64_t embed_dim, int64_t state_dim, std::vector<int64_t> ng
   return preset;
 }
 
-// More layers train slower, and at a lower rate.
-Preset deeper(Preset preset, int64_t num_layers, int64_t mlp_dim, float learning_rate) {
+Preset deeper(Preset preset, int64_t num_layers, int64_t mlp_dim) {
   preset.config.num_layers = num_layers;
   preset.config.mlp_dim = mlp_dim;
+  return preset;
+}
+
+Preset at_rate(float learning_rate, Preset preset) {
   preset.train_config.learning_rate = learning_rate;
   return preset;
 }
@@ -64,10 +66,11 @@ Preset deeper(Preset preset, int64_t num_layers, int64_t mlp_dim, float learning
 const std::vector<std::pair<std::string, Preset>>& presets() {
   // seed-small is what Config and TrainConfig start as.
   static const std::vector<std::pair<std::string, Preset>> table = {
-      {"nano", recommended(64, 128, {2, 3, 4}, 4096, 4096)},
-      {"small", deeper(recommended(128, 192, {2, 3, 4}, 16384, 4096), 2, 0, 4e-3f)},
-      {"base", recommended(128, 256, {2, 3, 4, 5, 6}, 65536, 16384)},
-      {"large", deeper(recommended(128, 96, {2, 3, 4, 5, 6}, 131072, 16384), 3, 96, 6e-3f)},
+      {"nano", at_rate(1.6e-2f, recommended(64, 128, {2, 3, 4}, 4096, 4096))},
+      {"small", at_rate(8e-3f, deeper(recommended(128, 192, {2, 3, 4}, 16384, 4096), 2, 0))},
+      {"base", at_rate(8e-3f, recommended(128, 256, {2, 3, 4, 5, 6}, 65536, 16384))},
+      {"large",
+       at_rate(6e-3f, deeper(recommended(128, 96, {2, 3, 4, 5, 6}, 131072, 16384), 3, 96))},
       {"seed", seed_preset()},
       {"seed-small", Preset{}},
   };
