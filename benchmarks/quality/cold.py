@@ -86,10 +86,11 @@ def names(documents: str | None = None) -> Case:
         drawn.add("".join(part[rng.integers(len(part))] for part in parts))
     items = [name.encode() for name in sorted(drawn)]
     rng.shuffle(items)
-    name = "names" + (f", documents={documents}" if documents else "")
-    return Case(
-        name, lines(items[:5000]), "nano", 150, capital, 20, b"", documents, lines(items[5000:])
-    )
+    name, held_out = "names", lines(items[5000:])
+    if documents is not None:  # whose texts are no lines
+        name, held_out = f"names, documents={documents}", None
+    text = lines(items[:5000])
+    return Case(name, text, "nano", 150, capital, 20, b"", documents, held_out)
 
 
 def cases() -> dict[str, Callable[[], Case]]:

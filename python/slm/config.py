@@ -71,7 +71,7 @@ class TrainConfig:
     clip_norm: float = option("gradient clipping: largest norm of the whole gradient; 0: none")
     warmup_steps: int = option(
         "steps of linear warm-up to the peak learning rate; a run of fewer than ten times as many "
-        "steps warms up in a tenth of them"
+        "steps warms up in a tenth of them if the model has a norm"
     )
     schedule: str = option('learning rate after the warm-up: "cosine" decay, or "constant"')
     sampling: str = option(

@@ -75,7 +75,7 @@ struct TrainConfig {
   float epsilon = 1e-8f;
   float weight_decay = 0.01f;  ///< decoupled: w is scaled by 1 - lr * weight_decay
   float clip_norm = 1.0f;      ///< largest global gradient norm; 0 does not clip
-  /// Linear from lr / warmup_steps to lr. Trainer::fit warms up in at most a tenth of its steps.
+  /// Linear from lr / warmup_steps to lr. With Norm::rms, at most a tenth of a run.
   int64_t warmup_steps = 50;
   Schedule schedule = Schedule::cosine;
   float min_lr_ratio = 0;    ///< learning rate at the end of the cosine / learning_rate

@@ -6,8 +6,13 @@
 namespace slm {
 namespace {
 
-// A longer warm-up than a tenth of a run would leave it too little time at its rate.
-constexpr int64_t kLeastStepsPerWarmup = 10;
+// A longer warm-up than a tenth of a run would leave it too little time at its rate. Models without
+// a norm keep theirs: they may diverge at a rate that comes soon.
+int64_t fitting_warmup(const Config& config, int64_t warmup_steps, int64_t steps) {
+  constexpr int64_t kLeastStepsPerWarmup = 10;
+  if (config.norm == Norm::none) return warmup_steps;
+  return std::min(warmup_steps, steps / kLeastStepsPerWarmup);
+}
 
 }  // namespace
 
@@ -46,7 +51,8 @@ void Run::set_plan(const Plan& plan) {
   state_.planned_steps = plan.steps;
   state_.eval_every = plan.eval_every;
   config_.steps = plan.steps;
-  config_.warmup_steps = std::min(trainer_.config.warmup_steps, plan.steps / kLeastStepsPerWarmup);
+  config_.warmup_steps =
+      fitting_warmup(trainer_.model.config, trainer_.config.warmup_steps, plan.steps);
 }
 
 TrainConfig Run::used_config() const {
