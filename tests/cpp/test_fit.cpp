@@ -230,23 +230,30 @@ void test_short_texts() {
   CHECK_THROWS(ErrorKind::config, "the text to train on is empty", trainer.fit(""));
 }
 
-// A tenth of the run at most, which may be none of its steps.
-void test_warmup() {
-  slm::TrainConfig how = tiny().train_config;
+// With a norm a tenth of the run at most, which may be none of its steps.
+void check_warmup(slm::Norm norm, int64_t steps, int64_t warmup) {
+  slm::Preset preset = tiny();
+  preset.config.norm = norm;
+  slm::TrainConfig& how = preset.train_config;
   how.schedule = slm::Schedule::constant;
   how.warmup_steps = 5;
-  for (const auto& [steps, warmup] : {std::pair{100, 5}, {40, 4}, {19, 1}, {3, 0}}) {
-    how.steps = steps;
-    Model model(tiny());
-    std::vector<float> rates;
-    const History history = Trainer(model, how).fit(kText, {}, [&](const Progress& progress) {
-      rates.push_back(progress.learning_rate / how.learning_rate);
-      return true;
-    });
-    CHECK_EQ(history.config.warmup_steps, warmup);
-    for (int s = 0; s < steps; ++s)
-      CHECK_NEAR(rates.at(static_cast<size_t>(s)), s < warmup ? (s + 1.0) / warmup : 1.0, 1e-6);
-  }
+  how.steps = steps;
+  Model model(preset);
+  std::vector<float> rates;
+  const History history = Trainer(model, how).fit(kText, {}, [&](const Progress& progress) {
+    rates.push_back(progress.learning_rate / how.learning_rate);
+    return true;
+  });
+  CHECK_EQ(history.config.warmup_steps, warmup);
+  for (int64_t s = 0; s < steps; ++s)
+    CHECK_NEAR(rates.at(static_cast<size_t>(s)),
+               s < warmup ? static_cast<double>(s + 1) / static_cast<double>(warmup) : 1.0, 1e-6);
+}
+
+void test_warmup() {
+  for (const auto& [steps, warmup] : {std::pair{100, 5}, {40, 4}, {19, 1}, {3, 0}})
+    check_warmup(slm::Norm::rms, steps, warmup);
+  for (const int64_t steps : {100, 19, 3}) check_warmup(slm::Norm::none, steps, 5);
 }
 
 void test_bad_options() {

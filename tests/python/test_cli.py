@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a text and a model trained on it."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "text.txt").write_bytes(TEXT)
-    results("train", "text.txt", "--steps", "30", *TINY, folder=folder)
+    results("train", "text.txt", "--steps", "30", "--dropout", "auto", *TINY, folder=folder)
     return folder
 
 
@@ -286,12 +286,13 @@ def test_score(folder: Path) -> None:
 def test_info(folder: Path) -> None:
     facts = json.loads(results("info", "slm.safetensors", "--json", folder=folder))
     assert facts["config"]["embed_dim"] == 12 and facts["train_config"]["steps"] == 30
-    assert facts["last_run"] == {**facts["train_config"], "warmup_steps": 3}
+    assert facts["train_config"]["dropout"] == -1  # "auto" in a file
+    assert facts["last_run"] == {**facts["train_config"], "dropout": 0}  # less than one pass
     assert facts["tensors"]["embedding.weight"] == [256, 12]
     assert bytes(facts["seen bytes"]) == slm.load(folder / "slm.safetensors").seen_bytes
     assert set(facts["seen bytes"]) == set(TEXT)
     text = results("info", "slm.safetensors", folder=folder)
-    assert b"warmup_steps 3\n" in text  # that of the latest run
+    assert b"dropout 0.0\n" in text  # that of the latest run
     assert b"layers.0.A" in text and b"residual" not in text and b"n-gram" not in text
     assert f"{len(set(TEXT))} of 256: ".encode() in text
     installation = json.loads(results("info", "--json", folder=folder))
