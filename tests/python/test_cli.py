@@ -292,7 +292,7 @@ def test_info(folder: Path) -> None:
     assert bytes(facts["seen bytes"]) == slm.load(folder / "slm.safetensors").seen_bytes
     assert set(facts["seen bytes"]) == set(TEXT)
     text = results("info", "slm.safetensors", folder=folder)
-    assert b"dropout 0.0\n" in text  # that of the latest run
+    assert b"latest run used                dropout 0" in text
     assert b"layers.0.A" in text and b"residual" not in text and b"n-gram" not in text
     assert f"{len(set(TEXT))} of 256: ".encode() in text
     installation = json.loads(results("info", "--json", folder=folder))
