@@ -16,7 +16,7 @@ WANTED = 12
 # model: pairs and triples of letters, nothing copied from earlier in a name.
 options = {"embed_dim": 32, "state_dim": 64, "ngram_orders": (2, 3), "match_lengths": ()}
 model = slm.Model("nano", **options, seed=0)
-history = model.train(NAMES, steps=60, seq_len=64, batch_size=16)
+history = model.train(NAMES, steps=30, seq_len=64, batch_size=16)
 print(f"{len(NAMES)} names, {history.steps} steps, {history.best_loss:.2f} nats per byte\n")
 
 samples = model.generate("", 20, temperature=0.7, num_samples=100, seed=1)
