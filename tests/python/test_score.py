@@ -132,17 +132,35 @@ def test_lines_as_columns(folder: Path) -> None:
     ]  # fmt: skip
 
 
-def test_lines_are_scored_as_they_come() -> None:
-    class Pipe(io.BytesIO):
-        def read1(self, size: int | None = -1) -> bytes:
-            return self.read(7)
+class Pipe(io.BytesIO):
+    """Gives a few bytes at each read."""
 
+    def __init__(self, text: bytes, num_bytes: int = 7):
+        super().__init__(text)
+        self.num_bytes = num_bytes
+
+    def read1(self, size: int | None = -1) -> bytes:
+        return self.read(self.num_bytes)
+
+
+def test_lines_are_scored_as_they_come() -> None:
     text = b"\n".join([b"first", b"", b"a line longer than a read", b"last"])
     batches = list(read_lines(Pipe(text)))
     assert batches[0] == [b"first", b""] and len(batches) == 3
     for data in (text, text + b"\n"):
         assert list(chain(*read_lines(Pipe(data)))) == text.split(b"\n")
     assert list(read_lines(Pipe(b""))) == []
+
+
+def test_lines_end_as_those_of_training_do() -> None:
+    text = b"first\r\n\r\nwithin\ra line\r\nLF\ntwo\r\r\nlast\r"
+    expected = [b"first", b"", b"within\ra line", b"LF", b"two\r", b"last"]
+    documents = slm._core.Documents()
+    documents.add_lines(np.frombuffer(text, np.uint8))
+    ends = b"".join(line + b"\xff" for line in expected if line)  # empty ones are no documents
+    assert documents.encoded.tobytes() == ends
+    for num_bytes in range(1, len(text) + 1):
+        assert list(chain(*read_lines(Pipe(text, num_bytes)))) == expected
 
 
 def test_shown_lines_cannot_move_the_cursor() -> None:

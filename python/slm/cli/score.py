@@ -3,8 +3,8 @@
 --per-byte prints a line of four columns for each byte: file, offset, byte, and the natural
 logarithm of its probability. The summary then goes to standard error.
 
---lines scores each line by itself, without its newline, and prints a line of four columns for it:
-bits per byte, bytes, file and line number, and how the line begins. The odd lines of a log:
+--lines scores each line by itself, without its LF or CRLF, and prints a line of four columns for
+it: bits per byte, bytes, file and line number, and how the line begins. The odd lines of a log:
 
     slm score --lines app.log | sort -rn | head
 """

@@ -73,18 +73,18 @@ def shown(line: bytes) -> str:
 
 
 def read_lines(file: BinaryIO) -> Iterator[list[bytes]]:
-    """The lines of a file without their newlines, as many at once as have come."""
+    """The lines of a file without their LF or CRLF, as many at once as have come."""
     unfinished: list[bytes] = []
     while data := file.read1(BATCH_BYTES):  # type: ignore[attr-defined]
         *lines, rest = data.split(b"\n")
         if lines:
             lines[0] = b"".join([*unfinished, lines[0]])
             unfinished.clear()
-            yield lines
+            yield [line.removesuffix(b"\r") for line in lines]
         if rest:
             unfinished.append(rest)
     if unfinished:
-        yield [b"".join(unfinished)]
+        yield [b"".join(unfinished).removesuffix(b"\r")]
 
 
 def _open(name: str) -> BinaryIO:
