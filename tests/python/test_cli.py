@@ -208,6 +208,25 @@ def test_a_stream_that_is_closed_or_of_another_encoding_is_no_error(folder: Path
         assert done.returncode == 0 and b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command", ["score --lines -", "generate --prompt -", "generate --interactive"]
+)
+def test_a_closed_standard_input_that_is_to_be_read(folder: Path, command: str) -> None:
+    shell = ["bash", "-c", f"{sys.executable} -m slm {command} --quiet <&-"]
+    done = subprocess.run(shell, cwd=folder, capture_output=True, timeout=120)
+    assert done.returncode == 1 and done.stdout == b""
+    assert done.stderr == b"slm: error: standard input is closed, but is to be read\n"
+
+
+def test_letters_that_the_locale_lacks(folder: Path) -> None:
+    name = os.fsdecode("é".encode() + b"\xff")
+    (folder / name).write_text("дом\n")
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    out = results("score", "--lines", name, "--quiet", folder=folder, env=env)
+    _, num_bytes, place, line = out.rstrip(b"\n").split(b"\t")
+    assert (num_bytes, place, line) == (b"6", os.fsencode(name) + b":1", rb"\u0434\u043e\u043c")
+
+
 def test_generate_streams_the_bytes_of_python(folder: Path) -> None:
     model = slm.load(folder / "slm.safetensors")
     out = results("generate", "--prompt", "the", "--max-bytes", "50", "--seed", "1", folder=folder)

@@ -6,6 +6,7 @@ Exit status: 0 done, 1 an error (one line, no traceback), 2 a wrong command line
 from __future__ import annotations
 
 import argparse
+import codecs
 import io
 import os
 import sys
@@ -41,8 +42,23 @@ def _prepare_streams() -> None:
     locale's encoding lacks is escaped: neither is a reason to fail."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
+    replacing = {"strict": "backslashreplace", "surrogateescape": _BYTES_OR_ESCAPES}
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in replacing:
+        sys.stdout.reconfigure(errors=replacing[sys.stdout.errors])
+
+
+def _bytes_or_escapes(error: UnicodeError) -> tuple[str | bytes, int]:
+    """For the locale C: the bytes of a file name as they are, and other letters escaped."""
+    assert isinstance(error, UnicodeEncodeError)
+    error.end = error.start + 1
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeEncodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+_BYTES_OR_ESCAPES = "slm.bytes_or_escapes"
+codecs.register_error(_BYTES_OR_ESCAPES, _bytes_or_escapes)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,6 +27,7 @@ from slm.cli.options import (
     open_model,
     overrides_from_args,
     print_json,
+    standard_input,
 )
 from slm.generate import SEEN, Sample, SampleOptions, generate_samples, stream_text
 
@@ -127,7 +128,8 @@ def run(args: argparse.Namespace) -> None:
     if args.interactive:
         _interact(model, args, options)
         return
-    prompt = sys.stdin.buffer.read() if args.prompt == "-" else _bytes_of(args, args.prompt)
+    from_stdin = args.prompt == "-"
+    prompt = standard_input().buffer.read() if from_stdin else _bytes_of(args, args.prompt)
     if args.num_samples is None and not args.json:
         _stream(model, prompt, args, options)
     else:
@@ -184,10 +186,11 @@ def _stream(
 
 
 def _interact(model: slm.Model, args: argparse.Namespace, options: SampleOptions) -> None:
+    stdin = standard_input()
     with suppress(ImportError):
         import readline  # noqa: F401  input() then has line editing and a history
-    sign = "> " if sys.stdin.isatty() and sys.stdout.isatty() else ""
-    sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    sign = "> " if stdin.isatty() and sys.stdout.isatty() else ""
+    stdin.reconfigure(errors="surrogateescape")  # type: ignore[attr-defined]
     while True:
         try:
             line = input(sign)

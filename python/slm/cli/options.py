@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from slm import Config, Model, TrainConfig, _core, load
 from slm.bundled import bundled_model
@@ -185,6 +185,13 @@ def display_values(config: Config | TrainConfig) -> dict[str, Any]:
         elif name in AUTO_FIELDS and value == AUTO:
             values[name] = "auto"
     return values
+
+
+def standard_input() -> TextIO:
+    """sys.stdin, which is None where the shell has closed it."""
+    if sys.stdin is None:
+        raise OSError("standard input is closed, but is to be read")
+    return sys.stdin
 
 
 def message(args: argparse.Namespace, text: str) -> None:

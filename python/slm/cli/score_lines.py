@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 import slm
-from slm.cli.options import message, open_model, print_json
+from slm.cli.options import message, open_model, print_json, standard_input
 
 # What is read and scored at once, so that memory is bounded and results come while a file is read.
 BATCH_BYTES = 1 << 18
@@ -89,5 +89,5 @@ def read_lines(file: BinaryIO) -> Iterator[list[bytes]]:
 
 def _open(name: str) -> BinaryIO:
     if name == "-":
-        return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+        return os.fdopen(os.dup(standard_input().fileno()), "rb")
     return open(name, "rb")
