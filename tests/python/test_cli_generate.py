@@ -180,6 +180,23 @@ def test_interactive_reads_lines_of_a_pipe(folder: Path) -> None:
     assert done.stdout == b"".join(text if text.endswith(b"\n") else text + b"\n" for text in texts)
 
 
+def test_interactive_goes_on_after_an_unknown_escape(folder: Path) -> None:
+    command = [sys.executable, "-m", "slm", "generate", "-m", "text.safetensors", "--interactive"]
+    done = subprocess.run(
+        [*command, "--max-bytes", "20", "--seed", "1", "-e"],
+        cwd=folder,
+        input=b"C:\\q\nthe\n",
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert (
+        done.stderr.startswith(b"slm: error: the escape \\q in") and done.stderr.count(b"\n") == 1
+    )
+    text = slm.load(folder / "text.safetensors").generate(b"the", 20, seed=1, include_prompt=False)
+    assert done.stdout == (text if text.endswith(b"\n") else text + b"\n")
+
+
 def test_interactive_with_json_or_several_samples(out: Any) -> None:
     for option in (("--json",), ("-n", "2")):
         assert b"--interactive prints" in out("--interactive", *option, status=1)

@@ -101,6 +101,18 @@ def slm_score(folder: Path, *args: str, **options: Any) -> Any:
     return subprocess.run(command, cwd=folder, capture_output=True, timeout=120, **options)
 
 
+def test_a_file_is_one_document_for_a_model_of_documents(folder: Path) -> None:
+    note = (
+        b"note: the model was trained on documents, and the file is scored as one of them; --lines"
+    )
+    assert note not in slm_score(folder, "ended").stderr
+    make_model(documents=True).save(folder / "m.safetensors")
+    assert note in slm_score(folder, "ended").stderr
+    assert b"and each FILE is scored as one of them" in slm_score(folder, "ended", "log").stderr
+    assert b"note" not in slm_score(folder, "ended", "--lines").stderr
+    assert slm_score(folder, "ended", "--quiet").stderr == b""
+
+
 def test_lines_as_json(folder: Path) -> None:
     done = slm_score(folder, "--lines", "log", "ended", "--json")
     results = [json.loads(line) for line in done.stdout.splitlines()]

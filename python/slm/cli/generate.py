@@ -198,7 +198,12 @@ def _interact(model: slm.Model, args: argparse.Namespace, options: SampleOptions
             if sign:
                 _write(b"\n")
             return
-        _stream(model, _bytes_of(args, line), args, options)
+        try:
+            prompt = _bytes_of(args, line)
+        except slm.ConfigError as error:  # an unknown escape, which the next line may mend
+            print(f"slm: error: {error}", file=sys.stderr, flush=True)
+            continue
+        _stream(model, prompt, args, options)
 
 
 def _print_samples(

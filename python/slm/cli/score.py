@@ -67,6 +67,13 @@ def run(args: argparse.Namespace) -> None:
     # None is scored unless all can be read.
     texts = [slm.load_text(name, encoding=args.encoding) for name in args.files]
     model = open_model(args)
+    if model.config.documents:
+        what = "the file is scored as one" if len(texts) == 1 else "each FILE is scored as one"
+        message(
+            args,
+            f"note: the model was trained on documents, and {what} of them; --lines scores each "
+            "line by itself",
+        )
     for name, text in zip(args.files, texts, strict=True):
         if note := note_on(text):
             message(args, f"note: {name}: {note}")
