@@ -19,8 +19,8 @@ LogitBias: TypeAlias = Union["Mapping[int | str | bytes, float]", None]
 AnyText = TypeVar("AnyText", str, bytes)
 Prompts: TypeAlias = Union["list[AnyText]", "tuple[AnyText, ...]"]
 
-#: The value of `allowed` that stands for the bytes of the model's training text.
-SEEN = "seen"
+#: The values of `allowed` that are no text: the bytes of the model's training text, and all bytes.
+SEEN, ANY = "seen", "any"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class SampleOptions:
     )
     allowed: str | bytes | None = option(
         'the bytes that may be sampled, as a str or bytes; "seen": those of the model\'s training '
-        "text, if they are known (`Model.seen_bytes`); None: any",
+        'text, if they are known (`Model.seen_bytes`); "any" or None: all. The letters of these '
+        'two words are b"seen" and b"any"',
         default=SEEN,
     )
     stop: Stop = option(  # noqa: RUF009
@@ -189,10 +190,12 @@ def _generator(
 
 
 def _allowed(allowed: str | bytes | None) -> bytes | None:
-    """None stands for the bytes of the training text in C++, and for any in Python."""
-    if allowed is None:
+    """None stands for the bytes of the training text in C++, and for all bytes in Python."""
+    if allowed == SEEN:
+        return None
+    if allowed is None or allowed == ANY:
         return bytes(range(256))
-    return None if allowed == SEEN else encode(allowed, "allowed")
+    return encode(allowed, "allowed")
 
 
 def _logit_bias(logit_bias: LogitBias) -> dict[int, float]:

@@ -42,6 +42,16 @@ def reference(
     return weights / weights.sum()
 
 
+def test_any_and_seen_are_no_texts_but_their_bytes_are(model: slm.Model) -> None:
+    def sampled(allowed: Any) -> bytes:
+        return model.generate(b"", 300, temperature=20, seed=1, allowed=allowed)
+
+    assert sampled("any") == sampled(None) and not set(sampled("any")) <= set(TEXT.encode())
+    assert sampled("seen") == model.generate(b"", 300, temperature=20, seed=1)
+    for letters in (b"any", b"seen", "yan"):
+        assert set(sampled(letters)) == set(letters if isinstance(letters, bytes) else b"any")
+
+
 @pytest.mark.parametrize("allowed", [None, b"abc \xff", bytes(range(7, 200))])
 @pytest.mark.parametrize("penalty", [1.0, 1.3, 0.7])
 @pytest.mark.parametrize("bias", [{}, {97: 2.5, 98: -1.5, 99: -np.inf}])

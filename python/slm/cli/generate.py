@@ -29,10 +29,7 @@ from slm.cli.options import (
     print_json,
     standard_input,
 )
-from slm.generate import SEEN, Sample, SampleOptions, generate_samples, stream_text
-
-#: On the command line, the value of `allowed` that is None in Python.
-ANY = "any"
+from slm.generate import ANY, SEEN, Sample, SampleOptions, generate_samples, stream_text
 
 
 def add_parser(commands: Commands) -> None:
@@ -140,10 +137,9 @@ def _bytes_of(args: argparse.Namespace, text: str) -> bytes:
     return unescape(os.fsencode(text)) if args.escapes else os.fsencode(text)
 
 
-def _allowed(args: argparse.Namespace) -> str | bytes | None:
-    if args.allowed == ANY:
-        return None
-    return SEEN if args.allowed == SEEN else _bytes_of(args, args.allowed)
+def _allowed(args: argparse.Namespace) -> str | bytes:
+    allowed: str = args.allowed
+    return allowed if allowed in (SEEN, ANY) else _bytes_of(args, allowed)
 
 
 def _bias_of(args: argparse.Namespace, entry: str) -> tuple[bytes, float]:
