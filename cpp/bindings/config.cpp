@@ -1,4 +1,5 @@
 #include "fields.h"
+#include "tensors.h"
 
 namespace slm::python {
 namespace {
@@ -26,6 +27,9 @@ void register_config(py::module_& m) {
   m.def("config_fields", &describe_fields<Config>);
   m.def("train_config_fields", &describe_fields<TrainConfig>);
   m.def("sample_option_fields", &describe_fields<SampleOptions>);
+  m.def(
+      "has_head", [](const py::dict& config) { return has_head(from_dict<Config>(config)); },
+      py::arg("config"));
   m.def("preset_names", &preset_names);
   m.def(
       "preset",

@@ -133,10 +133,11 @@ void validate(const Config& config) {
   if ((config.ngram_buckets & (config.ngram_buckets - 1)) != 0)
     refuse_value("ngram_buckets", number_text(config.ngram_buckets), "a power of two");
   if (config.head_bias && !has_head(config))
-    throw Error(ErrorKind::config,
-                "head_bias is true, but this model has no head whose logits a bias could be added "
-                "to; cell \"gated\", norm \"rms\", residual, mlp_dim and tie_embeddings each give "
-                "it one");
+    throw Error(
+        ErrorKind::config,
+        "head_bias is true, but this model has no head whose logits a bias could be added "
+        "to: set head_bias to false (head_bias=False, --no-head-bias), or give the model one by "
+        "cell \"gated\", norm \"rms\", residual, mlp_dim or tie_embeddings");
   require("the number of ngram_orders and match_lengths together", num_sparse_tables(config),
           Range<int64_t>{0, kMaxSparseTables});
   require("the number of parameters (by the widths, num_layers and the tables)",

@@ -196,12 +196,16 @@ def override(
     function: Any, keywords: Any, config: Config | TrainConfig, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields of `config`, with those that a function was `given` in their place unless they are
-    None. Raises TypeError for a name that is not in `keywords`, the function's TypedDict."""
+    None. Where they take away the head, its bias goes with it unless it was given. Raises TypeError
+    for a name that is not in `keywords`, the function's TypedDict."""
     check_keywords(function, given, keywords.__annotations__)
-    values = {**asdict(config), **{k: v for k, v in given.items() if v is not None}}
+    overrides = {k: v for k, v in given.items() if v is not None}
+    values = {**asdict(config), **overrides}
     for name in AUTO_FIELDS:
         if isinstance(values.get(name), str):
             if values[name] != "auto":
                 raise TypeError(f'{name} must be a number or "auto", got {values[name]!r}')
             values[name] = AUTO
+    if values.get("head_bias") is True and overrides and "head_bias" not in overrides:
+        values["head_bias"] = _core.has_head(values) or not _core.has_head(asdict(config))
     return values

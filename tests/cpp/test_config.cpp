@@ -86,7 +86,7 @@ void test_limits() {
     refuse_model("match_span is " + std::to_string(bad), [&](Config& c) { c.match_span = bad; });
   for (const float bad : {-0.1f, 0.6f, std::numeric_limits<float>::quiet_NaN()})
     refuse_model("fixed_share is ", [&](Config& c) { c.fixed_share = bad; });
-  refuse_model("head_bias is true, but this model has no head",
+  refuse_model("to: set head_bias to false (head_bias=False, --no-head-bias)",
                [](Config& c) { c.head_bias = true; });
   refuse_model("the number of parameters", [](Config& c) {
     c.embed_dim = c.state_dim = 65536;

@@ -132,6 +132,20 @@ def test_unknown_keywords_name_the_nearest_field() -> None:
         slm.Model(xyzzy=1)  # type: ignore[call-arg]
 
 
+def test_a_head_that_is_overridden_takes_its_bias_with_it() -> None:
+    no_head: dict[str, Any] = {"cell": "dense", "norm": "none", "residual": False}
+    assert slm.presets()["nano"].config.head_bias
+    model = slm.Model("nano", **no_head, embed_dim=8, state_dim=8)
+    assert not model.config.head_bias
+    assert "head.bias" not in model.parameters
+    assert slm.Model("nano", cell="dense").config.head_bias  # its norm still gives it a head
+    with pytest.raises(slm.ConfigError, match=r"head_bias is true.* has no head .*--no-head-bias"):
+        slm.Model("nano", **no_head, head_bias=True)
+    wrong = slm.Preset(slm.Config(head_bias=True), slm.TrainConfig())
+    with pytest.raises(slm.ConfigError, match=r"head_bias is true.*\(head_bias=False"):
+        slm.Model(wrong, embed_dim=8)
+
+
 def test_numbers_keep_the_decimals_they_were_written_with() -> None:
     training = slm.presets()["seed-small"].train_config
     assert (training.learning_rate, training.beta2) == (0.01, 0.999)

@@ -351,6 +351,13 @@ def test_options_can_be_switched_off(tmp_path: Path) -> None:
     assert model.config.ngram_orders == () and not model.config.residual
     assert not model.train_config.recompute
 
+    no_head = ["--cell", "dense", "--norm", "none", "--no-residual"]
+    short = ["train", "text.txt", "-o", "dense.safetensors", "--preset", "nano", "--steps", "1"]
+    results(*short, *no_head, "--embed-dim", "8", "--state-dim", "8", folder=tmp_path)
+    assert not slm.load(tmp_path / "dense.safetensors").config.head_bias
+    asked_for = slm_command(*short, "--overwrite", *no_head, "--head-bias", folder=tmp_path)
+    assert asked_for.returncode == 1 and b"set head_bias to false" in asked_for.stderr
+
 
 def test_export(folder: Path) -> None:
     before = slm.load(folder / "slm.safetensors")
