@@ -256,7 +256,7 @@ class Model:
         seconds: wall time, with evaluation; give this or `steps`, or neither for the training
         config's steps.
         validation: the fraction of the text that is held out (at most 1 MiB), taken from its end,
-        or of documents, whole ones that the seed draws; or another text, or None. In a run on
+        or of documents, some that the seed draws; or another text, or None. In a run on
         documents, another text is read as documents in the same way.
         eval_every: steps between evaluations; 0: about ten in the run.
         patience: early stopping after this many evaluations without a new best; 0: never.

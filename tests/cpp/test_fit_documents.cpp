@@ -1,4 +1,5 @@
 // Runs on documents: what is held out, that nothing crosses from one to the next, and resuming.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -81,19 +82,63 @@ void test_split() {
   CHECK_EQ(split(list({"aaa"}), options).validation, documents.encoded());
 }
 
+// Documents that have more than the wanted tenth of all bytes, or are too small to make it up.
+void test_large_documents() {
+  std::string large;
+  for (int i = 0; large.size() < 150000; ++i) large += "line " + std::to_string(i) + "\xff\n";
+  const std::vector<std::string> texts = {"first " + large, "second " + large, "tiny"};
+  const Documents documents = list(texts);
+  std::set<char> cut;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const slm::Split drawn = split(documents, {}, seed);
+    CHECK_EQ(drawn.training.size() + drawn.validation.size(), documents.encoded().size());
+    const double share = static_cast<double>(drawn.validation.size()) /
+                         static_cast<double>(documents.encoded().size());
+    CHECK(share > 0.095 && share < 0.101);
+    // The validation ends as the cut document does; its beginning is the end of the training text.
+    const size_t at = drawn.validation.find("line ");
+    CHECK(at == 0 || drawn.validation.substr(0, at) == "tiny" + kEnd);
+    CHECK(slm::is_end(drawn.validation, drawn.validation.size() - 1));
+    CHECK_EQ(drawn.training.back(), '\n');
+    CHECK_EQ(parts(drawn.training).size() + parts(drawn.validation).size(), 3);
+    cut.insert(drawn.training[0]);
+  }
+  CHECK(cut.size() == 2);
+
+  // Without a line to begin at, nothing is cut within an escape, and one whole document is left.
+  const std::string bytes((2 << 20) + 1, static_cast<char>(slm::kEndByte));
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    const Documents two = list({"a" + bytes, "tiny"});
+    const slm::Split drawn = split(two, {}, seed);
+    CHECK(parts(drawn.training).count("tiny") == 1);
+    CHECK_EQ(std::string(drawn.training.substr(5)) + std::string(drawn.validation),
+             two.encoded().substr(0, two.encoded().size() - 5));
+    CHECK(!slm::is_escaped(two.encoded(), drawn.training.size() - 5));
+    CHECK(drawn.validation.size() <= (1 << 20));
+  }
+}
+
 void test_sizes_of_held_out_documents() {
-  // The one that is most of the text stays, and of equal ones there is one at least.
+  // Of one that is most of the text, the beginning stays.
   std::vector<std::string> texts = numbered(20);
   texts.push_back(std::string(5000, 'x'));
-  for (uint64_t seed = 0; seed < 20; ++seed)
-    CHECK_EQ(parts(split(list(texts), {}, seed).training).count(texts.back()), 1);
-  CHECK_EQ(parts(split(list({"aaaa", "bbbb", "cccc"})).validation).size(), 1);
-
-  // At most 1 MiB, which ends within no escape.
-  const std::string large((2 << 20) + 1, static_cast<char>(slm::kEndByte));
-  const slm::Split cut = split(list({"a" + large, "b" + large}));
-  CHECK_EQ(cut.validation.size(), (1 << 20) - 1);
-  CHECK_EQ(parts(cut.training).size(), 1);
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const slm::Split drawn = split(list(texts), {}, seed);
+    CHECK(drawn.training.find(std::string(4400, 'x')) != std::string_view::npos);
+    CHECK(parts(drawn.training).size() >= 1);
+  }
+  // Short ones are held out whole, which may be more than was wanted.
+  std::vector<std::string> few;
+  std::set<std::string> held_out;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const slm::Split drawn = slm::split_text(list({"a", "bbbb", "cccccc"}), {}, true, seed, few);
+    CHECK_EQ(parts(drawn.validation).size(), 1);
+    CHECK_EQ(parts(drawn.training).size(), 2);
+    held_out.insert(*parts(drawn.validation).begin());
+  }
+  CHECK_EQ(held_out.size(), 3);
+  CHECK(std::count(few.begin(), few.end(), "validation: 1 of 3 documents, 7 bytes instead of 2") >
+        0);
 
   std::vector<std::string> notes;
   CHECK(slm::split_text(list({"only"}), {}, true, 0, notes).validation.empty());
@@ -243,6 +288,7 @@ void test_resume() {
 
 int main() {
   test_split();
+  test_large_documents();
   test_sizes_of_held_out_documents();
   test_fit();
   test_nothing_crosses(slm::Cell::gated);

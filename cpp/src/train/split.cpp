@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "numerics/philox.h"
+#include "text/beginnings.h"
 #include "text/documents.h"
 #include "train/plan.h"
 #include "util/require.h"
@@ -13,6 +15,7 @@ namespace slm {
 namespace {
 
 constexpr size_t kMaxValidationBytes = size_t{1} << 20;  // cut off by a fraction
+constexpr size_t kShortDocument = 256;                   // with its end: which is not cut
 
 std::string_view keep(std::string text, Split& split) {
   split.copies.push_back(std::make_unique<const std::string>(std::move(text)));
@@ -56,24 +59,62 @@ std::vector<std::string_view> documents_of(std::string_view encoded) {
   return documents;
 }
 
-// Numbers of documents, in random order, until they have `wanted` bytes; at least one is left. A
-// document of more than that would be too large a part of the text, unless all are.
-std::vector<size_t> draw_documents(const std::vector<std::string_view>& documents, size_t wanted,
-                                   uint64_t seed) {
-  const auto shorter = [](auto a, auto b) { return a.size() < b.size(); };
-  const size_t least = std::min_element(documents.begin(), documents.end(), shorter)->size();
-  std::vector<size_t> numbers;
-  for (size_t i = 0; i < documents.size(); ++i)
-    if (documents[i].size() <= std::max(wanted, least)) numbers.push_back(i);
-  const size_t most = std::min(numbers.size(), documents.size() - 1);
+struct HeldOut {
+  std::vector<size_t> whole;         // numbers of documents
+  size_t cut_document = 0, cut = 0;  // the end of this document from that byte on; 0: of none
+};
+
+// A place to cut about `missing` bytes off the end of a longer document, at the beginning of a
+// paragraph or line if one is near.
+size_t find_cut(std::string_view document, size_t missing) {
+  const size_t from = document.size() - std::max(missing, size_t{2});  // a byte and the end
+  const size_t cut = find_beginning(document.substr(0, from + missing / 2), from, true);
+  return cut > 0 ? cut : from - (is_escaped(document, from) ? 1 : 0);
+}
+
+// Goes through the documents in random order until `wanted` bytes are held out. The first document
+// that is too large for what is missing ends that. Where less than half is held out by then, the
+// rest comes from it: all of it if it is short or at most twice as large, or else its end. At least
+// one whole document is left.
+HeldOut draw_documents(const std::vector<std::string_view>& documents, size_t wanted,
+                       uint64_t seed) {
+  HeldOut drawn;
+  std::vector<size_t> numbers(documents.size());
+  std::iota(numbers.begin(), numbers.end(), size_t{0});
   const Philox random(seed, PhiloxStream::validation);
-  size_t drawn = 0;
-  for (size_t bytes = 0; drawn < most && bytes < wanted; ++drawn) {
-    std::swap(numbers[drawn], numbers[drawn + random.below(numbers.size() - drawn, drawn)]);
-    bytes += documents[numbers[drawn]].size();
+  size_t bytes = 0;
+  for (size_t i = 0; i < numbers.size() && bytes < wanted; ++i) {
+    std::swap(numbers[i], numbers[i + random.below(numbers.size() - i, i)]);
+    const size_t size = documents[numbers[i]].size();
+    size_t missing = wanted - bytes;
+    if (size > missing && bytes >= wanted / 2.0) break;
+    const bool last = i + 1 == numbers.size();
+    const size_t twice = std::min(2 * missing, kMaxValidationBytes - bytes);
+    if (size <= std::max(twice, kShortDocument)) {
+      if (last) break;
+      drawn.whole.push_back(numbers[i]);
+      bytes += size;
+      continue;
+    }
+    if (last) {
+      missing += documents[drawn.whole.back()].size();
+      drawn.whole.pop_back();
+    }
+    drawn.cut_document = numbers[i];
+    drawn.cut = find_cut(documents[numbers[i]], missing);
+    break;
   }
-  numbers.resize(drawn);
-  return numbers;
+  return drawn;
+}
+
+void note_size(const Split& split, const HeldOut& drawn, size_t num_documents, size_t wanted,
+               std::vector<std::string>& notes) {
+  const size_t size = split.validation.size();
+  if (size <= 2 * wanted && wanted <= 2 * size) return;
+  const size_t held_out = drawn.whole.size() + (drawn.cut > 0 ? 1 : 0);
+  notes.push_back("validation: " + std::to_string(held_out) + " of " +
+                  std::to_string(num_documents) + " documents, " + bytes_in_words(size) +
+                  " instead of " + std::to_string(wanted));
 }
 
 Split draw_split(std::string_view encoded, const FitOptions& options, uint64_t seed,
@@ -91,19 +132,25 @@ Split draw_split(std::string_view encoded, const FitOptions& options, uint64_t s
   }
   const double share = options.validation_fraction * static_cast<double>(encoded.size());
   const size_t wanted = std::min(static_cast<size_t>(std::ceil(share)), kMaxValidationBytes);
-  std::vector<bool> is_drawn(documents.size());
+  const HeldOut drawn = draw_documents(documents, wanted, seed);
+  std::vector<bool> stays(documents.size(), true);
   std::string training, validation;
-  for (const size_t i : draw_documents(documents, wanted, seed)) {
-    is_drawn[i] = true;
+  training.reserve(encoded.size());
+  for (const size_t i : drawn.whole) {
+    stays[i] = false;
     validation += documents[i];
   }
-  if (validation.size() > kMaxValidationBytes)
-    validation.resize(kMaxValidationBytes - (is_escaped(validation, kMaxValidationBytes) ? 1 : 0));
-  training.reserve(encoded.size());
+  if (drawn.cut > 0) {
+    stays[drawn.cut_document] = false;
+    validation += documents[drawn.cut_document].substr(drawn.cut);
+  }
   for (size_t i = 0; i < documents.size(); ++i)
-    if (!is_drawn[i]) training += documents[i];
+    if (stays[i]) training += documents[i];
+  // Last, so that nothing follows it as if it ended there.
+  if (drawn.cut > 0) training += documents[drawn.cut_document].substr(0, drawn.cut);
   split.training = keep(std::move(training), split);
   split.validation = keep(std::move(validation), split);
+  note_size(split, drawn, documents.size(), wanted, notes);
   return split;
 }
 

@@ -23,12 +23,14 @@ struct TrainingText {
 // As the model is to read them: escaped where it is one of documents.
 struct Split {
   std::string_view training, validation;  // validation may be empty
-  bool documents = false;                 // each document of the two is followed by its end
+  bool documents = false;                 // each whole document of the two is followed by its end
   std::vector<std::unique_ptr<const std::string>> copies;  // what is no part of the caller's text
 };
 
-// The validation text is the options', or is cut off: the end of a text; of documents, whole ones,
-// drawn by the seed. `escaped`: the model is one of documents. Error(config) for an empty text.
+// The validation text is the options', or is cut off: the end of a text; of documents, some that
+// the seed draws. The last of them may be cut: its end is held out, and its beginning, which no end
+// follows, is the last of the training text. `escaped`: the model is one of documents.
+// Error(config) for an empty text.
 Split split_text(const TrainingText& text, const FitOptions& options, bool escaped, uint64_t seed,
                  std::vector<std::string>& notes);
 
