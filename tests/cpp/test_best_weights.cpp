@@ -64,16 +64,22 @@ void test_overfitting_note() {
   CHECK_EQ(best.weights.overfitting_note(9), "");
   best.add(2.0, 1);
   best.add(3.0, 2);
-  CHECK_EQ(best.weights.overfitting_note(2.009), "");
+  CHECK_EQ(best.weights.overfitting_note(2.019), "");
+  CHECK(!best.weights.overfitting_note(2.021).empty());
   CHECK_EQ(best.weights.overfitting_note(kNan), "");
   const std::string note = best.weights.overfitting_note(3.0);
-  for (const char* part : {"best at step 1 of 2", "2.000", "3.000", "the weights of step 1"})
+  for (const char* part : {"best at step 1 of 2", "2.000", "3.000", "the weights of step 1",
+                           "a smaller model", "slm train --from", "slm.load(...).train(...)"})
     CHECK(note.find(part) != std::string::npos);
   CHECK(note.find("first evaluation") == std::string::npos);
-  CHECK(note.find("slm train --from") != std::string::npos);
   best.state.evaluations.resize(2);
   best.state.evaluations[0].step = 1;
   CHECK(best.weights.overfitting_note(3.0).find("first evaluation") != std::string::npos);
+
+  Best sure;  // of its text: less than 0.01 nats are a trifle, whatever their share
+  sure.add(0.001, 1);
+  CHECK_EQ(sure.weights.overfitting_note(0.0109), "");
+  CHECK(!sure.weights.overfitting_note(0.0111).empty());
 }
 
 }  // namespace

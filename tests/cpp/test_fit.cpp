@@ -109,8 +109,8 @@ void test_best_is_said() {
            (first ? "; that was the first evaluation, so the run overfits from its start or its "
                     "learning rate is too high"
                   : "") +
-           "; what helps against overfitting: more text, fewer steps, a smaller preset, or to "
-           "start from a trained model (slm train --from)";
+           "; what helps against overfitting: more text, fewer steps, a smaller model, or to "
+           "start from a trained model (slm train --from, or slm.load(...).train(...))";
   };
   std::vector<std::string> reported;
   const History history =
@@ -125,9 +125,10 @@ void test_best_is_said() {
 
   // Out of patience, and stopped between two evaluations: at the end of what was done.
   Model impatient(preset);
-  options.patience = 1;
+  options.patience = 3;
   const History early = Trainer(impatient, preset.train_config).fit(kText, options);
   CHECK(early.stopped);
+  CHECK(early.steps >= 20 && early.steps < 30);
   CHECK(early.notes == std::vector<std::string>{sentence(early)});
   Model stopped(preset);
   options.patience = 0;
@@ -135,6 +136,17 @@ void test_best_is_said() {
   const History part = Trainer(stopped, preset.train_config).fit(kText, options, stop);
   CHECK_EQ(part.steps, 27);
   CHECK(part.notes == std::vector<std::string>{sentence(part)});
+  // The losses of a run of fewer than 20 steps say nothing yet.
+  for (const int64_t steps : {19, 20}) {
+    Model brief(preset);
+    const History few =
+        Trainer(brief, preset.train_config).fit(kText, options, [&](const Progress& progress) {
+          return progress.step < steps;
+        });
+    CHECK_EQ(few.steps, steps);
+    CHECK(few.evaluations.back().validation_loss > 1.02 * few.best_loss);
+    CHECK_EQ(few.notes.size(), steps == 20 ? 1 : 0);
+  }
 }
 
 // The n-grams and matches of a window reach back to the text before it: a run is compared with

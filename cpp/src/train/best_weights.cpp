@@ -1,18 +1,21 @@
 #include "train/best_weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 namespace slm {
 namespace {
 
-constexpr double kClearlyWorse = 1.005;  // than the best loss: worth a note
+// How much worse than the best loss is worth a note: both as a share of it and in nats.
+constexpr double kWorseShare = 0.01;
+constexpr double kWorseNats = 0.01;
 constexpr char kFromTheStart[] =
     "; that was the first evaluation, so the run overfits from its start or its learning rate is "
     "too high";
 constexpr char kRemedies[] =
-    "; what helps against overfitting: more text, fewer steps, a smaller preset, or to start from "
-    "a trained model (slm train --from)";
+    "; what helps against overfitting: more text, fewer steps, a smaller model, or to start from "
+    "a trained model (slm train --from, or slm.load(...).train(...))";
 
 }  // namespace
 
@@ -36,7 +39,8 @@ void BestWeights::restore(Net& net) const {
 
 std::string BestWeights::overfitting_note(double last_loss) const {
   // The comparison is false where the last loss is not a number.
-  if (empty() || !(last_loss > kClearlyWorse * state_.best_loss)) return "";
+  const double least = std::max(kWorseShare * state_.best_loss, kWorseNats);
+  if (empty() || !(last_loss - state_.best_loss > least)) return "";
   char losses[80];
   std::snprintf(losses, sizeof losses, " (%.3f) and %.3f at the end", state_.best_loss, last_loss);
   const std::string best = "step " + std::to_string(state_.best_step);

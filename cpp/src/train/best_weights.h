@@ -25,8 +25,8 @@ class BestWeights {
   void restore(Net& net) const;
   // The step whose weights restore() gives: the latest one where there are no best.
   int64_t step() const { return empty() ? state_.step : state_.best_step; }
-  // Tells the user where the model has overfitted, and what helps: the best step was well before
-  // the last, whose loss is given. Empty where it has not.
+  // Tells the user where the model has overfitted, and what helps: the loss of the last step, which
+  // is given, is clearly above the best. Empty where it is not.
   std::string overfitting_note(double last_loss) const;
 
   // In the order of the tensor table, as in a checkpoint.

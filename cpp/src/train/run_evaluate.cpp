@@ -11,7 +11,7 @@ namespace slm {
 namespace {
 
 const double kUniformLoss = std::log(static_cast<double>(kVocabSize));
-constexpr int64_t kFewSteps = 20;  // after fewer, a high loss says nothing
+constexpr int64_t kFewSteps = 20;  // after fewer, losses say nothing
 
 }  // namespace
 
@@ -58,10 +58,11 @@ double Run::validation_loss() {
 void Run::note_outcome() {
   if (outcome_noted_) return;
   outcome_noted_ = true;
+  if (state_.step < kFewSteps) return;
   const Evaluation& last = state_.evaluations.back();
   const std::string note = best_.overfitting_note(last.validation_loss);
   if (!note.empty()) notes_.push_back(note);
-  if (state_.step < kFewSteps || (best_.empty() && !validation_.empty())) return;
+  if (best_.empty() && !validation_.empty()) return;
   const double loss = best_.empty() ? last.train_loss : state_.best_loss;
   if (!(loss > kUniformLoss)) return;
   char four_decimals[40];
