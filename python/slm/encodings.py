@@ -34,12 +34,14 @@ _MAX_CHECKED = 1 << 24  # bytes that are decoded, for speed
 _COMPRESSED_BITS = 7.8  # entropy of a byte; that of texts in any script is below 7.2
 _MANY_ZEROS, _FEW_ZEROS = 0.4, 0.05
 
-_CONVERT = 'convert it with --encoding {0}, in Python encoding="{0}"'
+CONVERT = 'convert it with --encoding {0}, in Python encoding="{0}"'
 
 
-def note_on(corpus: ByteArray | _core.Documents) -> str | None:
-    """A sentence for a user whose text to train on is probably not what was meant; None for plain
-    UTF-8, and for a text that is too short to tell."""
+def note_on(corpus: ByteArray | _core.Documents, convert: str = CONVERT) -> str | None:
+    """A sentence for a user whose text is probably not what was meant; None for plain UTF-8, and
+    for a text that is too short to tell.
+
+    convert: how to convert a text in the encoding {0}"""
     encoded = corpus.encoded if isinstance(corpus, _core.Documents) else corpus
     if encoded.dtype != np.uint8 or encoded.ndim != 1:  # which is refused elsewhere
         return None
@@ -52,9 +54,9 @@ def note_on(corpus: ByteArray | _core.Documents) -> str | None:
         blocks, start = [*map(_without_marks, blocks)], _without_marks(start)
     return (
         _known_format(start)
-        or _wide_encoding(start, blocks)
+        or _wide_encoding(start, blocks, convert)
         or _compressed(b"".join(blocks))
-        or _other_encoding(start, cut=len(encoded) > _MAX_CHECKED)
+        or _other_encoding(start, len(encoded) > _MAX_CHECKED, convert)
     )
 
 
@@ -72,10 +74,10 @@ def _known_format(start: bytes) -> str | None:
     return None
 
 
-def _wide_encoding(start: bytes, blocks: list[bytes]) -> str | None:
+def _wide_encoding(start: bytes, blocks: list[bytes], convert: str) -> str | None:
     for bom, name in _BOMS:
         if start.startswith(bom):
-            return f"the text begins as {name.upper()} does: {_CONVERT.format(name)}"
+            return f"the text begins as {name.upper()} does: {convert.format(name)}"
     # Without a byte order mark, three or one of four bytes of ASCII are zero.
     whole = np.frombuffer(b"".join(block[: len(block) // 4 * 4] for block in blocks), np.uint8)
     if whole.size < 16:
@@ -88,7 +90,7 @@ def _wide_encoding(start: bytes, blocks: list[bytes]) -> str | None:
         ("utf-16-be", (0, 2), (1, 3)),
     ):
         if all(zeros[i] > _MANY_ZEROS for i in empty) and all(zeros[i] < _FEW_ZEROS for i in full):
-            return f"the text looks like {name.upper()}: {_CONVERT.format(name)}"
+            return f"the text looks like {name.upper()}: {convert.format(name)}"
     return None
 
 
@@ -105,12 +107,12 @@ def _compressed(sample: bytes) -> str | None:
     )
 
 
-def _other_encoding(start: bytes, cut: bool) -> str | None:
+def _other_encoding(start: bytes, cut: bool, convert: str) -> str | None:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start, final=not cut)
     except UnicodeDecodeError as error:
         return (
             f"the text is not UTF-8 (byte 0x{start[error.start]:02x} at offset {error.start}): if "
-            f"it is in another encoding, {_CONVERT.format('NAME')}"
+            f"it is in another encoding, {convert.format('NAME')}"
         )
     return None

@@ -209,7 +209,7 @@ def test_a_stream_that_is_closed_or_of_another_encoding_is_no_error(folder: Path
 
 
 @pytest.mark.parametrize(
-    "command", ["score --lines -", "generate --prompt -", "generate --interactive"]
+    "command", ["score --lines -", "score -", "generate --prompt -", "generate --interactive"]
 )
 def test_a_closed_standard_input_that_is_to_be_read(folder: Path, command: str) -> None:
     shell = ["bash", "-c", f"{sys.executable} -m slm {command} --quiet <&-"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import subprocess
@@ -178,6 +179,60 @@ def test_lines_end_as_those_of_training_do() -> None:
 def test_shown_lines_cannot_move_the_cursor() -> None:
     assert shown(b"a\tb\rc\x00d\x9b") == r"a\tb\rc\x00d\x9b"
     assert shown("\u202e\u0085".encode()) == r"\u202e\x85"
+
+
+def test_lines_of_folders_and_of_empty_files(folder: Path) -> None:
+    (folder / "texts" / "b").mkdir(parents=True)
+    (folder / "texts" / "b" / "c.txt").write_bytes(b"one\n")
+    (folder / "texts" / "a.txt").write_bytes(b"")
+    (folder / "texts" / "no.log").write_bytes(b"x")
+    done = slm_score(folder, "--lines", "texts", "ended")
+    places = [line.split(b"\t")[2] for line in done.stdout.splitlines()]
+    assert places == [b"texts/b/c.txt:1", b"ended:1", b"ended:2"]
+    piped = [
+        "bash",
+        "-c",
+        '"$@" <(cat ended)',
+        "-",
+        sys.executable,
+        "-m",
+        "slm",
+        "score",
+        "--lines",
+    ]
+    args = [*piped, "-m", "m.safetensors", "--quiet"]
+    out = subprocess.run(args, cwd=folder, capture_output=True, timeout=120, check=True).stdout
+    assert [line.rpartition(b":")[2] for line in out.splitlines()] == [b"1\ta", b"2\tb"]
+    totals = [line.partition(b" nats")[0] for line in done.stderr.splitlines()]
+    assert totals[0] == b"slm: texts/a.txt: 0 lines, 0 bytes without their ends, -"
+    assert totals[1].startswith(b"slm: texts/b/c.txt: 1 line, 3 bytes without their ends, ")
+
+
+def test_lines_of_a_file_that_is_no_utf8_text(folder: Path) -> None:
+    text = "\n".join(f"line {i} is längst nicht the last" for i in range(200))
+    for data, note in (
+        (gzip.compress(text.encode()), b"gzip data does: decompress it first"),
+        (text.encode("utf-16"), b"UTF-16 does: convert it first: iconv -f utf-16 -t UTF-8"),
+        (text.encode("utf-16-be"), b"UTF-16-BE: convert it first: iconv -f utf-16-be -t UTF-8"),
+        (text.encode("latin-1"), b"not UTF-8 (byte 0xe4 at offset 11)"),
+        (text.encode(), b""),
+    ):
+        (folder / "data").write_bytes(data)
+        messages = slm_score(folder, "--lines", "data").stderr
+        assert note in messages and messages.startswith(b"slm: note: data: ") == bool(note)
+        assert slm_score(folder, "--lines", "data", "--quiet").stderr == b""
+
+
+def test_standard_input_is_a_text(folder: Path) -> None:
+    text = "dürr\n".encode()
+    score = slm.load(folder / "m.safetensors").score(text)
+    for data, options in ((text, ()), ("dürr\n".encode("latin-1"), ("--encoding", "latin-1"))):
+        result = json.loads(slm_score(folder, "-", "--json", *options, input=data).stdout)
+        assert result["file"] == "-" and result["num_bytes"] == 6
+        assert result["nats_per_byte"] == score.nats_per_byte
+    done = slm_score(folder, "-", input=b"")
+    assert done.returncode == 1
+    assert done.stderr == b"slm: error: standard input is empty; at least one byte is needed\n"
 
 
 def test_lines_that_cannot_be_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

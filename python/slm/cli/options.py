@@ -194,6 +194,10 @@ def standard_input() -> TextIO:
     return sys.stdin
 
 
+def plural(number: int, what: str) -> str:
+    return what if number == 1 else what + "s"
+
+
 def message(args: argparse.Namespace, text: str) -> None:
     if not args.quiet:
         print(f"slm: {text}", file=sys.stderr, flush=True)

@@ -25,16 +25,22 @@ from slm.cli.options import (
     message,
     new_parser,
     open_model,
+    plural,
     print_json,
+    standard_input,
 )
 from slm.encodings import note_on
+from slm.text import ByteArray, to_array
 
 
 def add_parser(commands: Commands) -> None:
     parser = new_parser(commands, "score", __doc__)
     parser.set_defaults(run=run)
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="text files, or folders of .txt files"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="text files, folders of .txt files, or - for standard input",
     )
     add_model_option(parser)
     add_encoding_option(parser)
@@ -50,7 +56,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--lines",
         action="store_true",
-        help="score each line of the FILEs, - for standard input, by itself",
+        help="score each line of the FILEs by itself",
     )
     add_device_options(parser)
     add_output_options(parser)
@@ -65,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
         score_lines.run(args)
         return
     # None is scored unless all can be read.
-    texts = [slm.load_text(name, encoding=args.encoding) for name in args.files]
+    texts = [_read(name, args.encoding) for name in args.files]
     model = open_model(args)
     if model.config.documents:
         what = "the file is scored as one" if len(texts) == 1 else "each FILE is scored as one"
@@ -80,7 +86,8 @@ def run(args: argparse.Namespace) -> None:
         score = model.score(text, log_probs=args.per_byte, adapt=args.adapt)
         summary = (
             f"{name}: {score.nats_per_byte:.4f} nats per byte, {score.bits_per_byte:.4f} bits per "
-            f"byte, perplexity {score.perplexity:.4f}, {score.num_bytes} bytes"
+            f"byte, perplexity {score.perplexity:.4f}, {score.num_bytes} "
+            f"{plural(score.num_bytes, 'byte')}"
         )
         if args.json:
             _print_json(args, name, score)
@@ -90,6 +97,15 @@ def run(args: argparse.Namespace) -> None:
             message(args, summary)
         else:
             print(summary, flush=True)
+
+
+def _read(name: str, encoding: str | None) -> ByteArray:
+    if name != "-":
+        return slm.load_text(name, encoding=encoding)
+    text = to_array(standard_input().buffer.read(), "standard input", encoding)
+    if text.size == 0:
+        raise slm.ConfigError("standard input is empty; at least one byte is needed")
+    return text
 
 
 def _print_json(args: argparse.Namespace, name: str, score: slm.Score) -> None:

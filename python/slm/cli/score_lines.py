@@ -6,25 +6,33 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 import slm
-from slm.cli.options import message, open_model, print_json, standard_input
+from slm import _core
+from slm.cli.options import message, open_model, plural, print_json, standard_input
+from slm.encodings import note_on
+from slm.text import file_name
 
 # What is read and scored at once, so that memory is bounded and results come while a file is read.
 BATCH_BYTES = 1 << 18
 SHOWN_CHARACTERS = 100
 
+_CONVERT = "convert it first: iconv -f {0} -t UTF-8 FILE"
+
 
 def run(args: argparse.Namespace) -> None:
-    with ExitStack() as stack:  # none is scored unless all can be opened
-        files = [stack.enter_context(_open(name)) for name in args.files]
-        model = open_model(args)
-        for name, file in zip(args.files, files, strict=True):
+    names = [file for name in args.files for file in _files(name)]
+    for name in names:  # none is scored unless all can be opened
+        if not Path(name).is_fifo():  # which can be read only once
+            _open(name).close()
+    model = open_model(args)
+    for name in names:
+        with _open(name) as file:
             _score_file(args, model, name, file)
 
 
@@ -33,6 +41,8 @@ def _score_file(args: argparse.Namespace, model: slm.Model, name: str, file: Bin
     num_lines = num_bytes = 0
     nats = 0.0
     for lines in read_lines(file):
+        if num_lines == 0:
+            _note_encoding(args, name, lines)
         scores = model.score_many(lines, log_probs=False)
         for line, score in zip(lines, scores, strict=True):
             _print(args, name, next(numbers), line, score)
@@ -41,12 +51,20 @@ def _score_file(args: argparse.Namespace, model: slm.Model, name: str, file: Bin
             if score.num_bytes > 0:
                 nats += score.nats_per_byte * score.num_bytes
         sys.stdout.flush()
-    mean = nats / num_bytes if num_bytes > 0 else 0
+    mean = f"{nats / num_bytes:.4f}" if num_bytes > 0 else "-"
+    bits = f"{nats / num_bytes / np.log(2):.4f}" if num_bytes > 0 else "-"
     message(
         args,
-        f"{name}: {num_lines} lines, {num_bytes} bytes without their ends, {mean:.4f} nats per "
-        f"byte, {mean / np.log(2):.4f} bits per byte",
+        f"{name}: {num_lines} {plural(num_lines, 'line')}, {num_bytes} "
+        f"{plural(num_bytes, 'byte')} without their ends, "
+        f"{mean} nats per byte, {bits} bits per byte",
     )
+
+
+def _note_encoding(args: argparse.Namespace, name: str, lines: list[bytes]) -> None:
+    """Whole lines, so that no character is cut."""
+    if note := note_on(np.frombuffer(b"\n".join(lines), np.uint8), _CONVERT):
+        message(args, f"note: {name}: {note}")
 
 
 def _print(args: argparse.Namespace, name: str, number: int, line: bytes, score: slm.Score) -> None:
@@ -85,6 +103,11 @@ def read_lines(file: BinaryIO) -> Iterator[list[bytes]]:
             unfinished.append(rest)
     if unfinished:
         yield [b"".join(unfinished).removesuffix(b"\r")]
+
+
+def _files(name: str) -> list[str]:
+    """The file, or the .txt files of a folder."""
+    return [name] if name == "-" else [*map(os.fsdecode, _core.text_files([file_name(name)]))]
 
 
 def _open(name: str) -> BinaryIO:
