@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from slm import _core
 from slm.errors import ConfigError
-from slm.text import ByteArray, Text, check_array, file_name, to_array
+from slm.text import ByteArray, Text, check_array, file_name, refuse_file_names, to_array
 
 Corpus: TypeAlias = ByteArray | _core.Documents
 
@@ -44,11 +44,12 @@ def read_documents(
 def _collect(
     parts: list[tuple[str, Text]], mode: str, field: str, encoding: str | None
 ) -> _core.Documents:
+    refuse_file_names(parts)
     collected = _core.Documents()
     for name, part in parts:
         if isinstance(part, Path) and part.is_file() and part.stat().st_size == 0:
             continue  # load_text would refuse it
-        array = to_array(part, name, encoding)
+        array = to_array(part, name, encoding, allow_file_name=True)
         check_array(array, name)
         if mode == "lines":
             collected.add_lines(array)

@@ -31,5 +31,5 @@ def score_texts(core: _core.Model, texts: Iterable[Text], log_probs: bool) -> li
         raise TypeError(
             f"texts must be a list of texts, got {type(texts).__name__}; score() scores one text"
         )
-    arrays = [to_array(text, f"texts[{i}]") for i, text in enumerate(texts)]
+    arrays = [to_array(text, f"texts[{i}]", allow_file_name=True) for i, text in enumerate(texts)]
     return [Score(**score) for score in core.score_many(arrays, log_probs)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
+from itertools import islice
 from typing import TypeAlias, Union
 
 import numpy as np
@@ -62,11 +63,15 @@ def file_name(path: str | Path) -> bytes:
     return name
 
 
-def to_array(text: Text, what: str = "text", encoding: str | None = None) -> ByteArray:
+def to_array(
+    text: Text, what: str = "text", encoding: str | None = None, allow_file_name: bool = False
+) -> ByteArray:
     """A text as an array (num_bytes,) of uint8, without a copy where possible. `encoding` is that
-    of all that is not a str; None takes bytes as they are."""
+    of all that is not a str; None takes bytes as they are. `allow_file_name`: a str is a text even
+    if it is the name of a file."""
     if isinstance(text, str):
-        _refuse_file_name(text, what)
+        if not allow_file_name:
+            refuse_file_names([(what, text)])
         return np.frombuffer(encode(text, what), np.uint8)
     if isinstance(text, bytes):
         return np.frombuffer(text if encoding is None else decode(text, encoding, what), np.uint8)
@@ -81,9 +86,12 @@ def to_array(text: Text, what: str = "text", encoding: str | None = None) -> Byt
         paths = [part for part in text if isinstance(part, os.PathLike)]
         if paths and len(paths) == len(text):
             return load_text(*paths, encoding=encoding)
-        parts = [to_array(part, f"{what}[{i}]", encoding) for i, part in enumerate(text)]
-        for i, part in enumerate(parts):
-            check_array(part, f"{what}[{i}]")
+        named = [(f"{what}[{i}]", part) for i, part in enumerate(text)]
+        if not allow_file_name:
+            refuse_file_names(named)
+        parts = [to_array(part, name, encoding, allow_file_name=True) for name, part in named]
+        for (name, _), part in zip(named, parts):
+            check_array(part, name)
         return np.concatenate(parts) if parts else np.empty(0, np.uint8)
     raise TypeError(
         f"{what} must be a str, bytes, an array of uint8, a pathlib.Path to a file or a folder, "
@@ -136,10 +144,18 @@ def check_array(array: ByteArray, what: str) -> None:
         raise ConfigError(f"{what} must have shape (num_bytes,), got {array.shape}")
 
 
-def _refuse_file_name(text: str, what: str) -> None:
-    # A path given as a str would silently be trained on as a text of a few bytes.
-    if 0 < len(text) < 4096 and not any(c in text for c in "\n\0") and os.path.isfile(text):
+def refuse_file_names(named: Iterable[tuple[str, Text]]) -> None:
+    """Paths given as str would silently be trained on as texts of a few bytes. Raises ConfigError
+    if each str of these texts, which have names for messages, is the name of a file: one of many
+    may be so by chance."""
+    first = list(islice(((what, text) for what, text in named if isinstance(text, str)), 8))
+    if first and all(_names_file(text) for _, text in first):
+        what, text = first[0]
         raise ConfigError(
             f"{what} is the str {text!r}, which names a file: "
             f"pass pathlib.Path({text!r}) for what is in it, or bytes for the name itself"
         )
+
+
+def _names_file(text: str) -> bool:
+    return 0 < len(text) < 4096 and not any(c in text for c in "\n\0") and os.path.isfile(text)

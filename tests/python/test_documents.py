@@ -53,6 +53,20 @@ def test_what_is_a_document(folder: Path) -> None:
     assert corpus(jsonl, "jsonl:text") == (2, 6 + 3)
 
 
+def test_a_text_may_be_the_name_of_a_file_by_chance(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("Ava").touch()
+    for documents in ("auto", "none"):
+        tiny().train(NAMES, documents=documents, steps=1, seq_len=8, validation=None)
+    scores = tiny().score_many(["Ava", ["Ava"]])
+    assert [score.num_bytes for score in scores] == [3, 3]
+    for text in ("Ava", ["Ava"], ["Ava"] * 9):
+        with pytest.raises(slm.ConfigError, match="is the str 'Ava', which names a file"):
+            tiny().train(text)
+
+
 def test_training_on_documents(folder: Path) -> None:
     model = tiny()
     history = model.train(NAMES * 200, steps=60, cold_fraction=0.5, seed=1)
@@ -109,8 +123,10 @@ def test_errors(folder: Path) -> None:
             tiny().train(texts)
     with pytest.raises(TypeError, match=r"text\[1\] must be a str, bytes"):
         tiny().train(["Emma", 3])  # type: ignore[list-item]
-    with pytest.raises(slm.ConfigError, match=r"text\[1\] is the str .* names a file"):
-        tiny().train(["Emma", str(folder / "a.txt")])
+    files = [str(folder / "a.txt"), str(folder / "b.txt")]
+    for mode in ("auto", "none"):
+        with pytest.raises(slm.ConfigError, match=r"text\[0\] is the str .* names a file"):
+            tiny().train(files, documents=mode)
     with pytest.raises(FileNotFoundError, match=r"gone\.txt"):
         tiny().train([folder / "a.txt", folder / "gone.txt"])
     (folder / "c.jsonl").write_text('{"text": "Emma"}\n\n{"text": 3}\n')
