@@ -1,5 +1,7 @@
 #pragma once
 // The fields of the option structs by name, and their conversion from and to Python dicts.
+#include <cmath>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -45,26 +47,51 @@ constexpr const char* wanted() {
   if constexpr (std::is_same_v<T, uint64_t>) return "a whole number from 0 to 2^64 - 1";
   if constexpr (std::is_integral_v<T>) return "a whole number";
   if constexpr (std::is_floating_point_v<T>) return "a number";
-  if constexpr (std::is_same_v<T, std::map<uint8_t, float>>) return "a dict of bytes and numbers";
   return "a list of bytes";
+}
+
+// The numbers that a T can hold, for one that it cannot.
+template <class T>
+std::string range_of() {
+  constexpr int digits = std::numeric_limits<T>::digits;
+  if constexpr (std::is_same_v<T, float>)
+    return "a number of float32, from -3.4028235e+38 to 3.4028235e+38";
+  if constexpr (std::is_same_v<T, double>) return "a number of at most 1.7976931348623157e+308";
+  if constexpr (std::is_unsigned_v<T>) return wanted<T>();
+  const std::string power = "2^" + std::to_string(digits);
+  return "a whole number from -" + power + " to " + power + " - 1";
 }
 
 // A value of the wrong type is a TypeError; a number that does not fit is an Error(config).
 template <class T>
 std::enable_if_t<!std::is_enum_v<T>> read_field(const char* name, py::handle value, T& out) {
+  const auto sentence = [&](const std::string& allowed) {
+    const py::str got = py::repr(value)[py::slice(0, 80, 1)];  // whole characters
+    return std::string(name) + " is " + std::string(got) + ", but must be " + allowed;
+  };
+  constexpr bool is_number = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
+  const bool given_bool = py::isinstance<py::bool_>(value);
   try {
-    if (std::is_arithmetic_v<T> && !std::is_same_v<T, bool> && py::isinstance<py::bool_>(value)) {
-      throw py::cast_error();
-    }
+    if (is_number && given_bool) throw py::cast_error();
     out = value.cast<T>();
   } catch (const py::cast_error&) {
-    const py::str got = py::repr(value)[py::slice(0, 80, 1)];  // whole characters
-    const std::string sentence =
-        std::string(name) + " is " + std::string(got) + ", but must be " + wanted<T>();
-    if (std::is_integral_v<T> && PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr())) {
-      throw Error(ErrorKind::config, sentence);
-    }
-    throw py::type_error(sentence);
+    if constexpr (is_number)
+      if (PyLong_Check(value.ptr()) && !given_bool)
+        throw Error(ErrorKind::config, sentence(range_of<T>()));
+    throw py::type_error(sentence(wanted<T>()));
+  }
+  if constexpr (std::is_floating_point_v<T>)
+    if (std::isinf(out) && std::isfinite(value.cast<double>()))
+      throw Error(ErrorKind::config, sentence(range_of<T>()));
+}
+
+// A number for each byte. The keys are bytes already.
+inline void read_field(const char* name, py::handle value, std::map<uint8_t, float>& out) {
+  out.clear();
+  for (const auto& [byte, number] : py::reinterpret_borrow<py::dict>(value)) {
+    const auto key = byte.cast<uint8_t>();
+    const std::string entry = "the " + std::string(name) + " of byte " + std::to_string(key);
+    read_field(entry.c_str(), number, out[key]);
   }
 }
 

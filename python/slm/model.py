@@ -30,7 +30,7 @@ from slm.history import Callback, History
 from slm.parameters import FloatArray, checked_parameter
 from slm.score import Score, score_texts
 from slm.text import ByteArray, Text, encode, file_name, to_array
-from slm.train import run_training
+from slm.train import check_seconds, run_training
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -276,8 +276,7 @@ class Model:
         finite or the run cannot be resumed, OSError for files.
         """
         config = override(Model.train, TrainFields, self.train_config, fields)
-        if seconds == 0:  # which the library takes for none
-            raise ConfigError("seconds is 0, but must be above 0")
+        check_seconds(seconds)
         if seconds is not None and (steps := fields.get("steps")) is not None:
             raise ConfigError(f"give steps ({steps}) or seconds ({seconds}), not both")
         if checkpoint is not None and not os.fspath(checkpoint):

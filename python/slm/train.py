@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from math import inf
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,12 @@ def run_training(
     return History(**fields)
 
 
+def check_seconds(seconds: float | None) -> None:
+    """The library takes 0 for a run by steps."""
+    if isinstance(seconds, Real) and not isinstance(seconds, bool) and not 0 < seconds < inf:
+        raise ConfigError(f"seconds is {seconds}, but must be a finite number above 0")
+
+
 def _validation(
     validation: float | Text | None, documents: str, encoding: str | None, corpus: Corpus
 ) -> tuple[float, Corpus | None]:
@@ -76,6 +84,8 @@ def _validation(
     if isinstance(validation, bool):
         raise TypeError(f"validation must be a fraction, a text or None, got {validation}")
     if isinstance(validation, (int, float, np.integer, np.floating)):
+        if not 0 <= validation < 1:
+            raise ConfigError(f"validation is {validation}, but must be at least 0 and below 1")
         return float(validation), None
     text: Corpus
     if isinstance(corpus, _core.Documents):

@@ -11,6 +11,8 @@ import slm
 from models import TINY
 
 TEXT = b"All the world's a stage, and all the men and women merely players. " * 20
+ABOVE_ZERO = "but must be a finite number above 0"
+FLOAT32 = r"but must be a number of float32, from -3.4028235e\+38 to 3.4028235e\+38"
 
 
 def window(*shape: int, dtype: Any = np.uint8) -> Any:
@@ -146,9 +148,11 @@ PYTHON: list[Case] = [
     (train(steps=0), slm.ConfigError, "steps is 0"),
     (train(steps=-3), slm.ConfigError, "steps is -3"),
     (train(steps=2.5), TypeError, "steps is .*, but must be a whole number"),
-    (train(steps=None, seconds=0), slm.ConfigError, "seconds is 0, but must be above 0"),
-    (train(steps=None, seconds=-1.5), slm.ConfigError, "seconds is -1.5"),
-    (train(steps=None, seconds=float("nan")), slm.ConfigError, "seconds is nan"),
+    (train(steps=None, seconds=0), slm.ConfigError, f"seconds is 0, {ABOVE_ZERO}"),
+    (train(steps=None, seconds=-1.5), slm.ConfigError, f"seconds is -1.5, {ABOVE_ZERO}"),
+    (train(steps=None, seconds=float("nan")), slm.ConfigError, f"seconds is nan, {ABOVE_ZERO}"),
+    (train(steps=None, seconds=float("inf")), slm.ConfigError, f"seconds is inf, {ABOVE_ZERO}"),
+    (train(steps=None, seconds=True), TypeError, "seconds is True, but must be a number"),
     (train(steps=None, seconds="60"), TypeError, "seconds is .*, but must be a number"),
     (train(seconds=60), slm.ConfigError, "not both"),
     (train(stepz=3), TypeError, "stepz"),
@@ -179,11 +183,18 @@ PYTHON: list[Case] = [
     (train(input_noise="some"), TypeError, "input_noise must be a number or \"auto\", got 'some'"),
     (train(dropout="some"), TypeError, "dropout must be a number or \"auto\", got 'some'"),
     (train(seed=2**64), slm.ConfigError, "seed is"),
-    (train(validation=1.0), slm.ConfigError, "validation_fraction is 1"),
-    (train(validation=-0.1), slm.ConfigError, "validation_fraction"),
+    (train(validation=1), slm.ConfigError, "validation is 1, but must be at least 0 and below 1"),
+    (train(validation=-0.1), slm.ConfigError, "validation is -0.1, but must be at least 0"),
+    (train(validation=float("nan")), slm.ConfigError, "validation is nan, but must be at least 0"),
     (train(validation=b""), slm.ConfigError, "validation text is empty"),
     (train(validation=True), TypeError, "validation must be"),
-    (train(validation=np.float32(2)), slm.ConfigError, "validation_fraction"),
+    (train(validation=np.float32(2)), slm.ConfigError, "validation is 2.0, but must be at least 0"),
+    (
+        train(learning_rate=1e300),
+        slm.ConfigError,
+        r"learning_rate is 1e\+300, but must be a number",
+    ),
+    (train(learning_rate=10**400), slm.ConfigError, "learning_rate is 1000.*, but must be a num"),
     (train(checkpoint=""), slm.ConfigError, "checkpoint is an empty path"),
     (train(checkpoint="a\0b"), slm.ConfigError, "NUL"),
     (train(callback=3), TypeError, "callback must be a function"),
@@ -229,6 +240,18 @@ PYTHON: list[Case] = [
     (generate(prompt="\udc80"), slm.ConfigError, "prompt has a lone surrogate"),
     (generate(max_bytes=-1), slm.ConfigError, "max_bytes is -1"),
     (generate(max_bytes=1.5), TypeError, "max_bytes is .*, but must be a whole number"),
+    (
+        generate(max_bytes=2**63),
+        slm.ConfigError,
+        r"max_bytes is 9223372036854775808, but must be a whole number from -2\^63 to 2\^63 - 1",
+    ),
+    (generate(top_k=2**31), slm.ConfigError, r"top_k is .* to 2\^31 - 1"),
+    (generate(temperature=1e300), slm.ConfigError, rf"temperature is 1e\+300, {FLOAT32}"),
+    (
+        generate(repetition_penalty=1e300),
+        slm.ConfigError,
+        rf"repetition_penalty is 1e\+300, {FLOAT32}",
+    ),
     (generate(temperature=-0.5), slm.ConfigError, "temperature is -0.5"),
     (generate(temperature=float("nan")), slm.ConfigError, "temperature"),
     (generate(temperature="hot"), TypeError, "temperature is .*, but must be a number"),
@@ -249,7 +272,18 @@ PYTHON: list[Case] = [
     (generate(logit_bias={"ab": 1.0}), slm.ConfigError, "'ab', which has 2 bytes"),
     (generate(logit_bias={256: 1.0}), slm.ConfigError, "a key of logit_bias is 256"),
     (generate(logit_bias={1.5: 1.0}), TypeError, "a key of logit_bias must be an int"),
-    (generate(logit_bias={1: "much"}), TypeError, "logit_bias is .*, but must be a dict"),
+    (generate(logit_bias={1: "much"}), TypeError, "the logit_bias of byte 1 is 'much', but must"),
+    (generate(logit_bias={"a": True}), TypeError, "the logit_bias of byte 97 is True, but must"),
+    (
+        generate(logit_bias={"a": 1e308}),
+        slm.ConfigError,
+        rf"the logit_bias of byte 97 is 1e\+308, {FLOAT32}",
+    ),
+    (
+        generate(logit_bias={1: -1e308}),  # which would ban the byte
+        slm.ConfigError,
+        rf"the logit_bias of byte 1 is -1e\+308, {FLOAT32}",
+    ),
     (generate(logit_bias={1: float("nan")}), slm.ConfigError, "the logit_bias of byte 1 is nan"),
     (generate(logit_bias={1: float("inf")}), slm.ConfigError, "the logit_bias of byte 1 is inf"),
     (
