@@ -28,8 +28,8 @@ from slm.generate import (
 )
 from slm.history import Callback, History
 from slm.parameters import FloatArray, checked_parameter
-from slm.score import Score, score_texts
-from slm.text import ByteArray, Text, encode, file_name, to_array
+from slm.score import Score, score_texts, text_array
+from slm.text import ByteArray, Text, check_array, encode, file_name, to_array
 from slm.train import check_seconds, run_training
 
 if TYPE_CHECKING:
@@ -203,12 +203,18 @@ class Model:
 
     def log_probs(self, text: Text) -> FloatArray:
         """The natural logarithm of the probability of every byte of `text`: (num_bytes,) float32,
-        `score(text).log_probs`."""
-        return self.score(text).log_probs
+        `score(text).log_probs`. A text of no bytes has none."""
+        array = text_array(text, "text")
+        if array.size == 0:
+            check_array(array, "text")
+            return np.empty(0, np.float32)
+        return self.score(array).log_probs
 
     def next_byte_probs(self, prefix: str | bytes = "") -> npt.NDArray[np.float64]:
         """The model's probabilities (256,) float64 of the byte after `prefix`, with nothing before
-        it. They sum to 1, in a model of documents to 1 less the probability that the document ends.
+        it. They sum to 1. In a model of documents, the probability of a byte includes that of its
+        escaped spelling, so that they sum to 1 less the probability that the document ends; a score
+        counts one spelling only (docs/evaluation.md).
         """
         return self._core.next_byte_probs(encode(prefix, "prefix"))
 

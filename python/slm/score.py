@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slm import _core
-from slm.text import Text, to_array
+from slm.text import ByteArray, Text, file_name, to_array
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,19 @@ class Score:
     log_probs: npt.NDArray[np.float32] = field(repr=False)
 
 
+def text_array(text: Text, what: str, allow_file_name: bool = False) -> ByteArray:
+    """As `to_array`, but a file may be empty, as any other text may."""
+    if isinstance(text, os.PathLike) and os.path.isfile(text):
+        with open(file_name(text), "rb") as file:
+            if not file.read(1):
+                return np.empty(0, np.uint8)
+    return to_array(text, what, allow_file_name=allow_file_name)
+
+
 def score_texts(core: _core.Model, texts: Iterable[Text], log_probs: bool) -> list[Score]:
     if isinstance(texts, (str, bytes, np.ndarray, os.PathLike)):
         raise TypeError(
             f"texts must be a list of texts, got {type(texts).__name__}; score() scores one text"
         )
-    arrays = [to_array(text, f"texts[{i}]", allow_file_name=True) for i, text in enumerate(texts)]
+    arrays = [text_array(text, f"texts[{i}]", allow_file_name=True) for i, text in enumerate(texts)]
     return [Score(**score) for score in core.score_many(arrays, log_probs)]

@@ -48,6 +48,46 @@ def test_texts_have_the_scores_that_they_have_alone(documents: bool, tmp_path: P
     assert model.score_many([]) == []
 
 
+def test_empty_texts(tmp_path: Path) -> None:
+    model = make_model()
+    empty = tmp_path / "empty.txt"
+    empty.write_bytes(b"")
+    for text in ("", b"", np.empty(0, np.uint8), empty, []):
+        log_probs = model.log_probs(text)
+        assert log_probs.shape == (0,) and log_probs.dtype == np.float32
+        (score,) = model.score_many([text])
+        assert score.num_bytes == 0 and np.isnan(score.nats_per_byte)
+        with pytest.raises(slm.ConfigError, match="empty"):
+            model.score(text)
+    with pytest.raises(TypeError, match=r"uint8.*float64"):
+        model.log_probs(np.empty(0))  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError):
+        model.score_many([tmp_path / "missing"])
+
+
+def test_both_spellings_of_a_byte_in_a_model_of_documents() -> None:
+    model = make_model(documents=True, fixed_share=0)
+    prefix = b"a"
+
+    def symbol_probs(*symbols: int) -> Any:
+        state = model.new_state()
+        for symbol in (ord("\n"), *prefix, *symbols):
+            logits = model.step(np.array([symbol], np.uint8), state)[0].astype(np.float64)
+        exponentials = np.exp(logits - logits.max())
+        return exponentials / exponentials.sum()
+
+    first, escaped = symbol_probs(), symbol_probs(0xFE)
+    plain = np.where(np.arange(256) < 0xFE, first, 0)
+    probs = model.next_byte_probs(prefix)
+    np.testing.assert_allclose(probs, plain + first[0xFE] * escaped, rtol=1e-6)
+    np.testing.assert_allclose(probs.sum(), 1 - first[0xFF], rtol=1e-6)
+    one_spelling = np.where(plain > 0, plain, first[0xFE] * escaped)
+    for byte in (ord("b"), 0xFE, 0xFF):
+        scored = np.exp(model.log_probs(prefix + bytes([byte]))[1])
+        assert scored == pytest.approx(one_spelling[byte], rel=1e-4)
+        assert probs[byte] >= scored * (1 - 1e-4)
+
+
 def test_errors_of_lists() -> None:
     model = make_model()
     for texts in ("one text", b"bytes", np.zeros(3, np.uint8), Path("x")):
