@@ -14,7 +14,7 @@ and parameters float32, losses nats per byte.
 from slm._core import State, __version__, default_preset
 from slm.config import Config, Preset, TrainConfig, presets
 from slm.errors import ConfigError, DeviceError, Error, FormatError, TrainingError
-from slm.generate import Sample
+from slm.generate import Sample, Stream
 from slm.history import Evaluation, History, Progress
 from slm.model import Model, load
 from slm.score import Score
@@ -35,6 +35,7 @@ __all__ = [
     "Sample",
     "Score",
     "State",
+    "Stream",
     "TrainConfig",
     "Trainer",
     "TrainingError",

@@ -203,7 +203,15 @@ def _logit_bias(logit_bias: LogitBias) -> dict[int, float]:
         return {}
     if not isinstance(logit_bias, Mapping):
         raise TypeError(f"logit_bias must be a dict, got {type(logit_bias).__name__}")
-    return {_byte(key): value for key, value in logit_bias.items()}
+    keys: dict[int, Any] = {}
+    for key in logit_bias:
+        byte = _byte(key)
+        if byte in keys:
+            raise ConfigError(
+                f"logit_bias has two values for byte {byte}, by the keys {keys[byte]!r} and {key!r}"
+            )
+        keys[byte] = key
+    return {byte: logit_bias[key] for byte, key in keys.items()}
 
 
 def _byte(key: int | str | bytes) -> int:

@@ -34,6 +34,8 @@ def run_training(
     progress: bool | None,
 ) -> History:
     """`config` holds the fields of a TrainConfig, `options` those of the C++ FitOptions."""
+    if encoding is not None and not isinstance(encoding, str):  # which a str does not look at
+        raise TypeError(f"encoding must be a str or None, got {type(encoding).__name__}")
     corpus = (
         text
         if isinstance(text, _core.Documents)

@@ -187,6 +187,8 @@ PYTHON: list[Case] = [
     (train(validation=-0.1), slm.ConfigError, "validation is -0.1, but must be at least 0"),
     (train(validation=float("nan")), slm.ConfigError, "validation is nan, but must be at least 0"),
     (train(validation=b""), slm.ConfigError, "validation text is empty"),
+    (train(encoding=5), TypeError, "encoding must be a str or None, got int"),
+    (train(text="a str", encoding=5), TypeError, "encoding must be a str or None, got int"),
     (train(validation=True), TypeError, "validation must be"),
     (train(validation=np.float32(2)), slm.ConfigError, "validation is 2.0, but must be at least 0"),
     (
@@ -270,6 +272,11 @@ PYTHON: list[Case] = [
     (generate(repetition_penalty=float("inf")), slm.ConfigError, "repetition_penalty is inf"),
     (generate(logit_bias=3), TypeError, "logit_bias must be a dict, got int"),
     (generate(logit_bias={"ab": 1.0}), slm.ConfigError, "'ab', which has 2 bytes"),
+    (
+        generate(logit_bias={b"a": 1, "a": 2, 97: 3}),
+        slm.ConfigError,
+        "logit_bias has two values for byte 97, by the keys b'a' and 'a'",
+    ),
     (generate(logit_bias={256: 1.0}), slm.ConfigError, "a key of logit_bias is 256"),
     (generate(logit_bias={1.5: 1.0}), TypeError, "a key of logit_bias must be an int"),
     (generate(logit_bias={1: "much"}), TypeError, "the logit_bias of byte 1 is 'much', but must"),

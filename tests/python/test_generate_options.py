@@ -138,6 +138,7 @@ def test_a_stream_says_why_it_ended(model: slm.Model) -> None:
     for options in ({"stop": stop}, {"stop": stop, "include_stop": True}, {}):
         whole = model.generate("x", 200, details=True, **ASCII, **options)
         stream = model.stream("x", 200, **ASCII, **options)
+        assert isinstance(stream, slm.Stream)
         assert stream.finish_reason is None and next(stream) == "x"
         assert "x" + "".join(stream) == whole.text
         assert (stream.finish_reason, stream.stop) == (whole.finish_reason, whole.stop)
