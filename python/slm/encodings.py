@@ -102,8 +102,8 @@ def _compressed(sample: bytes) -> str | None:
     if -(shares * np.log2(shares)).sum() < _COMPRESSED_BITS:
         return None
     return (
-        "all bytes are about equally frequent in the text, as in compressed or encrypted data, "
-        "of which nothing can be learned: decompress or decrypt it first"
+        "the text looks compressed or encrypted, since all bytes are about equally frequent in it: "
+        "if it is, decompress or decrypt it first"
     )
 
 

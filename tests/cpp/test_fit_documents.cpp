@@ -284,6 +284,20 @@ void test_resume() {
   }
 }
 
+void test_note_of_few_bytes() {
+  const auto note = [](const std::vector<std::string>& texts) {
+    Model model(tiny());
+    FitOptions options;
+    options.steps = 1;
+    options.validation_fraction = 0;
+    return Trainer(model, tiny().train_config).fit(list(texts), options).notes.at(0);
+  };
+  CHECK_EQ(note({"a", "b", "c"}),
+           "the text to train on has 6 bytes with the ends of its 3 documents, so the window is "
+           "6 bytes instead of 16");
+  CHECK(note({"abc"}).find("has 4 bytes with the end of its document, so") != std::string::npos);
+}
+
 }  // namespace
 
 int main() {
@@ -295,5 +309,6 @@ int main() {
   test_nothing_crosses(slm::Cell::dense);
   test_text();
   test_resume();
+  test_note_of_few_bytes();
   return test_result();
 }

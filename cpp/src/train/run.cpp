@@ -5,6 +5,7 @@
 #include "io/atomic_file.h"
 #include "pass/profile.h"
 #include "text/bytes_of.h"
+#include "text/documents.h"
 #include "text/sample_blocks.h"
 #include "train/head_bias.h"
 #include "train/schedule.h"
@@ -13,6 +14,16 @@ namespace slm {
 namespace {
 
 constexpr double kHardStop = 1.05;  // share of the time of a run by time
+
+// The bytes of documents are more than those that the user sees.
+std::string ends_in_words(const Split& split) {
+  if (!split.documents) return "";
+  size_t ends = 0;
+  for (size_t i = 0; i < split.training.size(); ++i) ends += is_end(split.training, i) ? 1 : 0;
+  if (ends == 0) return "";  // what is left of a document that was cut
+  return ends == 1 ? " with the end of its document"
+                   : " with the ends of its " + std::to_string(ends) + " documents";
+}
 
 }  // namespace
 
@@ -31,8 +42,9 @@ Run::Run(Trainer::Impl& trainer, const TrainingText& text, const FitOptions& opt
   const std::string size = bytes_in_words(split_.training.size());
   config_.seq_len = fitting_window(split_.training, config_.seq_len);
   if (config_.seq_len < trainer.config.seq_len)
-    notes_.push_back("the text to train on has " + size + ", so the window is " + size +
-                     " instead of " + std::to_string(trainer.config.seq_len));
+    notes_.push_back("the text to train on has " + size + ends_in_words(split_) +
+                     ", so the window is " + size + " instead of " +
+                     std::to_string(trainer.config.seq_len));
   if (options.steps > 0) config_.steps = options.steps;
   // A file that cannot be written is better known now than after the first half minute.
   if (!options.checkpoint.empty()) {
