@@ -17,9 +17,13 @@ void expect_same(const Json& then, const Json& now, const std::string& path) {
   for (const auto& [name, value] : *now.get_if<Json::Object>()) {
     const Json* stored = then.find(name);
     if (stored && stored->dump() == value.dump()) continue;
+    const bool about_text = name == "text" || name == "validation" || name == "documents";
     throw Error(ErrorKind::training, "cannot resume from " + quote(path) + ": its " + name +
                                          " is " + (stored ? stored->dump() : "missing") +
-                                         ", and this run's is " + value.dump());
+                                         ", and this run's is " + value.dump() +
+                                         (about_text ? "; give the same files, --documents and "
+                                                       "--validation as before"
+                                                     : ""));
   }
 }
 
