@@ -10,10 +10,11 @@ namespace slm {
 class Documents {
  public:
   void add(std::string_view document);
-  /// Every line is a document, without its LF or CRLF.
+  /// Every line is a document, without its LF or CRLF; a byte order mark is left out.
   void add_lines(std::string_view text);
-  /// Every line of JSON Lines, an object, has a document as the string `field`. Empty lines are
-  /// left out. Throws Error(format) naming `name` and the line; the lines before it were added.
+  /// Every line of JSON Lines, an object, has a document as the string `field`. Blank lines and
+  /// a byte order mark are left out. Throws Error(format) naming `name` and the line; the lines
+  /// before it were added.
   void add_json_lines(std::string_view text, const std::string& field, const std::string& name);
 
   int64_t size() const { return size_; }

@@ -11,9 +11,13 @@
 namespace slm {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // of UTF-8
+
 // Calls f(line, number) for every line that is not empty, counted from 1.
 template <typename F>
 void for_each_line(std::string_view text, F&& f) {
+  if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark)
+    text.remove_prefix(kByteOrderMark.size());
   int64_t number = 1;
   for (size_t begin = 0; begin < text.size(); ++number) {
     if (number % 4096 == 0) poll_interrupt();
@@ -41,6 +45,7 @@ void Documents::add_lines(std::string_view text) {
 void Documents::add_json_lines(std::string_view text, const std::string& field,
                                const std::string& name) {
   for_each_line(text, [&](std::string_view line, int64_t number) {
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
     const std::string where = "line " + std::to_string(number) + " of " + quote(name);
     const Json json = Json::parse(line, where);
     add(JsonFields(json, where).string(field));
