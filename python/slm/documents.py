@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from slm import _core
-from slm.errors import ConfigError
+from slm.encodings import note_on
+from slm.errors import ConfigError, FormatError
 from slm.text import ByteArray, Text, check_array, file_name, refuse_file_names, to_array
 
 Corpus: TypeAlias = ByteArray | _core.Documents
@@ -19,14 +20,11 @@ MODES = '"auto", "none", "files", "lines" or "jsonl:FIELD"'
 def read_corpus(
     text: Text, documents: str, what: str = "text", encoding: str | None = None
 ) -> Corpus:
-    """The bytes of a text, or its documents where there are some, as `Model.train` explains."""
+    """The bytes of a text, or its documents where it is several, as `Model.train` explains."""
     mode, field = _parse_mode(documents)
-    if mode == "none":
+    if mode == "none" or (mode == "auto" and not _is_several(text)):
         return to_array(text, what, encoding)
-    parts = list(_parts(text, what))
-    if mode == "auto" and len(parts) < 2:
-        return to_array(text, what, encoding)
-    return _collect(parts, mode, field, encoding)
+    return _collect(list(_parts(text, what)), mode, field, encoding)
 
 
 def num_bytes(corpus: Corpus) -> int:
@@ -54,10 +52,27 @@ def _collect(
         if mode == "lines":
             collected.add_lines(array)
         elif mode == "jsonl":
-            collected.add_json_lines(array, field, name)
+            _add_json_lines(collected, array, field, name)
         else:
             collected.add(array)
     return collected
+
+
+def _add_json_lines(collected: _core.Documents, array: ByteArray, field: str, name: str) -> None:
+    try:
+        collected.add_json_lines(array, field, name)
+    except FormatError as error:
+        note = note_on(array)
+        if not note:
+            raise
+        raise FormatError(f"{error}; {note}") from None
+
+
+def _is_several(text: Text) -> bool:
+    """Whether it may be several texts, even if it is one: that must not depend on their number."""
+    return isinstance(text, (list, tuple)) or (
+        isinstance(text, os.PathLike) and os.path.isdir(file_name(text))
+    )
 
 
 def _parts(text: Text, what: str) -> Iterator[tuple[str, Text]]:

@@ -253,10 +253,11 @@ class Model:
         text: str, bytes, a 1-D uint8 array, a pathlib.Path to a file or to a folder of `.txt`
         files, or a list of those. A single file is memory-mapped.
         documents: what a document is. Each is read from a fresh state, and the model learns where
-        it ends. "auto": if `text` is several texts or files, each of them; a single text is read as
-        one without an end. "files": the same, but a single text is a document, too. "lines": every
-        line that is not empty. "jsonl:FIELD": every line is a JSON object whose string FIELD is a
-        document. "none": everything is joined to one text. Empty documents are left out.
+        it ends. "auto": if `text` is a list or a folder, each text or file in it, also a single
+        one; any other text is read as one without an end. "files": that is a document, too.
+        "lines": every line that is not empty. "jsonl:FIELD": every line is a JSON object whose
+        string FIELD is a document. "none": everything is joined to one text. Empty documents are
+        left out.
         encoding: the encoding of files, bytes and arrays, such as "latin-1" or "utf-16", which are
         converted to UTF-8; that of the validation text, too. None takes bytes as they are.
         seconds: wall time, with evaluation; give this or `steps`, or neither for the training

@@ -90,8 +90,8 @@ def to_array(
         if not allow_file_name:
             refuse_file_names(named)
         parts = [to_array(part, name, encoding, allow_file_name=True) for name, part in named]
-        for (name, _), part in zip(named, parts):
-            check_array(part, name)
+        for i, part in enumerate(parts):
+            check_array(part, named[i][0])
         return np.concatenate(parts) if parts else np.empty(0, np.uint8)
     raise TypeError(
         f"{what} must be a str, bytes, an array of uint8, a pathlib.Path to a file or a folder, "

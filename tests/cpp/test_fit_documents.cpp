@@ -140,6 +140,11 @@ void test_sizes_of_held_out_documents() {
   CHECK(std::count(few.begin(), few.end(), "validation: 1 of 3 documents, 7 bytes instead of 2") >
         0);
 
+  // One alone is cut, too, unless it is short.
+  const slm::Split one = split(list({std::string(2000, 'x')}));
+  CHECK_EQ(one.training, std::string(2001 - 201, 'x'));
+  CHECK_EQ(one.validation, std::string(200, 'x') + kEnd);
+
   std::vector<std::string> notes;
   CHECK(slm::split_text(list({"only"}), {}, true, 0, notes).validation.empty());
   CHECK_EQ(notes.at(0),

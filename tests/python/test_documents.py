@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,13 @@ def test_what_is_a_document(folder: Path) -> None:
     assert corpus(NAMES) == (3, 16)
     assert corpus([*NAMES, "", [b"\xff", np.array([1, 2], np.uint8)]]) == (5, 16 + 3 + 3)
     assert corpus(NAMES, "none") == (0, 13)
-    assert corpus(["Emma"]) == corpus("Emma") == (0, 4)
-    assert corpus("Emma", "files") == (1, 5)
+    assert corpus("Emma") == corpus(b"Emma") == corpus(["Emma"], "none") == (0, 4)
+    assert corpus(["Emma"]) == corpus(("Emma",)) == corpus("Emma", "files") == (1, 5)
     assert corpus(folder) == corpus([a, b]) == (2, 15 + 3 + 2)
-    assert corpus(a) == corpus([a]) == (0, 15)
+    assert corpus(a) == (0, 15) and corpus([a]) == corpus(["", a]) == (1, 16)
+    b.unlink()
+    assert corpus(folder) == (1, 16)
+    b.write_bytes(b"Ava")
     assert corpus([folder], "none") == (0, 18)
     assert corpus(a, "lines") == (2, 12)
     assert corpus(["x\ny", "\nz\n"], "lines") == (3, 6)
@@ -80,7 +84,7 @@ def test_training_on_documents(folder: Path) -> None:
 
     model = tiny()
     model.train(["Emma"] * 100, documents="none", steps=1)
-    model.train(["Emma" * 100], steps=1)
+    model.train("Emma" * 100, steps=1)
     assert not model.config.documents
 
 
@@ -146,5 +150,37 @@ def test_command_line(folder: Path) -> None:
     results(*lines, "--resume", folder=folder)
     refused = slm_command("train", "names.txt", "--resume", folder=folder)
     assert refused.returncode == 1 and b"its text is" in refused.stderr
+    hint = b"; give the same files, --documents and --validation as before"
+    assert hint in refused.stderr
+    refused = slm_command(*lines, "--resume", "--validation", "0.2", folder=folder)
+    assert refused.returncode == 1 and hint in refused.stderr
     several = ["train", "a.txt", "b.txt", "--steps", "2", "-o", "two.safetensors", *TINY]
     assert b"2 documents of a.txt b.txt" in slm_command(*several, folder=folder).stderr
+    one = ["train", "b.txt", "--documents", "files", "--steps", "1", "-o", "one.safetensors"]
+    assert b"text: 1 document of b.txt" in slm_command(*one, *TINY, folder=folder).stderr
+
+
+def test_command_line_with_the_bundled_corpus(tmp_path: Path) -> None:
+    train = ["train", "--steps", "1", "--validation", "0", *TINY]
+    done = slm_command(*train, "--documents", "lines", folder=tmp_path)
+    assert b"text: 32,777 documents of the bundled corpus" in done.stderr
+    refused = slm_command(*train, "--documents", "jsonl:text", "--overwrite", folder=tmp_path)
+    assert refused.returncode == 1 and b'line 1 of "the bundled corpus' in refused.stderr
+    refused = slm_command(*train, "--encoding", "latin-1", "--overwrite", folder=tmp_path)
+    assert refused.returncode == 2 and b"--encoding is that of FILEs" in refused.stderr
+
+
+def test_json_lines_in_unusual_files(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    line = b'{"text": "Emma"}\n'
+    file.write_bytes(b"\xef\xbb\xbf" + line + b" \t \r\n" + line)
+    assert num_bytes(read_corpus(file, "jsonl:text")) == 10
+    assert num_bytes(read_corpus(file, "lines")) == 2 * len(line) + 4
+    for data, match in [
+        (gzip.compress(line), "the text begins as gzip data does: decompress it first"),
+        (line.decode().encode("utf-16"), 'the text begins as UTF-16 does: .* encoding="utf-16"'),
+    ]:
+        file.write_bytes(data)
+        with pytest.raises(slm.FormatError, match='line 1 of ".*a.jsonl".*; ' + match):
+            read_corpus(file, "jsonl:text")
+    assert num_bytes(read_corpus(file, "jsonl:text", encoding="utf-16")) == 5

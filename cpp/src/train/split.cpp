@@ -75,7 +75,7 @@ size_t find_cut(std::string_view document, size_t missing) {
 // Goes through the documents in random order until `wanted` bytes are held out. The first document
 // that is too large for what is missing ends that. Where less than half is held out by then, the
 // rest comes from it: all of it if it is short or at most twice as large, or else its end. At least
-// one whole document is left.
+// one whole document is left, unless there is only one, which may be cut.
 HeldOut draw_documents(const std::vector<std::string_view>& documents, size_t wanted,
                        uint64_t seed) {
   HeldOut drawn;
@@ -96,7 +96,7 @@ HeldOut draw_documents(const std::vector<std::string_view>& documents, size_t wa
       bytes += size;
       continue;
     }
-    if (last) {
+    if (last && !drawn.whole.empty()) {
       missing += documents[drawn.whole.back()].size();
       drawn.whole.pop_back();
     }
@@ -126,13 +126,13 @@ Split draw_split(std::string_view encoded, const FitOptions& options, uint64_t s
   if (!options.validation.empty() || options.validation_fraction == 0) return split;
 
   const std::vector<std::string_view> documents = documents_of(encoded);
-  if (documents.size() < 2) {
-    notes.push_back("there is one document, too few to hold some out, so there is no validation");
-    return split;
-  }
   const double share = options.validation_fraction * static_cast<double>(encoded.size());
   const size_t wanted = std::min(static_cast<size_t>(std::ceil(share)), kMaxValidationBytes);
   const HeldOut drawn = draw_documents(documents, wanted, seed);
+  if (drawn.whole.empty() && drawn.cut == 0) {
+    notes.push_back("there is one document, too few to hold some out, so there is no validation");
+    return split;
+  }
   std::vector<bool> stays(documents.size(), true);
   std::string training, validation;
   training.reserve(encoded.size());

@@ -36,6 +36,8 @@ from slm.documents import Corpus, num_bytes, read_corpus
 from slm.progress import say, speed
 from slm.text import Text
 
+BUNDLED = "the bundled corpus (tinyshakespeare)"
+
 
 def add_parser(commands: Commands) -> None:
     parser = new_parser(commands, "train", __doc__)
@@ -80,8 +82,8 @@ def add_parser(commands: Commands) -> None:
         metavar="MODE",
         help='what a document is, whose end the model learns: "files", each file; "lines", each '
         'line; "jsonl:FIELD", the string FIELD of each line of JSON Lines; "none", nothing: the '
-        'files are joined; "auto" is "files" for several files and "none" for one (default: '
-        "%(default)s)",
+        'files are joined; "auto" is "files" for several files or a folder and "none" for one file '
+        "(default: %(default)s)",
     )
     run_options.add_argument(
         "--validation",
@@ -145,18 +147,15 @@ def run(args: argparse.Namespace) -> None:
     output = Path(args.output)
     checkpoint = output.with_name(output.stem + ".ckpt.safetensors")
     _check_output(args, output, checkpoint)
-    text: Corpus = slm.sample_text()
-    if args.files:
-        files = [Path(file) for file in args.files]
-        text = read_corpus(files, args.documents, encoding=args.encoding)
+    text = _read_text(args)
     model = _model(args, checkpoint, num_bytes(text))
     given = {**overrides_from_args(args, slm.TrainConfig), "seed": args.seed}
     model.train_config = slm.TrainConfig(
         **override(slm.Model.train, TrainFields, model.train_config, given)
     )
-    what = " ".join(args.files) or "the bundled corpus (tinyshakespeare)"
+    what = " ".join(args.files) or BUNDLED
     if isinstance(text, _core.Documents):
-        what = f"{len(text):,} documents of {what}"
+        what = f"{len(text):,} document{'' if len(text) == 1 else 's'} of {what}"
     where = model.device if model.precision == "float32" else f"{model.device} in {model.precision}"
     message(args, f"{model.num_parameters:,} parameters on {where}; text: {what}")
     try:
@@ -167,6 +166,16 @@ def run(args: argparse.Namespace) -> None:
         raise
     model.save(output)
     _report(args, history, output, checkpoint)
+
+
+def _read_text(args: argparse.Namespace) -> Corpus:
+    if not args.files:
+        if args.encoding is not None and not isinstance(args.validation, Path):
+            args.parser.error(f"--encoding is that of FILEs; {BUNDLED} is UTF-8")
+        return read_corpus(slm.sample_text(), args.documents, BUNDLED)
+    files = [Path(file) for file in args.files]
+    text: Text = files[0] if len(files) == 1 else files
+    return read_corpus(text, args.documents, encoding=args.encoding)
 
 
 def _check_output(args: argparse.Namespace, output: Path, checkpoint: Path) -> None:
