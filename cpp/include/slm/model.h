@@ -134,7 +134,7 @@ class Model {
   std::vector<Score> score_many(const std::vector<std::string_view>& texts,
                                 float* log_probs = nullptr) const;
   /// The model's own probabilities (256) of the byte after `prefix`, with nothing before it. In a
-  /// model of documents they sum to 1 less the probability that the document ends.
+  /// model of documents they are of either spelling, and sum to 1 less that of the document's end.
   std::vector<double> next_byte_probs(std::string_view prefix = {}) const;
 
   /// Dynamic evaluation: scores a text as one stream in short windows, and updates a copy of the
