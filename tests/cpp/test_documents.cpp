@@ -56,6 +56,11 @@ void test_list() {
   CHECK_EQ(lines.size(), 4);
   CHECK_EQ(read_back(lines), "Ava|Mia| a\rb |last|");
   CHECK_EQ(slm::Documents().encoded(), "");
+  slm::Documents marked;
+  marked.add_lines(
+      "\xef\xbb\xbf"
+      "a\n \n\xef\xbb\xbf");
+  CHECK_EQ(read_back(marked), "a| |\xef\xbb\xbf|");
 }
 
 void test_json_lines() {
@@ -65,6 +70,10 @@ void test_json_lines() {
       "\"\\u0436\"}",
       "text", "x.jsonl");
   CHECK_EQ(read_back(documents), "a\nb|\xd0\xb6|");
+  slm::Documents marked;
+  marked.add_json_lines("\xef\xbb\xbf{\"text\": \"a\"}\n \t \r\n{\"text\": \"b\"}\n ", "text",
+                        "x.jsonl");
+  CHECK_EQ(read_back(marked), "a|b|");
 
   const auto refused = [](const char* sentence, const char* second_line) {
     slm::Documents bad;

@@ -127,6 +127,7 @@ void test_sizes_of_held_out_documents() {
     CHECK(drawn.training.find(std::string(4400, 'x')) != std::string_view::npos);
     CHECK(parts(drawn.training).size() >= 1);
   }
+  CHECK_EQ(parts(split(list(numbered(15))).validation).size(), 2);
   // Short ones are held out whole, which may be more than was wanted.
   std::vector<std::string> few;
   std::set<std::string> held_out;
@@ -139,6 +140,16 @@ void test_sizes_of_held_out_documents() {
   CHECK_EQ(held_out.size(), 3);
   CHECK(std::count(few.begin(), few.end(), "validation: 1 of 3 documents, 7 bytes instead of 2") >
         0);
+
+  // Never more than half of one is cut off, whatever is wanted.
+  FitOptions most;
+  most.validation_fraction = 0.95;
+  for (uint64_t seed = 0; seed < 8; ++seed) {
+    const Documents two = list({std::string(400000, 'x'), std::string(700000, 'y')});
+    const slm::Split drawn = slm::split_text(two, most, true, seed, few);
+    CHECK(drawn.training.size() >= 350000);
+    CHECK(drawn.validation.size() >= 350000);
+  }
 
   // One alone is cut, too, unless it is short.
   const slm::Split one = split(list({std::string(2000, 'x')}));

@@ -64,18 +64,19 @@ struct HeldOut {
   size_t cut_document = 0, cut = 0;  // the end of this document from that byte on; 0: of none
 };
 
-// A place to cut about `missing` bytes off the end of a longer document, at the beginning of a
-// paragraph or line if one is near.
+// A place to cut about `missing` bytes off the end of a document, at most half of it, at the
+// beginning of a paragraph or line if one is near.
 size_t find_cut(std::string_view document, size_t missing) {
-  const size_t from = document.size() - std::max(missing, size_t{2});  // a byte and the end
+  missing = std::clamp(missing, size_t{2}, document.size() / 2);  // at least a byte and the end
+  const size_t from = document.size() - missing;
   const size_t cut = find_beginning(document.substr(0, from + missing / 2), from, true);
   return cut > 0 ? cut : from - (is_escaped(document, from) ? 1 : 0);
 }
 
 // Goes through the documents in random order until `wanted` bytes are held out. The first document
-// that is too large for what is missing ends that. Where less than half is held out by then, the
-// rest comes from it: all of it if it is short or at most twice as large, or else its end. At least
-// one whole document is left, unless there is only one, which may be cut.
+// that is not short and too large for what is missing ends that. Where less than half is held out
+// by then, the rest comes from it: all of it if it is short or at most twice as large, or else its
+// end. At least one whole document is left, unless there is only one, which may be cut.
 HeldOut draw_documents(const std::vector<std::string_view>& documents, size_t wanted,
                        uint64_t seed) {
   HeldOut drawn;
@@ -87,7 +88,7 @@ HeldOut draw_documents(const std::vector<std::string_view>& documents, size_t wa
     std::swap(numbers[i], numbers[i + random.below(numbers.size() - i, i)]);
     const size_t size = documents[numbers[i]].size();
     size_t missing = wanted - bytes;
-    if (size > missing && bytes >= wanted / 2.0) break;
+    if (size > missing && size > kShortDocument && bytes >= wanted / 2.0) break;
     const bool last = i + 1 == numbers.size();
     const size_t twice = std::min(2 * missing, kMaxValidationBytes - bytes);
     if (size <= std::max(twice, kShortDocument)) {
