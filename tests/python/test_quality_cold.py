@@ -40,7 +40,7 @@ def test_samples_that_are_right() -> None:
 
 
 def test_a_case_is_run() -> None:
-    text = cold.lines([b"abc", b"abd"] * 300)
+    text = cold.lines([b"abc", b"abe"] * 300)
     case = cold.Case(
         "tiny", text, "nano", 8, lambda sample: set(sample) <= set(text), held_out=text
     )
