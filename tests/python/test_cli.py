@@ -417,3 +417,9 @@ def test_errors_are_one_line_without_a_traceback(folder: Path) -> None:
     done = slm_command("train", "no such file", folder=folder)
     assert done.returncode == 1 and done.stdout == b""
     assert done.stderr.startswith(b"slm: error: ") and done.stderr.count(b"\n") == 1
+
+
+def test_one_step_is_no_steps(folder: Path) -> None:
+    one = ("train", "text.txt", "-o", "one.safetensors", *TINY, "--steps")
+    for steps, said in (("1", b"slm: 1 step in "), ("2", b"slm: 2 steps in ")):
+        assert said in slm_command(*one, steps, "--overwrite", folder=folder).stderr

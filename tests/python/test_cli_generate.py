@@ -82,11 +82,28 @@ def test_prompts_and_stops_with_escapes(out: Any, folder: Path) -> None:
     assert b"unknown" in out("-e", "--prompt", r"\q", status=1)
 
 
-def test_a_stop_that_looks_like_an_escape_is_noted(folder: Path, capfd: Any) -> None:
-    model = str(folder / "text.safetensors")
-    for args, noted in (((), True), (("-e",), False), (("--quiet",), False)):
-        assert main(["generate", "-m", model, "--stop", r"\n", "--max-bytes", "1", *args]) == 0
-        assert ("with -e" in capfd.readouterr().err) == noted
+@pytest.mark.parametrize("option", ["--prompt", "--stop", "--allowed", "--logit-bias"])
+def test_a_text_that_looks_like_an_escape_is_noted(folder: Path, capfd: Any, option: str) -> None:
+    args = ["generate", "-m", str(folder / "text.safetensors"), "--max-bytes", "1", option]
+    is_bias = option == "--logit-bias"
+    text = r"\n=1" if is_bias else r"\n"
+    note = f"slm: {option} '{text}' is a text with a backslash; with -e, that is an escape\n"
+    assert main([*args, text]) == is_bias  # the bias is of one byte with -e only
+    assert capfd.readouterr().err.startswith(note)
+    for more in ("-e", "--quiet"):
+        assert main([*args, text, more]) == (is_bias and more != "-e")
+        assert "with -e" not in capfd.readouterr().err
+    assert main([*args, r"\q", "-e"]) == 1
+    assert capfd.readouterr().err.startswith(f"slm: error: {option}")
+
+
+def test_help_says_what_is_printed_and_what_an_escape_is(capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        main(["generate", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "stop sequence, printed only with --include-stop" in text and "echo" not in text
+    assert r"interpret the backslash escapes \n, \r, \t, \\ and \xNN" in text
+    assert "default: False" not in text and "(default: 1.0)" in text
 
 
 @pytest.mark.parametrize("prompt", ["-x", "--json", "-", "--max-bytes", "-x the"])
@@ -121,8 +138,17 @@ def test_sampling_options(out: Any, folder: Path) -> None:
     assert out(*biases, "--repetition-penalty", "1.5", *args) == expected
     assert set(out("-e", "--logit-bias", r"\n=9e9", *args)) == {10}
     assert set(out("--logit-bias", "==9e9", "--allowed", "=a", *args)) == set(b"=")
-    for bad, part in (("e", b"BYTE=X"), ("e=much", b"BYTE=X"), ("ab=1", b"2 bytes")):
-        assert part in out("--logit-bias", bad, status=1)
+    for bad, part in (
+        ("e", b" is not of the form BYTE=X"),
+        ("e=much", b" is not of the form BYTE=X"),
+        ("ab=1", b": BYTE has 2 bytes"),
+        ("=1", b": BYTE has 0 bytes"),
+        ("e=nan", b": X must be"),
+        ("e=inf", b": X must be"),
+    ):
+        assert b"slm: error: --logit-bias " + bad.encode() + part in out(
+            "--logit-bias", bad, status=1
+        )
 
 
 def test_json_loses_no_byte(out: Any, folder: Path) -> None:
@@ -137,6 +163,10 @@ def test_json_loses_no_byte(out: Any, folder: Path) -> None:
     assert result["text"] == data.decode(errors="replace")
     result = json.loads(out("--prompt", "the", "--stop", "zz", "--stop", text[12:14], *args))
     assert result["finish_reason"] == "stop" and result["stop"] == text[12:14]
+    assert "stop_base64" not in result
+    ends = ("--stop", r"\xff", "--logit-bias", r"\xff=999", "--allowed", "any")
+    result = json.loads(out("-e", *ends, "--json"))
+    assert result["stop"] == "\ufffd" and base64.b64decode(result["stop_base64"]) == b"\xff"
 
 
 def test_samples_of_documents_are_lines(out: Any, folder: Path) -> None:

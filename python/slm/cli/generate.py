@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import base64
 import os
+import shlex
 import sys
 from contextlib import suppress
+from math import inf, isnan
 from typing import Any
 
 import slm
@@ -47,7 +49,10 @@ def add_parser(commands: Commands) -> None:
         help="continue each line of standard input; Ctrl-C ends a text, Ctrl-D the program",
     )
     parser.add_argument(
-        "-e", "--escapes", action="store_true", help="interpret backslash escapes, as echo -e does"
+        "-e",
+        "--escapes",
+        action="store_true",
+        help=r"interpret the backslash escapes \n, \r, \t, \\ and \xNN",
     )
     parser.add_argument(
         "--include-prompt",
@@ -94,7 +99,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TEXT",
-        help="stop sequence, not printed; repeatable",
+        help="stop sequence, printed only with --include-stop; repeatable",
     )
     sampling.add_argument(
         "-n",
@@ -111,22 +116,22 @@ def run(args: argparse.Namespace) -> None:
         raise slm.ConfigError(
             "--interactive prints one text for each line: leave out --json and -n"
         )
+    _note_escapes(args)
     options = SampleOptions(
         **overrides_from_args(args, SampleOptions),
         seed=args.seed,
-        stop=[_bytes_of(args, stop) for stop in args.stop],
+        stop=[_value_of(args, "--stop", stop) for stop in args.stop],
         allowed=_allowed(args),
         logit_bias=dict(_bias_of(args, entry) for entry in args.logit_bias),
     )
-    for stop in args.stop:
-        if not args.escapes and has_escape(stop):
-            message(args, f"--stop {stop} is a text with a backslash; with -e, that is an escape")
     model = open_model(args)
     if args.interactive:
         _interact(model, args, options)
         return
     from_stdin = args.prompt == "-"
-    prompt = standard_input().buffer.read() if from_stdin else _bytes_of(args, args.prompt)
+    prompt = (
+        standard_input().buffer.read() if from_stdin else _value_of(args, "--prompt", args.prompt)
+    )
     if args.num_samples is None and not args.json:
         _stream(model, prompt, args, options)
     else:
@@ -137,17 +142,42 @@ def _bytes_of(args: argparse.Namespace, text: str) -> bytes:
     return unescape(os.fsencode(text)) if args.escapes else os.fsencode(text)
 
 
+def _value_of(args: argparse.Namespace, option: str, text: str) -> bytes:
+    try:
+        return _bytes_of(args, text)
+    except slm.ConfigError as error:
+        raise slm.ConfigError(f"{option}: {error}") from None
+
+
+def _note_escapes(args: argparse.Namespace) -> None:
+    options = {"--prompt": [args.prompt], "--stop": args.stop, "--allowed": [args.allowed]}
+    options["--logit-bias"] = args.logit_bias
+    for option, texts in options.items():
+        for text in texts:
+            if not args.escapes and has_escape(text):
+                shown = f"{option} {shlex.quote(text)}"
+                message(args, f"{shown} is a text with a backslash; with -e, that is an escape")
+
+
 def _allowed(args: argparse.Namespace) -> str | bytes:
     allowed: str = args.allowed
-    return allowed if allowed in (SEEN, ANY) else _bytes_of(args, allowed)
+    return allowed if allowed in (SEEN, ANY) else _value_of(args, "--allowed", allowed)
 
 
 def _bias_of(args: argparse.Namespace, entry: str) -> tuple[bytes, float]:
-    byte, equals, bias = entry.rpartition("=")
-    with suppress(ValueError):
-        if equals:
-            return _bytes_of(args, byte), float(bias)
-    raise slm.ConfigError(f"--logit-bias {entry} is not of the form BYTE=X, such as e=-2.5")
+    text, equals, bias = entry.rpartition("=")
+    byte = _value_of(args, "--logit-bias", text)
+    try:
+        value = float(bias)
+    except ValueError:
+        equals = ""
+    if not equals:
+        raise slm.ConfigError(f"--logit-bias {entry} is not of the form BYTE=X, such as e=-2.5")
+    if len(byte) != 1:
+        raise slm.ConfigError(f"--logit-bias {entry}: BYTE has {len(byte)} bytes, not one")
+    if isnan(value) or value == inf:
+        raise slm.ConfigError(f"--logit-bias {entry}: X must be a finite number or -inf")
+    return byte, value
 
 
 def _includes_prompt(args: argparse.Namespace) -> bool:
@@ -228,5 +258,9 @@ def _json_of(sample: Sample[bytes]) -> dict[str, Any]:
     fields: dict[str, Any] = {"text": sample.text.decode(errors="replace")}
     if fields["text"].encode() != sample.text:
         fields["bytes_base64"] = base64.b64encode(sample.text).decode()
-    stop = None if sample.stop is None else sample.stop.decode(errors="replace")
-    return {**fields, "finish_reason": sample.finish_reason, "stop": stop}
+    fields |= {"finish_reason": sample.finish_reason, "stop": None}
+    if sample.stop is not None:
+        fields["stop"] = sample.stop.decode(errors="replace")
+        if fields["stop"].encode() != sample.stop:
+            fields["stop_base64"] = base64.b64encode(sample.stop).decode()
+    return fields

@@ -152,7 +152,7 @@ def add_fields(
         name, text = "--" + f.name.replace("_", "-"), f.metadata["help"]
         if f.name in OWN_OPTIONS:
             continue
-        if defaults:
+        if defaults and f.type != "bool":
             text += f" (default: {f.default})"
         if f.type == "bool":
             parser.add_argument(name, action=argparse.BooleanOptionalAction, help=text)

@@ -28,6 +28,7 @@ from slm.cli.options import (
     message,
     new_parser,
     overrides_from_args,
+    plural,
     print_json,
 )
 from slm.config import TrainFields, override
@@ -155,7 +156,7 @@ def run(args: argparse.Namespace) -> None:
     )
     what = " ".join(args.files) or BUNDLED
     if isinstance(text, _core.Documents):
-        what = f"{len(text):,} document{'' if len(text) == 1 else 's'} of {what}"
+        what = f"{len(text):,} {plural(len(text), 'document')} of {what}"
     where = model.device if model.precision == "float32" else f"{model.device} in {model.precision}"
     message(args, f"{model.num_parameters:,} parameters on {where}; text: {what}")
     try:
@@ -253,7 +254,7 @@ def _report(args: argparse.Namespace, history: slm.History, output: Path, checkp
     kind = "validation" if args.validation else "training"
     message(
         args,
-        f"{history.steps} steps in {history.seconds:.1f} s, "
+        f"{history.steps} {plural(history.steps, 'step')} in {history.seconds:.1f} s, "
         f"{speed(history.bytes_per_second)}; best at step {history.best_step}: "
         f"{history.best_loss:.4f} nats per byte ({kind})",
     )
