@@ -206,12 +206,13 @@ def test_lines_are_scored_as_they_come() -> None:
 
 
 def test_lines_end_as_those_of_training_do() -> None:
-    text = b"first\r\n\r\nwithin\ra line\r\nLF\ntwo\r\r\nlast\r"
+    text = b"\xef\xbb\xbffirst\r\n\r\nwithin\ra line\r\nLF\ntwo\r\r\nlast\r"
     expected = [b"first", b"", b"within\ra line", b"LF", b"two\r", b"last"]
     documents = slm._core.Documents()
     documents.add_lines(np.frombuffer(text, np.uint8))
     ends = b"".join(line + b"\xff" for line in expected if line)  # empty ones are no documents
     assert documents.encoded.tobytes() == ends
+    assert list(chain(*read_lines(Pipe(b"\xef\xbb\xbflast\r")))) == [b"last"]
     for num_bytes in range(1, len(text) + 1):
         assert list(chain(*read_lines(Pipe(text, num_bytes)))) == expected
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import os
 import sys
 from collections.abc import Iterator
@@ -91,18 +92,21 @@ def shown(line: bytes) -> str:
 
 
 def read_lines(file: BinaryIO) -> Iterator[list[bytes]]:
-    """The lines of a file without their LF or CRLF, as many at once as have come."""
+    """The lines of a file without their LF or CRLF, nor a byte order mark of UTF-8, as many at once
+    as have come."""
     unfinished: list[bytes] = []
+    mark = codecs.BOM_UTF8
     while data := file.read1(BATCH_BYTES):  # type: ignore[attr-defined]
         *lines, rest = data.split(b"\n")
         if lines:
-            lines[0] = b"".join([*unfinished, lines[0]])
+            lines[0] = b"".join([*unfinished, lines[0]]).removeprefix(mark)
             unfinished.clear()
+            mark = b""
             yield [line.removesuffix(b"\r") for line in lines]
         if rest:
             unfinished.append(rest)
     if unfinished:
-        yield [b"".join(unfinished).removesuffix(b"\r")]
+        yield [b"".join(unfinished).removeprefix(mark).removesuffix(b"\r")]
 
 
 def _files(name: str) -> list[str]:
