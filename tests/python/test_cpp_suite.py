@@ -15,7 +15,7 @@ NAMES = [*CPP, *(path.stem for path in CUDA)]
 SHUFFLED = [p.stem.replace("test", "shuffled", 1) for p in CUDA if p.stem != "test_cublas"]
 COMPARING = {path.stem for path in CUDA if "comparison_result()" in path.read_text("utf-8")}
 # More than two seconds each; what they test is tested by smaller cases of others, too.
-SLOW = {"ahead", "model", "ngrams", "sample", "gated", "optimizer", "starts"}
+SLOW = {"ahead", "model", "ngrams", "sample", "gated", "optimizer", "starts", "test_shards"}
 
 values_compared: dict[str, int] = {}  # by test, for the summary that conftest.py prints
 

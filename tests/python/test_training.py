@@ -110,6 +110,7 @@ def test_losses_of_the_first_ten_steps() -> None:
     np.testing.assert_allclose(losses, FIRST_LOSSES, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_learning() -> None:
     model = slm.Model("seed-small", seed=0)
     history = model.train(slm.sample_text(), steps=100, eval_every=100, seed=0)
