@@ -6,18 +6,7 @@ namespace slm::python {
 namespace {
 
 py::object name_of(std::optional<FinishReason> reason) {
-  if (!reason) return py::none();
-  switch (*reason) {
-    case FinishReason::length:
-      return py::str("length");
-    case FinishReason::stop:
-      return py::str("stop");
-    case FinishReason::end:
-      return py::str("end");
-    case FinishReason::cancelled:
-      break;
-  }
-  return py::str("cancelled");
+  return reason ? py::object(py::str(choice_name(*reason))) : py::none();
 }
 
 // (text, finish_reason, stop) of each sample.

@@ -6,6 +6,7 @@
 
 #include "numerics/ngram.h"
 #include "slm/config.h"
+#include "slm/generator.h"
 #include "util/require.h"
 
 namespace slm {
@@ -16,6 +17,9 @@ inline std::vector<std::string> choice_names(Init) { return {"seed", "tuned"}; }
 inline std::vector<std::string> choice_names(Norm) { return {"none", "rms"}; }
 inline std::vector<std::string> choice_names(Schedule) { return {"cosine", "constant"}; }
 inline std::vector<std::string> choice_names(Sampling) { return {"random", "stream"}; }
+inline std::vector<std::string> choice_names(FinishReason) {
+  return {"length", "stop", "end", "cancelled"};
+}
 
 template <typename Choice>
 std::string choice_name(Choice choice) {

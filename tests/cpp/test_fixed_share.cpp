@@ -68,18 +68,24 @@ void test_not_finite() {
   CHECK(std::isfinite(mixture.loss(1)));
 }
 
-// After any beginning, the probabilities of the 256 bytes that may follow sum to 1, and they are
-// those of the model and the uniform distribution in the mixture's proportion.
-void test_next_bytes() {
+constexpr float kRate = 0.05f;
+
+// The same weights whatever the rate.
+Model tiny_model(float fixed_share) {
   slm::Config config;
   config.embed_dim = 12;
   config.state_dim = 9;
-  slm::Config bounded = config;
-  bounded.fixed_share = 0.05f;
-  const Model plain(config, {3, "cpu", 1}), mixed(bounded, {3, "cpu", 1});
+  config.fixed_share = fixed_share;
+  return Model(config, {3, "cpu", 1});
+}
+
+// After any beginning, the probabilities of the 256 bytes that may follow sum to 1, and they are
+// those of the model and the uniform distribution in the mixture's proportion.
+void test_next_bytes() {
+  const Model plain = tiny_model(0), mixed = tiny_model(kRate);
   for (const std::string& text : {std::string(), std::string("\x01\xF0 what \x80\x81")}) {
     std::vector<float> before(text.size()), own(text.size() + 1), log_probs(text.size() + 1);
-    FixedShare mixture(double{bounded.fixed_share});
+    FixedShare mixture(double{kRate});
     if (!text.empty()) {
       plain.score(reinterpret_cast<const uint8_t*>(text.data()), text.size(), before.data());
       for (const float log_prob : before) mixture.loss(-log_prob);
@@ -103,17 +109,12 @@ void test_next_bytes() {
 
 // The loss and the logits are those of the model; scores, with or without learning, the mixture's.
 void test_where_it_is_used() {
-  slm::Config config;
-  config.embed_dim = 12;
-  config.state_dim = 9;
-  slm::Config bounded = config;
-  bounded.fixed_share = 0.05f;
-  const Model plain(config, {3, "cpu", 1}), mixed(bounded, {3, "cpu", 1});
+  const Model plain = tiny_model(0), mixed = tiny_model(kRate);
   const std::string text = "To be, or not to be, that is the question: whether 'tis nobler in ...";
   const auto* data = reinterpret_cast<const uint8_t*>(text.data());
   std::vector<float> own(text.size()), log_probs(text.size());
   const auto as_mixed = [&] {
-    FixedShare mixture(double{bounded.fixed_share});
+    FixedShare mixture(double{kRate});
     for (float& log_prob : own) log_prob = -mixture.loss(-log_prob);
     return own;
   };

@@ -9,6 +9,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def read_terminal(master: int) -> bytes:
+    """What a program writes to its terminal, of which `master` is the other end, until it ends."""
+    shown = b""
+    while True:
+        try:
+            shown += os.read(master, 1 << 16)
+        except OSError:  # the program's end is closed
+            return shown
+
+
 def run(
     command: Sequence[str | Path],
     cwd: Path | None = None,

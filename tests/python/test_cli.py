@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import slm
 from models import command_options
+from project import read_terminal
 from slm.cli import main
 
 TEXT = b"the quick brown fox jumps over the lazy dog\n" * 200
@@ -179,12 +180,7 @@ def test_a_terminal_gets_one_live_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "slm", "train", "text.txt", "--steps", "40", *TINY]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=slave, stdout=slave)
     os.close(slave)
-    shown = b""
-    while True:
-        try:
-            shown += os.read(master, 1 << 16)
-        except OSError:  # the other end is closed
-            break
+    shown = read_terminal(master)
     os.close(master)
     assert process.wait() == 0
     text = shown.decode()

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import slm
+from project import read_terminal
 from slm.cli import main
 from slm.cli.escapes import unescape, visible
 
@@ -192,16 +193,16 @@ def test_no_sample_ends_within_a_character(out: Any) -> None:
         assert len(text) == 3 + (max_bytes if max_bytes > 1 else 0)
 
 
+def interactive(folder: Path, lines: bytes) -> subprocess.CompletedProcess[bytes]:
+    """The command with these prompts."""
+    command = [sys.executable, "-m", "slm", "generate", "-m", "text.safetensors", "--interactive"]
+    command += ["--max-bytes", "20", "--seed", "1", "-e"]
+    return subprocess.run(command, cwd=folder, input=lines, capture_output=True, timeout=60)
+
+
 def test_interactive_reads_lines_of_a_pipe(folder: Path) -> None:
     model = slm.load(folder / "text.safetensors")
-    command = [sys.executable, "-m", "slm", "generate", "-m", "text.safetensors", "--interactive"]
-    done = subprocess.run(
-        [*command, "--max-bytes", "20", "--seed", "1", "-e"],
-        cwd=folder,
-        input=b"the\n\\x74he\n\xff fox",
-        capture_output=True,
-        timeout=60,
-    )
+    done = interactive(folder, b"the\n\\x74he\n\xff fox")
     assert done.returncode == 0 and done.stderr == b""
     texts = [
         model.generate(prompt, 20, seed=1, include_prompt=False)
@@ -211,14 +212,7 @@ def test_interactive_reads_lines_of_a_pipe(folder: Path) -> None:
 
 
 def test_interactive_goes_on_after_an_unknown_escape(folder: Path) -> None:
-    command = [sys.executable, "-m", "slm", "generate", "-m", "text.safetensors", "--interactive"]
-    done = subprocess.run(
-        [*command, "--max-bytes", "20", "--seed", "1", "-e"],
-        cwd=folder,
-        input=b"C:\\q\nthe\n",
-        capture_output=True,
-        timeout=60,
-    )
+    done = interactive(folder, b"C:\\q\nthe\n")
     assert done.returncode == 0
     assert (
         done.stderr.startswith(b"slm: error: the escape \\q in") and done.stderr.count(b"\n") == 1
@@ -298,12 +292,7 @@ def test_control_characters_do_not_reach_a_terminal(folder: Path) -> None:
     options = ("-m", "text.safetensors", "-e", "--allowed", r"\x1b\x07\x9b", "--prompt", r"\x1b[2J")
     for several in ((), ("-n", "2")):
         with terminal(*options, *several, "--max-bytes", "30", cwd=folder) as (process, master):
-            shown = b""
-            while True:
-                try:
-                    shown += os.read(master, 1 << 16)
-                except OSError:  # the other end is closed
-                    break
+            shown = read_terminal(master)
             assert process.wait(timeout=30) == 0
         assert rb"\x1b[2J" in shown and rb"\x07" in shown
         assert all(byte >= 32 or byte in b"\r\n" for byte in shown) and max(shown) < 127

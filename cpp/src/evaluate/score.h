@@ -26,8 +26,8 @@ Score score_of(double nats, int64_t num_bytes);
 // where the model's output is not finite.
 Score score_text(const Net& model, const uint8_t* data, size_t size, float* log_probs);
 
-// What score_text gives for each of the texts alone, batched. Empty ones are allowed. `log_probs`,
-// if given, takes the values of all texts one after the other.
+// Scores each of the texts by itself, as score_text does, but computes them as one batch. Texts may
+// be empty. `log_probs`, if given, takes the values of all texts one after the other.
 std::vector<Score> score_texts(const Net& model, const std::vector<std::string_view>& texts,
                                float* log_probs);
 

@@ -19,7 +19,7 @@ struct SampleRequest {
 // The bytes that the options allow and do not ban. They may be none.
 ByteSet allowed_bytes(const SampleOptions& options, const std::optional<ByteSet>& seen_bytes);
 
-// What is done to logits before the softmax, as plain data for every device.
+// The rules that adjust logits before the softmax, as plain data for every device.
 struct LogitRules {
   explicit LogitRules(const SampleOptions& options);
 

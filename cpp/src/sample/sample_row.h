@@ -19,12 +19,12 @@ class SampleRow {
   const ByteSet& candidates() const {
     return after_escape_ ? candidates_.after_escape : candidates_.anywhere;
   }
-  // What the repetition penalty concerns.
+  // The bytes that the repetition penalty concerns.
   const ByteSet& repeated() const { return repeated_; }
 
   // Takes a symbol that was sampled, and may end. Not to be called after the end.
   void push(uint8_t symbol);
-  // What has become ready since the last call.
+  // Returns the bytes that have become ready since the last call.
   std::string take() { return text_.take(); }
 
   bool ended() const { return reason_.has_value(); }

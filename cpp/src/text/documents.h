@@ -1,7 +1,7 @@
 #pragma once
-// How a text holds several documents: each is followed by kEndByte, which the model learns as any
-// other byte. UTF-8 has neither this byte nor kEscapeByte. Where a document has one of the two, it
-// is escaped, so that every document can be read back (docs/checkpoint-format.md).
+// The encoding of several documents as one text: each is followed by kEndByte, which the model
+// learns as any other byte. UTF-8 has neither this byte nor kEscapeByte. Where a document has one
+// of the two, it is escaped, so that every document can be read back (docs/checkpoint-format.md).
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -60,7 +60,7 @@ uint64_t WindowSampler::position(int64_t step, int64_t row) const {
   return random.below(text_.size() + 1 - seq_len, s * batch_size + b);
 }
 
-// Of the random numbers about a row's pieces, of which there are at most T.
+// The counter of the random number that decides about a piece of a row, which has at most T pieces.
 uint64_t WindowSampler::draw_number(int64_t step, int64_t row, int64_t piece) const {
   const auto T = static_cast<uint64_t>(config_.seq_len),
              B = static_cast<uint64_t>(config_.batch_size);

@@ -7,7 +7,7 @@
 namespace slm {
 namespace {
 
-// How much worse than the best loss is worth a note: both as a share of it and in nats.
+// A last loss gets a note if it is worse than the best one by both: a share of it, and nats.
 constexpr double kWorseShare = 0.01;
 constexpr double kWorseNats = 0.01;
 constexpr char kFromTheStart[] =

@@ -1,5 +1,5 @@
 #pragma once
-// How a run by time learns its speed, and when that is known well enough to plan its steps.
+// The plan of a run by time: it measures its speed until that is known well enough to plan steps.
 #include <cstdint>
 
 namespace slm {

@@ -1,5 +1,5 @@
 #pragma once
-// Which bytes a run trains on and which it is validated on.
+// The split of a text into the bytes that a run trains on and those that validate it.
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,7 +10,7 @@
 
 namespace slm {
 
-// What Trainer::fit is given: a text, or documents as text/documents.h says.
+// The argument of Trainer::fit: a text, or documents as text/documents.h says.
 struct TrainingText {
   TrainingText(std::string_view text) : bytes(text) {}
   TrainingText(const std::string& text) : bytes(text) {}

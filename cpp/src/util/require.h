@@ -47,7 +47,7 @@ void require(const std::string& name, T value, const Range<T>& range) {
   if (!range.holds(value)) refuse_value(name, number_text(value), range.text());
 }
 
-// Which of the `known` words `value` is.
+// Returns the index of `value` among the `known` words.
 size_t require_choice(const std::string& name, const std::string& value,
                       const std::vector<std::string>& known, ErrorKind kind = ErrorKind::config);
 

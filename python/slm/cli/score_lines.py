@@ -19,7 +19,7 @@ from slm.cli.options import message, open_model, plural, print_json, standard_in
 from slm.encodings import note_on
 from slm.text import file_name
 
-# What is read and scored at once, so that memory is bounded and results come while a file is read.
+# A batch of this size is read and scored at once: memory is bounded, and results come meanwhile.
 BATCH_BYTES = 1 << 18
 SHOWN_CHARACTERS = 100
 
